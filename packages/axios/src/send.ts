@@ -1,0 +1,165 @@
+import { type Attachment, type CachedToken, originOf, type PreparedTokenRequest } from '@mca-auth/core/adapter'
+import { axiosCopyOf } from './axios-copy.js'
+
+export type Adapter = (config: AxiosConfig) => Promise<unknown>
+
+/** The part of axios' config that is read here; structural, so that any axios 1.x fits. */
+export interface AxiosConfig {
+  url?: string | undefined
+  baseURL?: string | undefined
+  allowAbsoluteUrls?: boolean | undefined
+  socketPath?: string | null | undefined
+  method?: string | undefined
+  // biome-ignore lint/suspicious/noExplicitAny: whatever axios takes; it is told apart where it is used
+  data?: any
+  // biome-ignore lint/suspicious/noExplicitAny: a name, a list or a function, which axios types in its own ways
+  adapter?: any
+  // biome-ignore lint/suspicious/noExplicitAny: AxiosHeaders, whose methods are overloaded
+  headers: any
+  auth?: unknown
+  signal?: unknown
+  // biome-ignore lint/suspicious/noExplicitAny: axios' CancelToken
+  cancelToken?: any
+  transitional?: { legacyInterceptorReqResOrdering?: boolean | undefined } | undefined
+  // biome-ignore lint/suspicious/noExplicitAny: its arguments differ between versions of axios
+  beforeRedirect?: ((...redirect: any[]) => void) | undefined
+}
+
+/** What an adapter resolves with, or rejects with as `response`. */
+interface AxiosResponse {
+  status: number
+  headers: { readonly [name: string]: unknown }
+  config?: AxiosConfig
+  request?: unknown
+  data?: unknown
+}
+
+/** One request that carries a token. */
+interface Send {
+  readonly config: AxiosConfig
+  readonly adapter: Adapter
+  readonly attachment: Attachment<AxiosConfig>
+  readonly request: PreparedTokenRequest
+  readonly origin: string
+}
+
+/** Sends a request with a token, and once more with another where the token was refused. */
+export function send(request: Send): Promise<unknown> {
+  const token = request.attachment.take(request.request)
+  if (token !== undefined) return sendWith(request, token)
+  return waiting(request.config, (signal) => request.attachment.acquire(request.request, signal)).then((acquired) =>
+    sendWith(request, acquired),
+  )
+}
+
+function sendWith(request: Send, token: CachedToken): Promise<unknown> {
+  return exchange(request, token, (response, leftOrigin, settle) =>
+    // A 401 from where a redirect led is not about our token.
+    response?.status === 401 && !leftOrigin ? recover(request, token, response, settle) : settle(),
+  )
+}
+
+async function recover(
+  request: Send,
+  refused: CachedToken,
+  response: AxiosResponse,
+  settle: () => unknown,
+): Promise<unknown> {
+  const { config, attachment, origin } = request
+  const challenge = response.headers['www-authenticate'] as string | undefined
+  if (!attachment.refused(refused, origin, config.method ?? 'get', challenge, canResend(config.data))) return settle()
+  const token = await waiting(config, (signal) => attachment.renew(refused, request.request, signal))
+  if (token === undefined) return settle()
+  discard(response.data)
+  return exchange(request, token, (replayed, _leftOrigin, settleReplay) => {
+    if (replayed !== undefined) attachment.replayed(token, origin, replayed.status)
+    return settleReplay()
+  })
+}
+
+/**
+ * Sends a copy of the config that carries the token. `then` gets the response, where there is one, whether a redirect
+ * left the origin, and how to return or throw what the adapter did.
+ */
+function exchange(
+  { config, adapter, origin }: Send,
+  token: CachedToken,
+  then: (response: AxiosResponse | undefined, leftOrigin: boolean, settle: () => unknown) => unknown,
+): Promise<unknown> {
+  let leftOrigin = false
+  const sent: AxiosConfig = {
+    ...config,
+    headers: config.headers.concat({ Authorization: token.header }),
+    // Not left to follow-redirects, some versions of which keep the header for a subdomain.
+    beforeRedirect: (options, ...details) => {
+      if (originOf(options.href) !== origin) leftOrigin = true
+      if (leftOrigin) removeAuthorization(options.headers)
+      config.beforeRedirect?.(options, ...details)
+    },
+  }
+  return adapter(sent).then(
+    (response) => {
+      conceal(response as AxiosResponse, config)
+      return then(response as AxiosResponse, leftOrigin, () => response)
+    },
+    (error: { config?: AxiosConfig; response?: AxiosResponse }) => {
+      conceal(error, config)
+      if (error?.response) conceal(error.response, config)
+      return then(error?.response, leftOrigin, () => {
+        throw error
+      })
+    },
+  )
+}
+
+/** Puts the caller's config back, and keeps loggers from the request, whose header lines hold the token. */
+function conceal(result: { config?: AxiosConfig; request?: unknown }, config: AxiosConfig): void {
+  if (typeof result !== 'object' || result === null) return
+  if (result.config !== undefined) result.config = config
+  const { request: value } = result
+  if (value !== undefined) {
+    Object.defineProperty(result, 'request', { value, enumerable: false, writable: true, configurable: true })
+  }
+}
+
+function removeAuthorization(headers: Record<string, unknown>): void {
+  for (const name of Object.keys(headers)) if (name.toLowerCase() === 'authorization') delete headers[name]
+}
+
+/** Whether axios, after its transforms, has a body that can be sent a second time. */
+function canResend(data: unknown): boolean {
+  if (data == null || typeof data === 'string' || data instanceof URLSearchParams) return true
+  if (data instanceof ArrayBuffer || ArrayBuffer.isView(data) || data instanceof Blob) return true
+  // The form-data package is a stream; the web's FormData is not.
+  return Object.prototype.toString.call(data) === '[object FormData]' && !('pipe' in (data as object))
+}
+
+/** Frees the connection of a response that nobody will read. */
+function discard(data: unknown): void {
+  const stream = data as { destroy?: () => void; cancel?: () => Promise<void> } | null | undefined
+  if (typeof stream?.destroy === 'function') stream.destroy()
+  else if (typeof stream?.cancel === 'function') stream.cancel().catch(() => {})
+}
+
+/** Waits for a token as long as the caller does: an abort ends it at once, in axios' own words. */
+async function waiting<T>(config: AxiosConfig, work: (signal?: AbortSignal) => Promise<T>): Promise<T> {
+  const { cancelToken } = config
+  const signal = config.signal as AbortSignal | undefined
+  if (!signal && !cancelToken) return work()
+  const controller = new AbortController()
+  const abort = () => controller.abort()
+  if (signal?.aborted) abort()
+  signal?.addEventListener('abort', abort)
+  cancelToken?.subscribe(abort)
+  try {
+    return await work(controller.signal)
+  } catch (error) {
+    if (!controller.signal.aborted) throw error
+    cancelToken?.throwIfRequested()
+    const { CanceledError } = await axiosCopyOf(config.headers)
+    throw new CanceledError(null, config)
+  } finally {
+    signal?.removeEventListener('abort', abort)
+    cancelToken?.unsubscribe(abort)
+  }
+}

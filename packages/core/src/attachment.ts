@@ -1,0 +1,145 @@
+import { LRUCache } from 'lru-cache'
+import type { CachedToken } from './access-token.js'
+import { readChallenge } from './challenge.js'
+import { McaAuthError } from './error.js'
+import type { McaAuthOptions, OutgoingRequest } from './options.js'
+import { isSecure } from './origin.js'
+import { hasTokenEndpoint, isTokenEndpoint } from './token-endpoints.js'
+import { CachingTokenProvider, type TokenProvider } from './token-provider.js'
+import type { PreparedTokenRequest } from './token-request.js'
+
+/** Where a request goes that leaves through a unix socket: this machine, but no origin that `origins` could list. */
+export const unixSocket = 'unix:'
+
+type Rule = 'attach' | 'pass' | 'insecure'
+
+const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
+
+/**
+ * What every adapter asks of core about one request of its client: may it carry a token, which one, and what does a
+ * 401 mean. `Request` is the client's own type for a request; `describe` is only called where its URL matters.
+ */
+export class Attachment<Request> {
+  /** Origins that the options list, normalised; `undefined` where they list none. */
+  readonly origins: ReadonlySet<string> | undefined
+  readonly #provider: CachingTokenProvider
+  readonly #describe: (request: Request) => OutgoingRequest
+  readonly #defaultRequest: PreparedTokenRequest
+  readonly #tokenRequest: McaAuthOptions['tokenRequest']
+  readonly #insecureAllowed: boolean
+  readonly #rules = new LRUCache<string, Rule>({ max: 1000 })
+
+  constructor(
+    optionsOrProvider: McaAuthOptions | TokenProvider | undefined,
+    describe: (request: Request) => OutgoingRequest,
+  ) {
+    this.#provider = toProvider(optionsOrProvider)
+    this.#describe = describe
+    this.#defaultRequest = this.#provider.prepare()
+    const { origins, tokenRequest, allowInsecureRequests = false } = this.#provider.rules
+    this.origins = origins === undefined ? undefined : new Set([origins].flat().map((origin) => new URL(origin).origin))
+    this.#tokenRequest = tokenRequest
+    this.#insecureAllowed = allowInsecureRequests
+  }
+
+  /** Whether `origins` lets requests to this origin pass by untouched, whatever else they are. */
+  excludes(origin: string): boolean {
+    return this.origins !== undefined && !this.origins.has(origin)
+  }
+
+  /**
+   * The token request whose token this request should carry, or `undefined` where it goes untouched. `hasOwn`: the
+   * caller has set authorization of its own.
+   *
+   * @throws McaAuthError `INSECURE_TRANSPORT`
+   */
+  claim(origin: string, request: Request, hasOwn: boolean): PreparedTokenRequest | undefined {
+    if (hasTokenEndpoint(origin) && isTokenEndpoint(this.#describe(request).url)) return undefined
+    const rule = this.#rule(origin)
+    if (rule === 'pass' || hasOwn) return undefined
+    let prepared = this.#defaultRequest
+    if (this.#tokenRequest !== undefined) {
+      const chosen = this.#tokenRequest(this.#describe(request))
+      if (chosen === false) return undefined
+      prepared = this.#provider.prepare(chosen)
+    }
+    if (rule === 'insecure') throw insecure(origin)
+    return prepared
+  }
+
+  /** The token while it can be had at once. */
+  take(request: PreparedTokenRequest): CachedToken | undefined {
+    return this.#provider.take(request)
+  }
+
+  acquire(request: PreparedTokenRequest, signal: AbortSignal | undefined): Promise<CachedToken> {
+    return this.#provider.acquire(request, signal)
+  }
+
+  /**
+   * Judges a 401 to a request that carried `token`, and invalidates the token where the 401 is about it. True: the
+   * request may be sent once more, if {@link renew} has another token. `challenge` is its `WWW-Authenticate`.
+   */
+  refused(
+    token: CachedToken,
+    origin: string,
+    method: string,
+    challenge: string | readonly string[] | null | undefined,
+    canResend: boolean,
+  ): boolean {
+    const verdict = readChallenge(challenge)
+    if (verdict === 'other' || verdict === 'insufficient_scope') return false
+    if (!this.#provider.refuse(token, origin)) return false
+    // Without a challenge it may not have been the token, and the request may have done its work.
+    return canResend && (verdict === 'bearer' || idempotent.has(method.toUpperCase()))
+  }
+
+  /**
+   * Another token than the refused one, or `undefined`: then the caller gets the 401, which says more than our error.
+   *
+   * @throws `signal.reason` on abort
+   */
+  async renew(
+    refused: CachedToken,
+    request: PreparedTokenRequest,
+    signal: AbortSignal | undefined,
+  ): Promise<CachedToken | undefined> {
+    try {
+      const token = await this.#provider.acquire(request, signal)
+      return token.header === refused.header ? undefined : token
+    } catch (error) {
+      if (signal?.aborted) throw error
+      return undefined
+    }
+  }
+
+  /** Says that a replay was answered: anything but another 401 gives the refresh budget back. */
+  replayed(token: CachedToken, origin: string, status: number): void {
+    if (status !== 401) this.#provider.accepted(token, origin)
+  }
+
+  #rule(origin: string): Rule {
+    let rule = this.#rules.get(origin)
+    if (rule === undefined) {
+      rule = this.excludes(origin) ? 'pass' : 'attach'
+      if (rule === 'attach' && origin !== unixSocket && !this.#insecureAllowed && !isSecure(origin)) rule = 'insecure'
+      this.#rules.set(origin, rule)
+    }
+    return rule
+  }
+}
+
+function toProvider(optionsOrProvider: McaAuthOptions | TokenProvider = {}): CachingTokenProvider {
+  if (optionsOrProvider instanceof CachingTokenProvider) return optionsOrProvider
+  if (typeof (optionsOrProvider as TokenProvider | null)?.getToken === 'function') {
+    throw new TypeError('a TokenProvider must come from createTokenProvider() of this copy of @mca-auth/core')
+  }
+  return new CachingTokenProvider(optionsOrProvider as McaAuthOptions)
+}
+
+function insecure(origin: string): McaAuthError {
+  return new McaAuthError(
+    'INSECURE_TRANSPORT',
+    `no token is sent over plain http to ${origin}: use https, or set \`allowInsecureRequests: true\``,
+  )
+}

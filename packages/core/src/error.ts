@@ -1,0 +1,74 @@
+/** What went wrong. Codes are the contract; messages may change. */
+export type McaAuthErrorCode =
+  | 'MISSING_APPID_ERROR'
+  | 'MISSING_CLIENTID_ERROR'
+  | 'MISSING_SECRET_ERROR'
+  | 'MISSING_SERVER_URL_ERROR'
+  | 'INVALID_CREDENTIALS_SOURCE'
+  | 'INSECURE_TRANSPORT'
+  | 'TOKEN_REQUEST_REFUSED'
+  | 'TOKEN_REQUEST_THROTTLED'
+  | 'TOKEN_REQUEST_FAILED'
+  | 'TOKEN_RESPONSE_INVALID'
+
+/** The optional fields of an {@link McaAuthError}. */
+export interface McaAuthErrorDetails {
+  /** The network error behind this one. */
+  readonly cause?: unknown
+  /** HTTP status of the token response. */
+  readonly status?: number | undefined
+  /** `error` of the token response (RFC 6749 §5.2), at most 100 characters. */
+  readonly error?: string | undefined
+  /** `error_description` of the token response (RFC 6749 §5.2), at most 500 characters. */
+  readonly errorDescription?: string | undefined
+  /** When the next token request may be made, in ms since the epoch. Until then callers get this error at once. */
+  readonly retryAt?: number | undefined
+}
+
+/**
+ * The one error of mca-auth. Bad options are `TypeError`s instead, thrown where they are given.
+ *
+ * It never holds a token, a secret or a response body.
+ *
+ * @example
+ * ```ts
+ * import { createTokenProvider, McaAuthError } from '@mca-auth/core'
+ *
+ * try {
+ *   await createTokenProvider().getToken()
+ * } catch (error) {
+ *   if (error instanceof McaAuthError && error.code === 'TOKEN_REQUEST_THROTTLED') {
+ *     console.warn(`no token before ${new Date(error.retryAt ?? 0).toISOString()}`)
+ *   }
+ * }
+ * ```
+ */
+export class McaAuthError extends Error implements McaAuthErrorDetails {
+  readonly code: McaAuthErrorCode
+  declare readonly status?: number
+  declare readonly error?: string
+  declare readonly errorDescription?: string
+  declare readonly retryAt?: number
+
+  constructor(code: McaAuthErrorCode, message: string, details: McaAuthErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause })
+    this.code = code
+    const fields = {
+      status: details.status,
+      error: bounded(details.error, 100),
+      errorDescription: bounded(details.errorDescription, 500),
+      retryAt: details.retryAt,
+    }
+    for (const [name, value] of Object.entries(fields)) {
+      if (value !== undefined) Object.defineProperty(this, name, { value, enumerable: true })
+    }
+  }
+
+  static {
+    McaAuthError.prototype.name = 'McaAuthError'
+  }
+}
+
+function bounded(text: string | undefined, length: number): string | undefined {
+  return text === undefined || text.length <= length ? text : `${text.slice(0, length - 1)}…`
+}

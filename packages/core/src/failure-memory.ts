@@ -1,0 +1,85 @@
+import { LRUCache } from 'lru-cache'
+import { McaAuthError } from './error.js'
+
+/** A failure that callers are still told of, until the next token request may be made. */
+interface Remembered {
+  readonly error: McaAuthError
+  readonly at: number
+  readonly until: number
+  /** How long it is remembered; doubles with each failure in a row. */
+  readonly coolDownMs: number
+}
+
+const refusal = { firstMs: 30_000, longestMs: 300_000 }
+const outage = { firstMs: 1_000, longestMs: 30_000 }
+
+/**
+ * Remembers failures, so that they cost the authorization server nothing. What concerns the client or the server is
+ * kept once, what concerns one token request under its key.
+ */
+export class FailureMemory {
+  #all: Remembered | undefined
+  readonly #byKey: LRUCache<string, Remembered>
+
+  constructor(size: number) {
+    this.#byKey = new LRUCache({ max: size })
+  }
+
+  /** The error that a caller for this key gets without a token request, if any. */
+  blocking(key: string, now: number): McaAuthError | undefined {
+    for (const remembered of [this.#all, this.#byKey.peek(key)]) {
+      // `at` is compared too: a clock that was set back must not prolong a cool-down.
+      if (remembered && now >= remembered.at && now < remembered.until) return remembered.error
+    }
+    return undefined
+  }
+
+  /** Whether the server failed last: then one flight probes it while the others wait. */
+  get failing(): boolean {
+    return this.#all !== undefined
+  }
+
+  get last(): McaAuthError | undefined {
+    return this.#all?.error
+  }
+
+  /** Remembers a failure and gives the error that callers see, with its `retryAt`. */
+  record(key: string, error: McaAuthError, now: number): McaAuthError {
+    const general = concernsAll(error)
+    const before = general ? this.#all : this.#byKey.peek(key)
+    const { firstMs, longestMs } = error.code === 'TOKEN_REQUEST_REFUSED' ? refusal : outage
+    const sameKind = before?.error.code === error.code
+    // A flight that failed beside the one which already recorded it tells nothing new: it doubles nothing.
+    const doubled = sameKind && now >= before.until ? before.coolDownMs * 2 : before?.coolDownMs
+    const coolDownMs = Math.min(sameKind && doubled ? doubled : firstMs, longestMs)
+    const until = error.retryAt ?? now + coolDownMs
+    const told = new McaAuthError(error.code, error.message, {
+      status: error.status,
+      error: error.error,
+      errorDescription: error.errorDescription,
+      cause: error.cause,
+      retryAt: until,
+    })
+    const remembered = { error: told, at: now, until, coolDownMs }
+    if (general) this.#all = remembered
+    else this.#byKey.set(key, remembered)
+    return told
+  }
+
+  /** A token was issued. */
+  recovered(key: string): void {
+    this.#all = undefined
+    this.#byKey.delete(key)
+  }
+
+  clear(): void {
+    this.#all = undefined
+    this.#byKey.clear()
+  }
+}
+
+/** A 401 without an OAuth error is failed client authentication (RFC 6749 §5.2); an empty 403 may be about a scope. */
+function concernsAll({ code, status, error }: McaAuthError): boolean {
+  if (code !== 'TOKEN_REQUEST_REFUSED') return true
+  return error === undefined ? status === 401 : error === 'invalid_client' || error === 'unauthorized_client'
+}

@@ -1,0 +1,12 @@
+export type { AccessToken } from './access-token.js'
+export type { ClientAuth } from './client-authentication.js'
+export { McaAuthError, type McaAuthErrorCode, type McaAuthErrorDetails } from './error.js'
+export {
+  getAuthorizationHeader,
+  getAuthorizationHeaderBySecret,
+  getAuthorizationHeaderFromIncomingRequest,
+} from './get-authorization-header.js'
+export type { McaAuthOptions, OutgoingRequest } from './options.js'
+export type { RefreshPolicy, TokenState } from './refresh-policy.js'
+export { createTokenProvider, type TokenProvider, type TokenProviderHealth } from './token-provider.js'
+export type { TokenRequest } from './token-request.js'

@@ -1,0 +1,113 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { McaAuthError } from './error.js'
+
+/** A service instance that the platform offers: where it was found, its name, and its credential as it stands there. */
+export interface ServiceInstance {
+  readonly source: string
+  readonly name: string
+  readonly credential: Readonly<Record<string, unknown>>
+}
+
+type Json = Readonly<Record<string, unknown>>
+
+/** The sources in the order in which they are asked; the first that has an instance is the only one used. */
+const sources: readonly ((name: string | undefined) => ServiceInstance[])[] = [
+  (name) => fromServices('VCAP_SERVICES', name),
+  (name) => fromServices('CE_SERVICES', name),
+  (name) => fromServiceBindingRoot(name),
+]
+
+export const searched = 'VCAP_SERVICES, CE_SERVICES and SERVICE_BINDING_ROOT'
+
+/** The one instance that the platform offers, by name where one is given. */
+export function findServiceInstance(name: string | undefined): ServiceInstance | undefined {
+  for (const source of sources) {
+    const found = source(name)
+    if (found.length > 1) {
+      const names = found.map((instance) => instance.name).join(', ')
+      throw invalid(`${found[0]?.source} has several matching instances (${names}): choose one with \`instanceName\``)
+    }
+    if (found[0] !== undefined) return found[0]
+  }
+  if (name !== undefined) throw invalid(`no instance named ${JSON.stringify(name)} in ${searched}`)
+  return undefined
+}
+
+/** The credential in a file: flat, as Kubernetes Service mounts it, or in an envelope, as in VCAP_SERVICES. */
+export function readBindingFile(path: string): ServiceInstance {
+  const json = parse(readText(path), path)
+  return { source: path, name: path, credential: isObject(json.credentials) ? json.credentials : json }
+}
+
+/** `application_id` of VCAP_APPLICATION, which the published module took for the tenant id. */
+export function applicationId(): unknown {
+  const text = process.env.VCAP_APPLICATION
+  return text ? parse(text, 'VCAP_APPLICATION').application_id : undefined
+}
+
+function fromServices(variable: string, name: string | undefined): ServiceInstance[] {
+  const text = process.env[variable]
+  if (!text) return []
+  return Object.entries(parse(text, variable)).flatMap(([label, instances]) =>
+    (Array.isArray(instances) ? instances : [])
+      .filter((instance) => isObject(instance) && isObject(instance.credentials))
+      .map((instance) => ({ source: variable, name: String(instance.name ?? label), credential: instance.credentials }))
+      .filter((instance) => (name === undefined ? isOurs(label) : instance.name === name)),
+  )
+}
+
+function isOurs(label: string): boolean {
+  return label.startsWith('AdvancedMobileAccess') || label.startsWith('AppID') || label.toLowerCase() === 'appid'
+}
+
+/** servicebinding.io: a directory per binding, a file per key; or one file `binding` that holds the JSON. */
+function fromServiceBindingRoot(name: string | undefined): ServiceInstance[] {
+  const root = process.env.SERVICE_BINDING_ROOT
+  if (!root) return []
+  return directory(root)
+    .filter((entry) => !entry.startsWith('..') && (name === undefined || entry === name))
+    .map((entry) => ({ source: 'SERVICE_BINDING_ROOT', name: entry, credential: fromBinding(join(root, entry)) }))
+    .filter((instance) => 'clientId' in instance.credential)
+}
+
+function fromBinding(path: string): Json {
+  const keys = statSync(path, { throwIfNoEntry: false })?.isDirectory() ? directory(path) : []
+  if (keys.includes('binding')) return readBindingFile(join(path, 'binding')).credential
+  const files = keys.filter((key) => statSync(join(path, key), { throwIfNoEntry: false })?.isFile())
+  return Object.fromEntries(files.map((key) => [key, readText(join(path, key)).trim()]))
+}
+
+function directory(path: string): string[] {
+  try {
+    return readdirSync(path).sort()
+  } catch {
+    throw invalid(`the directory ${path} of SERVICE_BINDING_ROOT can't be read`)
+  }
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    throw invalid(`${path} can't be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`)
+  }
+}
+
+/** The parser's own error is dropped: it quotes what it read. */
+function parse(text: string, where: string): Json {
+  try {
+    const json: unknown = JSON.parse(text)
+    if (isObject(json)) return json
+  } catch {}
+  throw invalid(`${where} is not a JSON object`)
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: parsed JSON, each field of which is checked where it is used
+function isObject(value: unknown): value is Readonly<Record<string, any>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function invalid(message: string): McaAuthError {
+  return new McaAuthError('INVALID_CREDENTIALS_SOURCE', message)
+}

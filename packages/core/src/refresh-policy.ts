@@ -1,0 +1,52 @@
+/** When a token is renewed, relative to its end. Both windows shrink with short lifetimes. */
+export interface RefreshPolicy {
+  /**
+   * How long before its end a token becomes stale: still served, while one refresh runs behind the callers.
+   * In ms; never more than a fifth of the lifetime.
+   * @default 300_000
+   */
+  readonly staleMs?: number
+  /**
+   * How long before its end a token counts as expired, for the time a request spends on the wire: callers wait for
+   * the refresh. In ms; never more than a twentieth of the lifetime.
+   * @default 5_000
+   */
+  readonly expiredMs?: number
+}
+
+export const defaultRefreshPolicy: Required<RefreshPolicy> = { staleMs: 300_000, expiredMs: 5_000 }
+
+/** A token that is already over on arrival serves for this long: at most one token request a second. */
+const shortestServiceMs = 1_000
+
+export type TokenState = 'fresh' | 'stale' | 'expired'
+
+interface Times {
+  readonly issuedAt: number
+  readonly staleAt: number
+  readonly expiredAt: number
+}
+
+/** Turns a lifetime into instants, once per token. `jitter` (0.8 to 1) spreads the refreshes of a fleet. */
+export function thresholds(
+  response: { readonly issuedAt: number; readonly lifetimeMs: number },
+  now: number,
+  refresh: Required<RefreshPolicy>,
+  jitter: number,
+): { expiresAt: number; staleAt: number; expiredAt: number } {
+  const { issuedAt, lifetimeMs } = response
+  const expiresAt = issuedAt + lifetimeMs
+  const expiredAt = expiresAt - Math.min(refresh.expiredMs, lifetimeMs / 20)
+  if (expiredAt <= now) {
+    const end = now + shortestServiceMs
+    return { expiresAt: end, staleAt: end, expiredAt: end }
+  }
+  const staleAt = expiresAt - Math.min(refresh.staleMs, lifetimeMs / 5) * jitter
+  return { expiresAt, staleAt: Math.min(staleAt, expiredAt), expiredAt }
+}
+
+/** A token from the future tells of a clock that was set back: it serves, but is renewed at once. */
+export function tokenState(token: Times, now: number): TokenState {
+  if (now >= token.expiredAt) return 'expired'
+  return now < token.staleAt && now >= token.issuedAt ? 'fresh' : 'stale'
+}

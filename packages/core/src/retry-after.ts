@@ -1,0 +1,16 @@
+const longestMs = 5 * 60_000
+
+/**
+ * The instant that a `Retry-After` header names (RFC 9110 §10.2.3: seconds or a date), at most five minutes ahead.
+ * `undefined` for a header that is absent, junk, or names no future instant.
+ */
+export function retryAfter(header: string | null, now: number): number | undefined {
+  if (header === null) return undefined
+  const at = /^\s*\d+\s*$/.test(header) ? now + Number(header) * 1000 : httpDate(header)
+  return at > now ? Math.min(at, now + longestMs) : undefined
+}
+
+/** NaN for anything but the date formats of RFC 9110 §5.6.7, all of which name a weekday first. */
+export function httpDate(text: string): number {
+  return /^\s*(mon|tue|wed|thu|fri|sat|sun)/i.test(text) ? Date.parse(text) : Number.NaN
+}

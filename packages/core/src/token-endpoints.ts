@@ -1,0 +1,35 @@
+/** How many live providers use each token endpoint: origin → path → count. */
+type Endpoints = Map<string, Map<string, number>>
+
+// Module-wide, and shared by every copy of this package in the process: token requests may travel through a
+// dispatcher of ours, and providers of two copies would wait for each other just as two of one copy would.
+const shared = globalThis as { [key: symbol]: Endpoints | undefined }
+const name = Symbol.for('mca-auth.tokenEndpoints')
+shared[name] ??= new Map()
+const endpoints: Endpoints = shared[name]
+
+/** Says that a provider uses this endpoint; the returned function takes that back. */
+export function registerTokenEndpoint(endpoint: URL): () => void {
+  const { origin, pathname } = endpoint
+  const paths = endpoints.get(origin) ?? new Map<string, number>()
+  endpoints.set(origin, paths)
+  paths.set(pathname, (paths.get(pathname) ?? 0) + 1)
+  let registered = true
+  return () => {
+    if (!registered) return
+    registered = false
+    const left = (paths.get(pathname) ?? 1) - 1
+    if (left > 0) paths.set(pathname, left)
+    else paths.delete(pathname)
+    if (paths.size === 0 && endpoints.get(origin) === paths) endpoints.delete(origin)
+  }
+}
+
+/** Whether any provider's token endpoint is on this origin. Cheap: asked for every request. */
+export function hasTokenEndpoint(origin: string): boolean {
+  return endpoints.has(origin)
+}
+
+export function isTokenEndpoint(url: URL): boolean {
+  return endpoints.get(url.origin)?.has(url.pathname) ?? false
+}

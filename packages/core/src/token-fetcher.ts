@@ -1,0 +1,165 @@
+import type { TokenResponse } from './access-token.js'
+import type { Credentials } from './credentials.js'
+import { McaAuthError } from './error.js'
+import type { FailureMemory } from './failure-memory.js'
+import type { PreparedTokenRequest } from './token-request.js'
+import type { TokenSource } from './token-source.js'
+
+const attempts = 3
+const backoffMs = 200
+
+/**
+ * Gets one token within a time budget: attempts, backoff, throttling and cool-downs. Retries happen here, once for all
+ * callers who wait, and never in a caller.
+ */
+export class TokenFetcher {
+  readonly #source: TokenSource
+  readonly #secret: Credentials['secret']
+  readonly #failures: FailureMemory
+  readonly #timeoutMs: number
+  /** The one fetch that may ask a server which failed last; the others wait for its end. */
+  #probe: Promise<void> | undefined
+  #closed = false
+  /** Ends each wait that is going on. */
+  readonly #cancels = new Set<(reason: McaAuthError) => void>()
+
+  constructor(source: TokenSource, secret: Credentials['secret'], failures: FailureMemory, timeoutMs: number) {
+    this.#source = source
+    this.#secret = secret
+    this.#failures = failures
+    this.#timeoutMs = timeoutMs
+  }
+
+  /** @throws McaAuthError, already remembered. */
+  async fetch(request: PreparedTokenRequest): Promise<TokenResponse> {
+    const deadline = performance.now() + this.#timeoutMs
+    let end: () => void = () => {}
+    const me = new Promise<void>((resolve) => {
+      end = resolve
+    })
+    try {
+      for (let attempt = 1; ; attempt++) {
+        const probing = await this.#permission(request.key, deadline, me)
+        const triesLeft = probing ? 1 : Math.max(1, attempts - attempt + 1)
+        try {
+          const share = (deadline - performance.now()) / triesLeft
+          const response = await this.#within(share, (signal) => this.#request(request, signal))
+          this.#failures.recovered(request.key)
+          return response
+        } catch (error) {
+          if (this.#closed || !(error instanceof McaAuthError)) throw error
+          if (error.code === 'TOKEN_REQUEST_FAILED' && triesLeft > 1) {
+            await this.#backOff(attempt, deadline)
+            continue
+          }
+          const told = this.#failures.record(request.key, error, Date.now())
+          // Throttled: the next round waits as long as the server asks, or tells it where the budget is too short.
+          if (told.code !== 'TOKEN_REQUEST_THROTTLED') throw told
+        }
+      }
+    } finally {
+      if (this.#probe === me) this.#probe = undefined
+      end()
+    }
+  }
+
+  /** Ends what is going on; nothing is fetched any more. */
+  close(): void {
+    this.#closed = true
+    for (const cancel of this.#cancels) cancel(closedError())
+  }
+
+  /** Waits until a token request may be made. True: it is the probe of a server that failed last. */
+  async #permission(key: string, deadline: number, me: Promise<void>): Promise<boolean> {
+    for (;;) {
+      if (this.#closed) throw closedError()
+      const leftMs = deadline - performance.now()
+      const error = this.#failures.blocking(key, Date.now())
+      const probe = this.#probe
+      if (error !== undefined) {
+        const waitMs = (error.retryAt ?? 0) - Date.now()
+        if (error.code !== 'TOKEN_REQUEST_THROTTLED' || waitMs > leftMs) throw error
+        await this.#pause(Math.max(1, waitMs))
+      } else if (probe !== undefined && probe !== me) {
+        await this.#within(leftMs, () => probe)
+      } else {
+        if (this.#failures.failing) this.#probe = me
+        return this.#failures.failing
+      }
+    }
+  }
+
+  async #request(request: PreparedTokenRequest, signal: AbortSignal): Promise<TokenResponse> {
+    const secret = await this.#currentSecret()
+    try {
+      return await this.#source.request(request, secret, signal)
+    } catch (error) {
+      if (typeof this.#secret !== 'function' || (error as McaAuthError).code !== 'TOKEN_REQUEST_REFUSED') throw error
+      // The secret may have been rotated since it was read.
+      const current = await this.#currentSecret()
+      if (current === secret) throw error
+      return await this.#source.request(request, current, signal)
+    }
+  }
+
+  async #currentSecret(): Promise<string | undefined> {
+    if (typeof this.#secret !== 'function') return this.#secret
+    let secret: unknown
+    try {
+      secret = await this.#secret()
+    } catch (error) {
+      // Not as `cause`: what a vault's client throws may hold its credentials.
+      const { name = 'unknown error', code } = (error ?? {}) as { name?: string; code?: string }
+      throw new McaAuthError('TOKEN_REQUEST_FAILED', `the \`secret\` function failed: ${code ?? name}`)
+    }
+    if (typeof secret === 'string' && secret !== '') return secret
+    throw new McaAuthError('MISSING_SECRET_ERROR', 'the `secret` function gave no non-empty string')
+  }
+
+  /** Exponential with full jitter, never more than a quarter of what is left. */
+  #backOff(attempt: number, deadline: number): Promise<void> {
+    const longest = Math.min(backoffMs * 2 ** (attempt - 1), (deadline - performance.now()) / 4)
+    return this.#pause(Math.random() * Math.max(1, longest))
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const cancel = (reason: McaAuthError) => {
+        clearTimeout(timer)
+        reject(reason)
+      }
+      const timer = setTimeout(() => {
+        this.#cancels.delete(cancel)
+        resolve()
+      }, ms)
+      this.#cancels.add(cancel)
+    })
+  }
+
+  /** Ends with the work or after `ms`, also where the work (a secret function, a custom fetch) ignores its signal. */
+  #within<T>(ms: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const controller = new AbortController()
+    return new Promise<T>((resolve, reject) => {
+      const cancel = (reason: McaAuthError) => {
+        done()
+        reject(reason)
+        controller.abort(reason)
+      }
+      const timer = setTimeout(() => cancel(timedOut(ms)), Math.max(1, ms))
+      const done = () => {
+        clearTimeout(timer)
+        this.#cancels.delete(cancel)
+      }
+      this.#cancels.add(cancel)
+      work(controller.signal).then(resolve, reject).finally(done)
+    })
+  }
+}
+
+function timedOut(ms: number): McaAuthError {
+  return new McaAuthError('TOKEN_REQUEST_FAILED', `no token response within ${Math.round(ms)} ms`)
+}
+
+function closedError(): McaAuthError {
+  return new McaAuthError('TOKEN_REQUEST_FAILED', 'the token provider is closed')
+}

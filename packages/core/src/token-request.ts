@@ -1,0 +1,58 @@
+import { list, nonEmptyString, record, rejectUnknownKeys } from './validate.js'
+
+/** What is asked of the token endpoint, beside the grant. Fields left out come from the provider's options. */
+export interface TokenRequest {
+  /** Scopes, space-separated or as a list (RFC 6749 §3.3). */
+  readonly scope?: string | readonly string[] | undefined
+  /** Resource indicators, absolute URIs (RFC 8707). */
+  readonly resource?: string | readonly string[] | undefined
+  /** Further parameters of the token request, e.g. `{ audience: '…' }`. */
+  readonly parameters?: Readonly<Record<string, string>> | undefined
+}
+
+/** A token request copied, checked, frozen and keyed, so that the hot path only looks its key up. */
+export interface PreparedTokenRequest {
+  /** Equal for requests that yield the same token within one provider. */
+  readonly key: string
+  readonly parameters: URLSearchParams
+}
+
+const reserved = ['grant_type', 'client_id', 'client_secret', 'scope', 'resource']
+
+export function prepareTokenRequest(request: TokenRequest, defaults: TokenRequest = {}): PreparedTokenRequest {
+  record('the token request', request)
+  rejectUnknownKeys('token request field', request, ['scope', 'resource', 'parameters'])
+  const parameters = new URLSearchParams()
+  const scopes = scopeList(request.scope ?? defaults.scope)
+  if (scopes.length > 0) parameters.set('scope', scopes.join(' '))
+  for (const resource of resourceList(request.resource ?? defaults.resource)) parameters.append('resource', resource)
+  const further = Object.entries(furtherParameters(request.parameters ?? defaults.parameters))
+  for (const [name, value] of further.sort(([a], [b]) => (a < b ? -1 : 1))) parameters.set(name, value)
+  // Scopes are a set (RFC 6749 §3.3): their order makes no other token.
+  const keyed = new URLSearchParams(parameters)
+  if (scopes.length > 0) keyed.set('scope', [...new Set(scopes)].sort().join(' '))
+  return Object.freeze({ key: keyed.toString(), parameters })
+}
+
+function scopeList(scope: TokenRequest['scope']): string[] {
+  return list('scope', scope).flatMap((entry) => entry.split(' ').filter((part) => part !== ''))
+}
+
+function resourceList(resource: TokenRequest['resource']): string[] {
+  return list('resource', resource).map((uri) => {
+    if (!URL.canParse(uri) || uri.includes('#')) {
+      throw new TypeError('`resource` must be an absolute URI without a fragment (RFC 8707 §2)')
+    }
+    return uri
+  })
+}
+
+function furtherParameters(parameters: TokenRequest['parameters']): Readonly<Record<string, string>> {
+  if (parameters === undefined) return {}
+  record('`parameters`', parameters)
+  for (const [name, value] of Object.entries(parameters)) {
+    if (reserved.includes(name)) throw new TypeError(`\`parameters\` must not hold \`${name}\`: it has its own option`)
+    nonEmptyString(`parameters.${name}`, value)
+  }
+  return parameters
+}

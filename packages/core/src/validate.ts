@@ -1,0 +1,60 @@
+// Checks of what a caller hands in. Every failure is a TypeError that names the option and what was expected, and
+// never shows the value: it may be a secret.
+
+export function nonEmptyString(name: string, value: unknown): asserts value is string {
+  if (typeof value !== 'string' || value.trim() === '') throw expected(name, 'a non-empty string', value)
+}
+
+export function positiveInteger(name: string, value: unknown): asserts value is number {
+  if (!Number.isSafeInteger(value) || (value as number) < 1) throw expected(name, 'a positive integer', value)
+}
+
+/** Milliseconds, at most what a Node timer takes. */
+export function duration(name: string, value: unknown, least: number): asserts value is number {
+  if (typeof value !== 'number' || !(value >= least && value <= 0x7fff_ffff)) {
+    throw expected(name, `a number of milliseconds, at least ${least}`, value)
+  }
+}
+
+export function boolean(name: string, value: unknown): asserts value is boolean {
+  if (typeof value !== 'boolean') throw expected(name, 'a boolean', value)
+}
+
+export function callable(name: string, value: unknown): void {
+  if (typeof value !== 'function') throw expected(name, 'a function', value)
+}
+
+export function record(what: string, value: unknown): asserts value is object {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new TypeError(`${what} must be an object`)
+  }
+}
+
+/** A non-empty string or a list of them, as a list. */
+export function list(name: string, value: unknown): string[] {
+  if (value === undefined) return []
+  const entries = Array.isArray(value) ? value : [value]
+  for (const entry of entries) nonEmptyString(name, entry)
+  return entries
+}
+
+/** An absolute http or https URL without userinfo. Spaces around it are forgiven, as the published module did. */
+export function httpUrl(name: string, value: unknown): URL {
+  nonEmptyString(name, value)
+  const url = URL.canParse(value.trim()) ? new URL(value.trim()) : undefined
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '') {
+    throw new TypeError(`\`${name}\` must be an absolute http(s) URL without user or password`)
+  }
+  return url
+}
+
+export function rejectUnknownKeys(kind: string, value: object, known: readonly string[]): void {
+  for (const key of Object.keys(value)) {
+    if (!known.includes(key)) throw new TypeError(`unknown ${kind} \`${key}\`; known are: ${known.join(', ')}`)
+  }
+}
+
+function expected(name: string, what: string, value: unknown): TypeError {
+  const got = value === null ? 'null' : typeof value
+  return new TypeError(`\`${name}\` must be ${what}${got === what.split(' ').at(-1) ? '' : `, got ${got}`}`)
+}

@@ -1,0 +1,270 @@
+import { randomUUID, timingSafeEqual } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import { jwtVerify, SignJWT } from 'jose'
+import { LoopbackServer, readBody } from './loopback-server.js'
+import { type Reply, sendReply } from './reply.js'
+import { type SigningKey, signingKey } from './signing-key.js'
+
+export interface AuthorizationServerOptions {
+  /** @default a random UUID */
+  readonly tenantId?: string
+  /** @default 'test-client' */
+  readonly clientId?: string
+  /** @default 'not-a-real-secret' */
+  readonly secret?: string
+  /** App ID's token version: 3 has a bare host as issuer and a string audience. @default 4 */
+  readonly version?: 3 | 4
+  /** @default 3600 */
+  readonly lifetimeSeconds?: number
+  /** App ID documents `expires_in` as a string and sends a number. @default 'number' */
+  readonly expiresInAs?: 'number' | 'string'
+}
+
+/** What a token says about itself, as far as a resource must know. */
+export interface VerifiedToken {
+  readonly audience: readonly string[]
+  readonly scope: string
+}
+
+/**
+ * An authorization server in this process that speaks App ID's paths and MCA's.
+ *
+ * @example
+ * ```ts
+ * import { createTokenProvider } from '@mca-auth/core'
+ * import { startAuthorizationServer } from '@mca-auth/testing'
+ *
+ * await using server = await startAuthorizationServer()
+ * const provider = createTokenProvider(server.appId)
+ * await provider.getToken()
+ * ```
+ */
+export async function startAuthorizationServer(options: AuthorizationServerOptions = {}): Promise<AuthorizationServer> {
+  const key = await signingKey()
+  let server: AuthorizationServer | undefined
+  const http = await LoopbackServer.start(async (request, response) => {
+    const reply = await server?.answer(request)
+    if (reply !== undefined) await sendReply(response, reply)
+  })
+  server = new AuthorizationServer(http, key, options)
+  return server
+}
+
+export class AuthorizationServer {
+  readonly origin: string
+  readonly tenantId: string
+  readonly clientId: string
+  /** Lifetime of the tokens to come. */
+  lifetimeSeconds: number
+  /** How long each token request waits before its answer. */
+  delayMs = 0
+  /** Scopes that every token has, space-separated. */
+  scope = 'appid_default'
+  /** Answer with the last token as long as it is valid, as some servers do. */
+  reissue = false
+  readonly #http: LoopbackServer
+  readonly #key: SigningKey
+  readonly #version: 3 | 4
+  readonly #expiresInAs: 'number' | 'string'
+  readonly #requests = new Map<string, number>()
+  readonly #revoked = new Set<string>()
+  readonly #issued = new Set<string>()
+  #secrets: readonly string[]
+  #script: Reply[] = []
+  #last: { readonly token: string; readonly expiresAt: number } | undefined
+
+  constructor(http: LoopbackServer, key: SigningKey, options: AuthorizationServerOptions) {
+    this.#http = http
+    this.#key = key
+    this.origin = http.origin
+    this.tenantId = options.tenantId ?? randomUUID()
+    this.clientId = options.clientId ?? 'test-client'
+    this.#secrets = [options.secret ?? 'not-a-real-secret']
+    this.#version = options.version ?? 4
+    this.lifetimeSeconds = options.lifetimeSeconds ?? 3600
+    this.#expiresInAs = options.expiresInAs ?? 'number'
+  }
+
+  get secret(): string {
+    return this.#secrets[0] as string
+  }
+
+  /** Options for a client of App ID. */
+  get appId(): { clientId: string; secret: string; oauthServerUrl: string } {
+    return { clientId: this.clientId, secret: this.secret, oauthServerUrl: this.#oauthServerUrl }
+  }
+
+  /** Options for a client of MCA. */
+  get mca(): { appId: string; clientId: string; secret: string; serverUrl: string } {
+    const serverUrl = `${this.origin}/imf-authserver`
+    return { appId: this.tenantId, clientId: this.clientId, secret: this.secret, serverUrl }
+  }
+
+  /** Requests so far, by path. */
+  get requests(): ReadonlyMap<string, number> {
+    return this.#requests
+  }
+
+  /** Token requests so far, App ID's and MCA's. */
+  get tokenRequests(): number {
+    let count = 0
+    for (const [path, times] of this.#requests) if (path.endsWith('/token')) count += times
+    return count
+  }
+
+  /** Answers the next token requests with these replies, one each; after them it goes on as usual. */
+  script(...replies: readonly Reply[]): void {
+    this.#script.push(...replies)
+  }
+
+  /** Every token issued so far is refused from now on. */
+  revokeAll(): void {
+    for (const id of this.#issued) this.#revoked.add(id)
+    this.#issued.clear()
+  }
+
+  /** Takes a new secret; with `keepOld`, the previous one stays valid beside it. */
+  rotateSecret(secret: string, options: { readonly keepOld?: boolean } = {}): void {
+    this.#secrets = options.keepOld === true ? [secret, ...this.#secrets] : [secret]
+  }
+
+  /** Checks signature, expiry and revocation. `undefined` for a token that is no good. */
+  async verify(token: string): Promise<VerifiedToken | undefined> {
+    try {
+      const { payload } = await jwtVerify(token, this.#key.publicKey)
+      // To the millisecond: tests have tokens that live a second or two.
+      if ((payload.exp ?? 0) * 1000 <= Date.now() || this.#revoked.has(payload.jti ?? '')) return undefined
+      const scope = payload.scope ?? payload['imf.scope']
+      return { audience: [payload.aud ?? []].flat(), scope: typeof scope === 'string' ? scope : '' }
+    } catch {
+      return undefined
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#http.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  /** @internal */
+  async answer(request: IncomingMessage): Promise<Reply> {
+    const path = new URL(request.url ?? '/', this.origin).pathname
+    this.#requests.set(path, (this.#requests.get(path) ?? 0) + 1)
+    const body = new URLSearchParams((await readBody(request)).toString('utf8'))
+    const appId = `/oauth/v${this.#version}/${this.tenantId}`
+    const mca = `/imf-authserver/authorization/v1/apps/${this.tenantId}`
+    switch (`${request.method} ${path}`) {
+      case `POST ${appId}/token`:
+        return this.#answerTokenRequest(request, body, 'appid')
+      case `POST ${mca}/token`:
+        return this.#answerTokenRequest(request, body, 'mca')
+      case `POST ${appId}/introspect`:
+        if (!this.#authenticated(request, body)) return unauthorized
+        return { body: { active: (await this.verify(body.get('token') ?? '')) !== undefined } }
+      case `GET ${appId}/publickeys`:
+        return { body: { keys: [{ ...this.#key.jwk, kid: this.#keyId, alg: 'RS256', use: 'sig' }] } }
+      case `GET ${mca}/publickey`:
+        return { body: { n: this.#key.jwk.n, e: this.#key.jwk.e } }
+      case `GET ${appId}/.well-known/openid-configuration`:
+        return { body: this.#discovery() }
+      default:
+        return { status: 404, body: { error: 'not_found' } }
+    }
+  }
+
+  get #oauthServerUrl(): string {
+    return `${this.origin}/oauth/v${this.#version}/${this.tenantId}`
+  }
+
+  get #keyId(): string {
+    return `appId-${this.tenantId}-2018-08-02T12:04:09.728`
+  }
+
+  async #answerTokenRequest(request: IncomingMessage, body: URLSearchParams, kind: 'appid' | 'mca'): Promise<Reply> {
+    const scripted = this.#script.shift()
+    if (scripted !== undefined) return scripted
+    const { delayMs } = this
+    if (!this.#authenticated(request, body)) return { ...unauthorized, delayMs }
+    if (body.get('grant_type') !== 'client_credentials') {
+      return { status: 400, body: { error: 'unsupported_grant_type' }, delayMs }
+    }
+    return { body: await this.#issue(kind, body.get('scope')), delayMs }
+  }
+
+  async #issue(kind: 'appid' | 'mca', requested: string | null): Promise<Record<string, unknown>> {
+    const now = Date.now()
+    const scope = [this.scope, requested].filter(Boolean).join(' ')
+    const reused = this.reissue && this.#last !== undefined && this.#last.expiresAt > now ? this.#last : undefined
+    const expiresAt = reused?.expiresAt ?? now + this.lifetimeSeconds * 1000
+    const token = reused?.token ?? (await this.#sign(kind, scope, expiresAt))
+    this.#last = { token, expiresAt }
+    const expiresIn = reused === undefined ? this.lifetimeSeconds : Math.floor((expiresAt - now) / 1000)
+    return {
+      access_token: token,
+      token_type: 'Bearer',
+      expires_in: this.#expiresInAs === 'string' ? String(expiresIn) : expiresIn,
+      ...(kind === 'appid' && { scope }),
+    }
+  }
+
+  #sign(kind: 'appid' | 'mca', scope: string, expiresAt: number): Promise<string> {
+    const id = randomUUID()
+    this.#issued.add(id)
+    const { clientId, tenantId } = this
+    const common = { exp: expiresAt / 1000, iat: Math.floor(Date.now() / 1000), jti: id }
+    if (kind === 'mca') {
+      const claims = { ...common, iss: 'imf-authserver', prn: clientId, aud: tenantId, 'imf.scope': scope }
+      return new SignJWT(claims).setProtectedHeader({ alg: 'RS256', typ: 'JWT' }).sign(this.#key.privateKey)
+    }
+    const v4 = this.#version === 4
+    const claims = {
+      ...common,
+      iss: v4 ? this.#oauthServerUrl : new URL(this.origin).hostname,
+      aud: v4 ? [clientId] : clientId,
+      sub: clientId,
+      tenant: tenantId,
+      scope,
+    }
+    const header = { alg: 'RS256', typ: v4 ? 'JWT' : 'JOSE', kid: this.#keyId, ver: this.#version }
+    return new SignJWT(claims).setProtectedHeader(header).sign(this.#key.privateKey)
+  }
+
+  /** Basic with id and secret raw, as IBM takes them, or form-encoded (RFC 6749 §2.3.1); or in the body. */
+  #authenticated(request: IncomingMessage, body: URLSearchParams): boolean {
+    const [scheme, encoded = ''] = (request.headers.authorization ?? '').split(' ')
+    const pair = scheme === 'Basic' ? Buffer.from(encoded, 'base64').toString('utf8') : undefined
+    const sent = pair ?? `${body.get('client_id')}:${body.get('client_secret')}`
+    const formEncode = (text: string) => new URLSearchParams([['', text]]).toString().slice(1)
+    return this.#secrets.some(
+      (secret) =>
+        equal(sent, `${this.clientId}:${secret}`) || equal(sent, `${formEncode(this.clientId)}:${formEncode(secret)}`),
+    )
+  }
+
+  #discovery(): Record<string, unknown> {
+    const issuer = this.#oauthServerUrl
+    return {
+      issuer,
+      token_endpoint: `${issuer}/token`,
+      jwks_uri: `${issuer}/publickeys`,
+      introspection_endpoint: `${issuer}/introspect`,
+      grant_types_supported: ['client_credentials'],
+      token_endpoint_auth_methods_supported: ['client_secret_basic'],
+      id_token_signing_alg_values_supported: ['RS256'],
+    }
+  }
+}
+
+const unauthorized: Reply = {
+  status: 401,
+  headers: { 'www-authenticate': 'Basic realm="token"' },
+  body: { error: 'invalid_client', error_description: 'wrong credentials' },
+}
+
+function equal(a: string, b: string): boolean {
+  const [left, right] = [Buffer.from(a), Buffer.from(b)]
+  return left.length === right.length && timingSafeEqual(left, right)
+}

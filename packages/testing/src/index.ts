@@ -1,0 +1,13 @@
+export {
+  type AuthorizationServer,
+  type AuthorizationServerOptions,
+  startAuthorizationServer,
+  type VerifiedToken,
+} from './authorization-server.js'
+export {
+  type ProtectedResource,
+  type ProtectedResourceOptions,
+  type ReceivedRequest,
+  startProtectedResource,
+} from './protected-resource.js'
+export type { Reply } from './reply.js'

@@ -1,0 +1,38 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+/** A server on 127.0.0.1 and a free port, ended with everything that hangs on it. */
+export class LoopbackServer {
+  readonly origin: string
+  readonly #server: Server
+
+  private constructor(server: Server) {
+    this.#server = server
+    this.origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  }
+
+  static async start(
+    answer: (request: IncomingMessage, response: ServerResponse) => Promise<void>,
+  ): Promise<LoopbackServer> {
+    const server = createServer((request, response) => {
+      answer(request, response).catch((error: unknown) => response.destroy(error as Error))
+    })
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen(0, '127.0.0.1', resolve)
+    })
+    return new LoopbackServer(server)
+  }
+
+  async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
+    this.#server.closeAllConnections()
+    await closed
+  }
+}
+
+export async function readBody(request: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  for await (const chunk of request) chunks.push(chunk as Buffer)
+  return Buffer.concat(chunks)
+}

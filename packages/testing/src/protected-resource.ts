@@ -1,0 +1,132 @@
+import type { IncomingMessage } from 'node:http'
+import type { AuthorizationServer } from './authorization-server.js'
+import { LoopbackServer, readBody } from './loopback-server.js'
+import { type Reply, sendReply } from './reply.js'
+
+export interface ProtectedResourceOptions {
+  /** Whose tokens it takes. */
+  readonly authorizationServer: AuthorizationServer
+  /** Whose challenge it sends. @default 'appid' */
+  readonly challenge?: 'appid' | 'mca'
+  /** Scopes that a token must have, space-separated. @default none */
+  readonly scope?: string
+  /** Answers instead of the resource, where it gives a reply. Called with each request, before the token is checked. */
+  readonly intercept?: (request: ReceivedRequest) => Reply | undefined
+}
+
+/** A request as it arrived. */
+export interface ReceivedRequest {
+  readonly method: string
+  /** With the query. */
+  readonly path: string
+  readonly headers: IncomingMessage['headers']
+  readonly body: Buffer
+}
+
+/**
+ * A protected resource in this process: answers 200 with `{ method, path, body }` to a valid token, else as App ID's or
+ * MCA's own middleware does.
+ *
+ * @example
+ * ```ts
+ * import { startAuthorizationServer, startProtectedResource } from '@mca-auth/testing'
+ *
+ * await using authorizationServer = await startAuthorizationServer()
+ * await using resource = await startProtectedResource({ authorizationServer })
+ * console.log((await fetch(resource.origin)).headers.get('www-authenticate'))
+ * ```
+ */
+export async function startProtectedResource(options: ProtectedResourceOptions): Promise<ProtectedResource> {
+  let resource: ProtectedResource | undefined
+  const http = await LoopbackServer.start(async (request, response) => {
+    const reply = await resource?.answer(request)
+    if (reply !== undefined) await sendReply(response, reply)
+  })
+  resource = new ProtectedResource(http, options)
+  return resource
+}
+
+export class ProtectedResource {
+  readonly origin: string
+  /** Every request received, oldest first. */
+  readonly received: ReceivedRequest[] = []
+  readonly #http: LoopbackServer
+  readonly #options: ProtectedResourceOptions
+  readonly #answers = new Map<number, number>()
+
+  constructor(http: LoopbackServer, options: ProtectedResourceOptions) {
+    this.#http = http
+    this.#options = options
+    this.origin = http.origin
+  }
+
+  /** Answers so far, by status. */
+  get answers(): ReadonlyMap<number, number> {
+    return this.#answers
+  }
+
+  async close(): Promise<void> {
+    await this.#http.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  /** @internal */
+  async answer(incoming: IncomingMessage): Promise<Reply> {
+    const { method = 'GET', url: path = '/', headers } = incoming
+    const request = { method, path, headers, body: await readBody(incoming) }
+    this.received.push(request)
+    const reply = this.#options.intercept?.(request) ?? (await this.#judge(request))
+    const status = reply.status ?? 200
+    this.#answers.set(status, (this.#answers.get(status) ?? 0) + 1)
+    return reply
+  }
+
+  async #judge({ method, path, headers, body }: ReceivedRequest): Promise<Reply> {
+    const refusal = await this.#refusal(headers.authorization)
+    return refusal ?? { body: { method, path, body: body.toString('utf8') } }
+  }
+
+  #refusal(authorization: string | undefined): Promise<Reply | undefined> {
+    return this.#options.challenge === 'mca' ? this.#mcaRefusal(authorization) : this.#appIdRefusal(authorization)
+  }
+
+  /** As App ID's APIStrategy: 401 also for a scope that is missing. */
+  async #appIdRefusal(authorization: string | undefined): Promise<Reply | undefined> {
+    const { authorizationServer, scope } = this.#options
+    const challenge = (text: string, error: string): Reply => ({
+      status: 401,
+      headers: { 'www-authenticate': `Bearer scope="${text}", error="${error}"` },
+      body: 'Unauthorized',
+    })
+    const wanted = ['appid_default', scope].filter(Boolean).join(' ')
+    const token = await authorizationServer.verify(/^Bearer (\S+)/.exec(authorization ?? '')?.[1] ?? '')
+    if (token === undefined) return challenge(wanted, 'invalid_token')
+    const { clientId } = authorizationServer
+    if (!token.audience.includes(clientId)) {
+      const mismatch = `audience mismatch. expected:${clientId} got:${token.audience.join(' ')}`
+      return challenge(mismatch, 'insufficient_scope')
+    }
+    const granted = token.scope.split(' ')
+    const missing = wanted.split(' ').some((name) => !granted.includes(name))
+    return missing ? challenge(wanted, 'insufficient_scope') : undefined
+  }
+
+  /** As MCA's token-validation strategy: 400 without a challenge for what is no bearer token at all. */
+  async #mcaRefusal(authorization: string | undefined): Promise<Reply | undefined> {
+    const challenge = (error: string): Reply => ({
+      status: 401,
+      headers: { 'www-authenticate': `Bearer realm="imfAuthentication"${error}` },
+      body: 'Unauthorized',
+    })
+    if (authorization === undefined) return challenge('')
+    const [scheme, credential] = authorization.split(' ')
+    if (scheme !== 'Bearer' || !credential) return { status: 400, body: 'Bad Request' }
+    const { authorizationServer } = this.#options
+    const token = await authorizationServer.verify(credential)
+    const accepted = token?.audience.includes(authorizationServer.tenantId)
+    return accepted ? undefined : challenge(', error="invalid_token"')
+  }
+}

@@ -1,0 +1,44 @@
+import type { ServerResponse } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+/** One scripted answer. An empty one is a 200 with an empty body. */
+export interface Reply {
+  /** @default 200 */
+  readonly status?: number
+  readonly headers?: Readonly<Record<string, string | readonly string[]>>
+  /** Text and bytes go out as they are, anything else as JSON. */
+  readonly body?: unknown
+  /** Wait before answering, in ms. */
+  readonly delayMs?: number
+  /** `headers`: never answer; `body`: send the status line and headers, then nothing more. */
+  readonly hang?: 'headers' | 'body'
+  /** `headers`: drop the connection instead of answering; `body`: in the midst of the body. */
+  readonly reset?: 'headers' | 'body'
+}
+
+export async function sendReply(response: ServerResponse, reply: Reply): Promise<void> {
+  if (reply.delayMs !== undefined) await sleep(reply.delayMs, undefined, { ref: false })
+  if (reply.hang === 'headers' || response.destroyed) return
+  if (reply.reset === 'headers') {
+    response.destroy()
+    return
+  }
+  const { headers, payload } = encode(reply)
+  response.writeHead(reply.status ?? 200, headers as Record<string, string | string[]>)
+  if (reply.hang === undefined && reply.reset === undefined) {
+    response.end(payload)
+    return
+  }
+  response.write(payload.length > 1 ? payload.subarray(0, payload.length >> 1) : '{')
+  if (reply.reset === 'body') setImmediate(() => response.destroy())
+}
+
+function encode(reply: Reply): { headers: Record<string, unknown>; payload: Buffer } {
+  const { body = '' } = reply
+  if (typeof body === 'string') return { headers: { ...reply.headers }, payload: Buffer.from(body) }
+  if (body instanceof Uint8Array) return { headers: { ...reply.headers }, payload: Buffer.from(body) }
+  return {
+    headers: { 'content-type': 'application/json', ...reply.headers },
+    payload: Buffer.from(JSON.stringify(body)),
+  }
+}
