@@ -47,6 +47,11 @@ export class Attachment<Request> {
     return this.origins !== undefined && !this.origins.has(origin)
   }
 
+  /** Whether this is a token request of any provider in this process, which nobody may touch. */
+  isTokenEndpoint(origin: string, request: Request): boolean {
+    return hasTokenEndpoint(origin) && isTokenEndpoint(this.#describe(request).url)
+  }
+
   /**
    * The token request whose token this request should carry, or `undefined` where it goes untouched. `hasOwn`: the
    * caller has set authorization of its own.
@@ -54,7 +59,7 @@ export class Attachment<Request> {
    * @throws McaAuthError `INSECURE_TRANSPORT`
    */
   claim(origin: string, request: Request, hasOwn: boolean): PreparedTokenRequest | undefined {
-    if (hasTokenEndpoint(origin) && isTokenEndpoint(this.#describe(request).url)) return undefined
+    if (this.isTokenEndpoint(origin, request)) return undefined
     const rule = this.#rule(origin)
     if (rule === 'pass' || hasOwn) return undefined
     let prepared = this.#defaultRequest
