@@ -102,9 +102,11 @@ export class TokenHandler implements Handler {
     if (status >= 200) this.#carried = undefined
     if (status >= 300 && status < 400) this.#noteRedirect(parsed(controller, headers))
     if (carried?.isReplay && status >= 200) this.#via.attachment.replayed(carried.token, this.#origin, status)
-    const deliver = () => this.#deliver(controller, status, headers, text)
-    if (status === 401 && this.#hold(carried, controller, parsed(controller, headers), deliver)) return
-    deliver()
+    if (status === 401) {
+      const deliver = () => this.#deliver(controller, status, headers, text)
+      if (this.#hold(carried, controller, parsed(controller, headers), deliver)) return
+    }
+    this.#deliver(controller, status, headers, text)
   }
 
   onResponseData(controller: Controller, chunk: Uint8Array): void {

@@ -1,0 +1,51 @@
+import { Readable } from 'node:stream'
+import { mcaAuth } from '@mca-auth/got'
+import type { Got } from 'got'
+import { type Client, contract } from './contract.ts'
+import { gots } from './versions.ts'
+
+function gotClient(version: string, got: Got): Client {
+  return {
+    name: `got ${version}`,
+    start(...attached) {
+      let instance: Got = got.extend({ retry: { limit: 0 }, https: { rejectUnauthorized: false } })
+      for (const one of attached) instance = instance.extend(mcaAuth(one))
+      return {
+        async send(url, { method = 'GET', headers = {}, body, signal } = {}) {
+          const isPlain = typeof body === 'object' && Object.getPrototypeOf(body) === Object.prototype
+          const content = body === undefined ? {} : isPlain ? { json: body } : { body: body as string }
+          const options = { method: method as 'GET', headers, ...content, ...(signal && { signal }) }
+          try {
+            const response = await instance(url, options)
+            return { status: response.statusCode, text: response.body, raw: response.statusCode }
+          } catch (error) {
+            const { response } = error as { response?: { statusCode: number; body: unknown } }
+            if (response?.body === undefined) throw error
+            return { status: response.statusCode, text: String(response.body), raw: error }
+          }
+        },
+        async [Symbol.asyncDispose]() {},
+      }
+    },
+    resendable: {
+      JSON: () => [{ a: 1 }, '{"a":1}'],
+      'a string': () => ['text', 'text'],
+      'a Buffer': () => [Buffer.from('bytes'), 'bytes'],
+      'a Uint8Array': () => [new TextEncoder().encode('bytes'), 'bytes'],
+    },
+    oneShot: {
+      'a stream': () => Readable.from(['stream']),
+      'a generator': async function* () {
+        yield 'generated'
+      } as unknown as () => unknown,
+      FormData: () => {
+        const data = new FormData()
+        data.set('field', 'of a form')
+        return data
+      },
+    },
+    followsRedirects: true,
+  }
+}
+
+for (const [version, got] of Object.entries(await gots())) contract(gotClient(version, got))

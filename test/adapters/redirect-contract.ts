@@ -1,0 +1,117 @@
+import type { McaAuthOptions, TokenProvider } from '@mca-auth/core'
+import type { AuthorizationServer, ProtectedResource, ProtectedResourceOptions } from '@mca-auth/testing'
+import { describe, expect, it } from 'vitest'
+import { type Recorder, startRecorder } from '../servers/recorder.ts'
+import { bearer, type Client, type Session } from './contract.ts'
+
+type Start = (...attached: (McaAuthOptions | TokenProvider)[]) => Session
+type StartResource = (options?: Partial<ProtectedResourceOptions>) => Promise<ProtectedResource>
+
+/** From a host to one that differs from it in one thing. */
+const strangers = {
+  'another host': { from: 'http://api.mca-auth.test', to: 'http://other.test' },
+  'a subdomain': { from: 'http://api.mca-auth.test', to: 'http://sub.api.mca-auth.test' },
+  'a superdomain': { from: 'http://api.mca-auth.test', to: 'http://mca-auth.test' },
+  'another port': { from: 'http://api.mca-auth.test', to: 'http://api.mca-auth.test', otherPort: true },
+  'http instead of https': { from: 'https://api.mca-auth.test', to: 'http://api.mca-auth.test' },
+  'https instead of http': { from: 'http://api.mca-auth.test', to: 'https://api.mca-auth.test' },
+}
+
+export function redirectContract(
+  client: Client,
+  server: () => AuthorizationServer,
+  start: Start,
+  startResource: StartResource,
+): void {
+  const options = () => ({ ...server().appId, allowInsecureRequests: true })
+  const authorizations = ({ received }: Recorder) =>
+    received.map(({ path, headers }) => [path, !!headers.authorization])
+
+  describe.runIf(client.followsRedirects)('redirects', () => {
+    describe.each(Object.entries(strangers))('to %s', (_name, { from, to, ...rest }) => {
+      it.each([301, 302, 303, 307, 308])('carry no token (%i)', async (status) => {
+        await using away = await startRecorder((_request, response) => response.end('away'))
+        await using home = await startRecorder((request, response) => {
+          const port = 'otherPort' in rest ? away.port : home.port
+          if (request.url === '/away') response.end('away')
+          else response.writeHead(status, { location: `${to}:${port}/away` }).end()
+        })
+        const session = start(options())
+        const answer = await session.send(`${from}:${home.port}/start`)
+        expect(answer).toMatchObject({ status: 200, text: 'away' })
+        const reached = 'otherPort' in rest ? away : home
+        expect(authorizations(home)[0]).toEqual(['/start', true])
+        expect(authorizations(reached).at(-1)).toEqual(['/away', false])
+      })
+    })
+
+    it('on the same origin keep it', async () => {
+      const resource = await startResource({
+        intercept: ({ path }) => (path === '/start' ? { status: 307, headers: { location: '/end' } } : undefined),
+      })
+      expect((await start(options()).send(`${resource.origin}/start`)).status).toBe(200)
+    })
+
+    it('that left the origin do not attach again when they come back, nor further away', async () => {
+      await using away = await startRecorder((request, response) => {
+        const location = request.url === '/one' ? '/two' : `http://127.0.0.1:${home.port}/back`
+        response.writeHead(302, { location }).end()
+      })
+      await using home = await startRecorder((request, response) => {
+        if (request.url === '/back') response.end('back')
+        else response.writeHead(302, { location: `http://127.0.0.1:${away.port}/one` }).end()
+      })
+      const answer = await start(options()).send(`http://127.0.0.1:${home.port}/start`)
+      expect(answer.text).toBe('back')
+      expect(authorizations(home)).toEqual([
+        ['/start', true],
+        ['/back', false],
+      ])
+      expect(authorizations(away)).toEqual([
+        ['/one', false],
+        ['/two', false],
+      ])
+    })
+
+    it('of a request that carried no token of ours get none either', async () => {
+      await using away = await startRecorder((_request, response) => response.end('away'))
+      await using home = await startRecorder((_request, response) => {
+        response.writeHead(302, { location: `http://127.0.0.1:${away.port}/away` }).end()
+      })
+      const session = start({ ...options(), tokenRequest: ({ url }) => (url.pathname === '/start' ? false : {}) })
+      const headers = { authorization: 'Custom mine' }
+      for (const init of [{}, { headers }]) await session.send(`http://127.0.0.1:${home.port}/start`, init)
+      expect(away.received.map((request) => request.headers.authorization)).toEqual([undefined, undefined])
+    })
+
+    it.skipIf(client.hidesFinalOrigin)('to a stranger that answers 401 refresh nothing', async () => {
+      await using away = await startRecorder((_request, response) => response.writeHead(401, bearer).end('stranger'))
+      await using home = await startRecorder((_request, response) => {
+        response.writeHead(302, { location: `http://127.0.0.1:${away.port}/` }).end()
+      })
+      const answer = await start(options()).send(`http://127.0.0.1:${home.port}/start`)
+      expect(answer).toMatchObject({ status: 401, text: 'stranger' })
+      expect([home.received.length, away.received.length, server().tokenRequests]).toEqual([1, 1, 1])
+    })
+
+    it('are followed again by a replay', async () => {
+      const resource = await startResource({
+        intercept: ({ path }) => (path === '/start' ? { status: 307, headers: { location: '/end' } } : undefined),
+      })
+      const session = start(options())
+      await session.send(resource.origin)
+      server().revokeAll()
+      expect((await session.send(`${resource.origin}/start`)).status).toBe(200)
+    })
+
+    it('leave a stranger alone that the caller then addresses itself, where `origins` lists it', async () => {
+      const stranger = await startResource()
+      const resource = await startResource({
+        intercept: () => ({ status: 302, headers: { location: `${stranger.origin}/end` } }),
+      })
+      const session = start({ ...options(), origins: [resource.origin, stranger.origin] })
+      await session.send(`${resource.origin}/start`)
+      expect((await session.send(`${stranger.origin}/end`)).status).toBe(200)
+    })
+  })
+}

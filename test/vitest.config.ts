@@ -1,0 +1,14 @@
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  test: {
+    include: ['**/*.test.ts'],
+    // A rejection that nobody handles fails the whole run: the default, said here because the README promises it.
+    dangerouslyIgnoreUnhandledErrors: false,
+    pool: 'forks',
+    setupFiles: ['./servers/loopback-names.ts'],
+    testTimeout: 20_000,
+    // Self-signed certificates of the tests' own servers.
+    env: { NODE_TLS_REJECT_UNAUTHORIZED: '0', NODE_NO_WARNINGS: '1' },
+  },
+})
