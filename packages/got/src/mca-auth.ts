@@ -12,7 +12,7 @@ export interface GotOptions {
   readonly signal?: AbortSignal | undefined
   readonly isStream?: boolean
   readonly enableUnixSockets?: boolean
-  readonly retry: object
+  readonly retry: { readonly limit?: number | undefined }
 }
 
 /** The part of got's response that is read here. */
@@ -140,13 +140,15 @@ function recover<R extends GotResponse>(
     if (another === undefined) return response
     state.replay = 'sent'
     state.replayWith = another
-    // Hooks registered after ours see the replay's response; a caller's own delay must not forbid the replay.
-    return retry({ preserveHooks: true, retry: { calculateDelay: replayAtOnce(options) } })
+    // Hooks registered after ours see the replay's response. Got counts the replay as a retry: it is not to come off the
+    // caller's own, nor be forbidden by them.
+    const { limit = 0 } = options.retry
+    return retry({ preserveHooks: true, retry: { limit: limit + 1, calculateDelay: replayAtOnce(options) } })
   })
 }
 
 function replayAtOnce({ retry }: GotOptions): (computed: { error: Error }) => unknown {
-  const { calculateDelay } = retry as { calculateDelay: (computed: { error: Error }) => unknown }
+  const { calculateDelay } = retry as unknown as { calculateDelay: (computed: { error: Error }) => unknown }
   return (computed) => (computed.error.name === 'RetryError' ? 1 : calculateDelay(computed))
 }
 

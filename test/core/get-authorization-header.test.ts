@@ -1,0 +1,48 @@
+import {
+  getAuthorizationHeader,
+  getAuthorizationHeaderBySecret,
+  getAuthorizationHeaderFromIncomingRequest,
+} from '@mca-auth/core'
+import { startAuthorizationServer } from '@mca-auth/testing'
+import { expect, it } from 'vitest'
+
+it("getAuthorizationHeader works as IBM's page says, and caches for all callers with the same credentials", async () => {
+  await using server = await startAuthorizationServer({ expiresInAs: 'string' })
+  await using other = await startAuthorizationServer()
+  const header = await getAuthorizationHeader({ cacheSize: 2, ...server.mca })
+  expect(header).toMatch(/^Bearer ey/)
+  expect(await getAuthorizationHeader({ ...server.mca, cacheSize: 50 })).toBe(header)
+  expect(await getAuthorizationHeaderBySecret(server.mca)).toBe(header)
+  expect(server.tokenRequests).toBe(1)
+
+  const headers = await Promise.all([getAuthorizationHeader(other.appId), getAuthorizationHeader(other.appId)])
+  expect(headers[0]).toBe(headers[1])
+  expect(headers[0]).not.toBe(header)
+  expect(other.tokenRequests).toBe(1)
+  await expect(getAuthorizationHeader({ ...other.appId, secret: 'wrong-fake' })).rejects.toMatchObject({ status: 401 })
+
+  // One cache of the first call's size serves them all: the first has been evicted.
+  expect(await getAuthorizationHeader(server.mca)).not.toBe(header)
+  expect(server.tokenRequests).toBe(2)
+})
+
+it('getAuthorizationHeader rejects where something is missing, and never throws', async () => {
+  const promise = getAuthorizationHeader({ clientId: 'c' })
+  await expect(promise).rejects.toMatchObject({ code: 'MISSING_SECRET_ERROR' })
+  await expect(getAuthorizationHeader(null as never)).rejects.toThrow(TypeError)
+})
+
+it('getAuthorizationHeader tells functions apart by identity', async () => {
+  await using server = await startAuthorizationServer()
+  const secret = () => server.secret
+  const options = { ...server.appId, secret }
+  expect(await getAuthorizationHeader(options)).toBe(await getAuthorizationHeader({ ...options }))
+  await getAuthorizationHeader({ ...options, secret: () => server.secret })
+  expect(server.tokenRequests).toBe(2)
+})
+
+it('getAuthorizationHeaderFromIncomingRequest gives the header as it stands, or undefined', () => {
+  const get = getAuthorizationHeaderFromIncomingRequest
+  expect(get({ headers: { authorization: 'Bearer access id' } })).toBe('Bearer access id')
+  for (const request of [{ headers: {} }, {}, undefined, null]) expect(get(request)).toBeUndefined()
+})

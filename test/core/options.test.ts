@@ -1,0 +1,83 @@
+import { createTokenProvider, getAuthorizationHeader, type McaAuthOptions } from '@mca-auth/core'
+import { describe, expect, it } from 'vitest'
+
+const good = { clientId: 'c', secret: 's', tokenEndpoint: 'https://idp.example.com/token' }
+
+const bad: [option: string, values: unknown[], expected: RegExp][] = [
+  ['cacheSize', [0, -1, 1.5, '100', Number.NaN, null], /positive integer/],
+  ['clientId', ['', '  ', 7, null, {}], /non-empty string/],
+  ['appId', ['', false], /non-empty string/],
+  ['secret', ['', 7, null, Buffer.from('x')], /non-empty string/],
+  ['tokenEndpoint', ['', 'idp.example.com', '/token', 'ftp://x/', 'https://u:p@x/'], /string|absolute http\(s\) URL/],
+  ['serverUrl', ['nonsense', 7], /string|URL/],
+  ['oauthServerUrl', ['nonsense', null], /string|URL/],
+  ['instanceName', [''], /non-empty string/],
+  ['bindingFile', [''], /non-empty string/],
+  ['scope', ['', [''], [7], 7], /non-empty string/],
+  ['resource', ['', 'not a uri', 'https://x/#fragment'], /string|absolute URI/],
+  [
+    'parameters',
+    [null, 'a=b', [], { a: 7 }, { client_secret: 'x' }, { scope: 'x' }, { a: '' }],
+    /object|string|own option/,
+  ],
+  ['clientAuth', ['basic', null, 7], /client_secret_basic, client_secret_basic_raw, client_secret_post/],
+  ['origins', [[], '', ['https://x/path'], 'example.com', ['https://x/?q'], [null]], /origin|string|URL/],
+  ['allowInsecureRequests', ['true', 1, null], /boolean/],
+  ['timeoutMs', [0, -1, '10', Number.NaN, Number.POSITIVE_INFINITY, null], /milliseconds/],
+  ['fetch', ['fetch', null], /function/],
+  ['refresh', [null, 5, { staleMs: -1 }, { expiredMs: '1' }, { other: 1 }], /object|milliseconds|unknown/],
+  ['tokenRequest', [{}, null, false], /function/],
+]
+
+describe('a bad option', () => {
+  it.each(bad)('%s is a TypeError that names it and what was expected', async (option, values, expected) => {
+    for (const value of values) {
+      const options = { ...good, [option]: value } as McaAuthOptions
+      if (/[sS]erverUrl/.test(option)) delete (options as Record<string, unknown>).tokenEndpoint
+      const error = caught(() => createTokenProvider(options))
+      expect(error, JSON.stringify(value)).toBeInstanceOf(TypeError)
+      expect(error.message).toContain(option.replace('staleMs', 'refresh'))
+      expect(error.message).toMatch(expected)
+      await expect(getAuthorizationHeader(options)).rejects.toThrow(TypeError)
+    }
+  })
+
+  it('that is unknown is named, with those that are known', () => {
+    const error = caught(() => createTokenProvider({ ...good, clientID: 'x' } as McaAuthOptions))
+    expect(error).toBeInstanceOf(TypeError)
+    expect(error.message).toMatch(/`clientID`.*clientId/)
+  })
+
+  it('never shows its value', () => {
+    const error = caught(() => createTokenProvider({ ...good, secret: ['fake-secret'] } as never))
+    expect(error.message).not.toContain('fake-secret')
+  })
+
+  it('two servers at once are refused', () => {
+    const error = caught(() => createTokenProvider({ ...good, serverUrl: 'https://x/' }))
+    expect(error.message).toMatch(/only one of `serverUrl`, `tokenEndpoint`/)
+  })
+
+  it('options that are no object are refused', () => {
+    for (const options of [null, 'x', 7, []]) {
+      expect(caught(() => createTokenProvider(options as never))).toBeInstanceOf(TypeError)
+    }
+  })
+
+  it('a bad token request is refused where it is made', async () => {
+    const provider = createTokenProvider(good)
+    for (const request of [null, 'scope', { scop: 'x' }, { scope: 7 }, { parameters: { resource: 'x' } }]) {
+      await expect(provider.getToken(request as never)).rejects.toThrow(TypeError)
+    }
+    expect(caught(() => provider.invalidate({} as never)).message).toContain('rejected')
+  })
+})
+
+function caught(work: () => unknown): Error {
+  try {
+    work()
+  } catch (error) {
+    return error as Error
+  }
+  throw new Error('expected a failure')
+}

@@ -1,0 +1,314 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import { createTokenProvider, McaAuthError, type TokenProvider } from '@mca-auth/core'
+import { type AuthorizationServer, startAuthorizationServer } from '@mca-auth/testing'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+
+let server: AuthorizationServer
+const providers: TokenProvider[] = []
+
+beforeEach(async () => {
+  server = await startAuthorizationServer()
+})
+
+afterEach(async () => {
+  vi.useRealTimers()
+  for (const provider of providers.splice(0)) provider.close()
+  await server.close()
+})
+
+function provide(options: Parameters<typeof createTokenProvider>[0] = {}): TokenProvider {
+  const provider = createTokenProvider({ ...server.appId, ...options })
+  providers.push(provider)
+  return provider
+}
+
+const pass = (ms: number) => vi.setSystemTime(Date.now() + ms)
+
+describe('getToken', () => {
+  it('gives the token with its times and scope', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    const token = await provide().getToken()
+    expect(token).toMatchObject({ tokenType: 'Bearer', scope: 'appid_default', issuedAt: Date.now() })
+    expect(token.expiresAt - token.issuedAt).toBe(3600_000)
+    expect(await server.verify(token.accessToken)).toMatchObject({ scope: 'appid_default' })
+  })
+
+  it('makes one token request for 1,000 callers, and none for the next', async () => {
+    const provider = provide()
+    const tokens = await Promise.all(Array.from({ length: 1000 }, () => provider.getToken()))
+    expect(new Set(tokens).size).toBe(1)
+    expect(await provider.getAuthorizationHeader()).toBe(`Bearer ${tokens[0]?.accessToken}`)
+    expect(server.tokenRequests).toBe(1)
+  })
+
+  it('keeps tokens of different requests apart, and knows equal ones', async () => {
+    const provider = provide({ scope: 'read', parameters: { audience: 'a' } })
+    const [one, same, sameToo, ...others] = await Promise.all([
+      provider.getToken(),
+      provider.getToken({ scope: ['read'] }),
+      provider.getToken({ scope: 'read read', parameters: { audience: 'a' } }),
+      provider.getToken({ scope: 'read write' }),
+      provider.getToken({ scope: ['write', 'read'] }),
+      provider.getToken({ parameters: { audience: 'b' } }),
+      provider.getToken({ resource: 'https://api.example.com/' }),
+      provider.getToken({ resource: ['https://api.example.com/', 'https://b.example.com/'] }),
+    ])
+    expect(same).toBe(one)
+    expect(sameToo).toBe(one)
+    expect(new Set([one, ...others]).size).toBe(5)
+    expect(server.tokenRequests).toBe(5)
+  })
+
+  it('keeps at most `cacheSize` tokens; eviction never touches a flight', async () => {
+    const provider = provide({ cacheSize: 2 })
+    const tokens = await Promise.all(['a', 'b', 'c', 'd'].map((scope) => provider.getToken({ scope })))
+    expect(new Set(tokens).size).toBe(4)
+    expect(provider.health().cachedTokens).toBe(2)
+    await provider.getToken({ scope: 'd' })
+    expect(server.tokenRequests).toBe(4)
+    await provider.getToken({ scope: 'a' })
+    expect(server.tokenRequests).toBe(5)
+  })
+
+  it('serves a stale token while one refresh runs behind, and the new one after it', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    const provider = provide()
+    const first = await provider.getToken()
+    pass(3600_000 - 301_000)
+    expect(await provider.getToken()).toBe(first)
+    expect(provider.health()).toMatchObject({ flights: 0, token: { state: 'fresh' } })
+    pass(60_000 + 1_000)
+    expect(provider.health().token?.state).toBe('stale')
+    expect(provider.peek()).toBeUndefined()
+    for (const _ of [1, 2, 3]) expect(await provider.getToken()).toBe(first)
+    expect(provider.health().flights).toBe(1)
+    await vi.waitFor(async () => expect(await provider.getToken()).not.toBe(first))
+    expect(server.tokenRequests).toBe(2)
+  })
+
+  it('takes a fifth of a short life as stale and a twentieth as expired', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    server.lifetimeSeconds = 20
+    const provider = provide()
+    await provider.getToken()
+    const states: unknown[] = []
+    for (const ms of [15_999, 1, 800, 2_199, 1]) {
+      pass(ms)
+      states.push(provider.health().token?.state)
+    }
+    // Somewhere from 16.0 to 16.8 s: the jitter of this provider.
+    expect(states[0]).toBe('fresh')
+    expect(states.slice(2)).toEqual(['stale', 'stale', 'expired'])
+  })
+
+  it('obeys `refresh`', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    const provider = provide({ refresh: { staleMs: 10_000, expiredMs: 0 } })
+    await provider.getToken()
+    pass(3600_000 - 10_001)
+    expect(provider.health().token?.state).toBe('fresh')
+    pass(2_002)
+    expect(provider.health().token?.state).toBe('stale')
+    pass(7_998)
+    expect(provider.health().token?.state).toBe('stale')
+    pass(1)
+    expect(provider.health().token?.state).toBe('expired')
+  })
+
+  it('gives the token of its last seconds where the refresh fails, then the error', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    const provider = provide()
+    const first = await provider.getToken()
+    pass(3600_000 - 4_000)
+    server.rotateSecret('another-fake-secret')
+    expect(await provider.getToken()).toBe(first)
+    expect(await provider.getToken()).toBe(first)
+    expect(server.tokenRequests).toBe(2)
+    pass(4_000)
+    await expect(provider.getToken()).rejects.toMatchObject({ code: 'TOKEN_REQUEST_REFUSED' })
+    expect(server.tokenRequests).toBe(2)
+  })
+
+  it('takes a token from the future as stale: a clock set back costs one refresh', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    const provider = provide()
+    const first = await provider.getToken()
+    pass(-24 * 3600_000)
+    expect(await provider.getToken()).toBe(first)
+    await vi.waitFor(async () => expect(await provider.getToken()).not.toBe(first))
+    await provider.getToken()
+    expect(server.tokenRequests).toBe(2)
+    pass(24 * 3600_000)
+    await provider.getToken()
+    expect(server.tokenRequests).toBe(3)
+  })
+
+  it('serves a token of no life to those who wait, and then asks once a second', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    server.lifetimeSeconds = 0
+    const provider = provide()
+    const tokens = await Promise.all([provider.getToken(), provider.getToken()])
+    expect(tokens[0]).toBe(tokens[1])
+    for (let i = 0; i < 50; i++) await provider.getToken()
+    expect(server.tokenRequests).toBe(1)
+    pass(1_000)
+    await provider.getToken()
+    expect(server.tokenRequests).toBe(2)
+  })
+
+  it('runs neither in circles nor into a storm where the server gives the same token until it ends', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    server.reissue = true
+    const provider = provide()
+    for (let second = 0; second < 3600; second += 0.5) {
+      await provider.getToken()
+      while (provider.health().flights > 0) await new Promise((resolve) => setImmediate(resolve))
+      pass(500)
+    }
+    expect(server.tokenRequests).toBeLessThan(20)
+  })
+
+  it("ends one caller's wait on abort; the token still arrives", async () => {
+    server.delayMs = 100
+    const provider = provide()
+    const controller = new AbortController()
+    const aborted = provider.getToken(undefined, { signal: controller.signal })
+    const other = provider.getToken(undefined, { signal: new AbortController().signal })
+    controller.abort(new Error('mine'))
+    await expect(aborted).rejects.toThrow('mine')
+    expect((await other).tokenType).toBe('Bearer')
+    await expect(provider.getToken(undefined, { signal: controller.signal })).rejects.toThrow('mine')
+    expect(server.tokenRequests).toBe(1)
+  })
+
+  it('caches the token of a flight that every caller has left', async () => {
+    server.delayMs = 50
+    const provider = provide()
+    await expect(provider.getToken(undefined, { signal: AbortSignal.timeout(5) })).rejects.toThrow()
+    await vi.waitFor(() => expect(provider.peek()).toMatch(/^Bearer ey/))
+    expect(server.tokenRequests).toBe(1)
+  })
+})
+
+describe('peek', () => {
+  it('gives the header while fresh and starts nothing', async () => {
+    const provider = provide()
+    expect(provider.peek()).toBeUndefined()
+    const header = await provider.getAuthorizationHeader()
+    expect(provider.peek()).toBe(header)
+    expect(provider.peek({ scope: 'x' })).toBeUndefined()
+    expect(provider.health().flights).toBe(0)
+  })
+})
+
+describe('invalidate', () => {
+  it('drops the token only while it is the current one', async () => {
+    const provider = provide()
+    const first = await provider.getToken()
+    expect(provider.invalidate(first)).toBe(true)
+    expect(provider.invalidate(first)).toBe(false)
+    const second = await provider.getToken()
+    expect(provider.invalidate(first)).toBe(false)
+    expect(await provider.getToken()).toBe(second)
+    expect(server.tokenRequests).toBe(2)
+  })
+
+  it('compares the object, not its spelling: servers reissue the same string', async () => {
+    server.reissue = true
+    const provider = provide()
+    const first = await provider.getToken()
+    provider.invalidate(first)
+    const second = await provider.getToken()
+    expect(second.accessToken).toBe(first.accessToken)
+    expect(provider.invalidate(first)).toBe(false)
+    expect(provider.invalidate(second)).toBe(true)
+  })
+
+  it('takes a token or header as a string, and the request that it answered', async () => {
+    const provider = provide()
+    const plain = await provider.getToken()
+    const header = await provider.getAuthorizationHeader({ scope: 'read' })
+    expect(provider.invalidate(header)).toBe(false)
+    expect(provider.invalidate(header, { scope: 'read' })).toBe(true)
+    expect(provider.invalidate(plain.accessToken)).toBe(true)
+  })
+})
+
+describe('clear', () => {
+  it('forgets tokens and failures', async () => {
+    const provider = provide()
+    await provider.getToken()
+    server.rotateSecret('another-fake-secret')
+    provider.clear()
+    await expect(provider.getToken()).rejects.toThrow(McaAuthError)
+    server.rotateSecret('not-a-real-secret')
+    await expect(provider.getToken()).rejects.toThrow(McaAuthError)
+    expect(provider.health().failure?.code).toBe('TOKEN_REQUEST_REFUSED')
+    provider.clear()
+    await provider.getToken()
+    expect(server.tokenRequests).toBe(3)
+  })
+})
+
+describe('close', () => {
+  it('ends flights at once and starts no more; a cached token still serves', async () => {
+    const provider = provide()
+    const token = await provider.getToken()
+    server.delayMs = 5_000
+    const waiting = provider.getToken({ scope: 'slow' })
+    await vi.waitFor(() => expect(server.tokenRequests).toBe(2))
+    const before = performance.now()
+    provider.close()
+    await expect(waiting).rejects.toMatchObject({
+      code: 'TOKEN_REQUEST_FAILED',
+      message: expect.stringContaining('closed'),
+    })
+    expect(performance.now() - before).toBeLessThan(1_000)
+    expect(await provider.getToken()).toBe(token)
+    await expect(provider.getToken({ scope: 'other' })).rejects.toThrow('closed')
+    expect(provider.health()).toMatchObject({ closed: true, flights: 0 })
+  })
+
+  it('is what `await using` does', async () => {
+    let kept: TokenProvider
+    {
+      await using provider = createTokenProvider(server.appId)
+      kept = provider
+    }
+    expect(kept.health().closed).toBe(true)
+  })
+
+  it('lets the process go in the midst of a flight; without it, timeoutMs holds it at most', async () => {
+    server.script({ hang: 'headers' }, { hang: 'headers' }, { hang: 'headers' }, { hang: 'headers' })
+    const run = async (timeoutMs: number, close: boolean) => {
+      const options = JSON.stringify({ ...server.appId, timeoutMs })
+      const script = `
+        const { createTokenProvider } = await import('@mca-auth/core')
+        const provider = createTokenProvider(${options})
+        provider.getToken().catch(() => {})
+        ${close ? 'setTimeout(() => provider.close(), 100)' : ''}`
+      const before = performance.now()
+      await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], { cwd: import.meta.dirname })
+      return performance.now() - before
+    }
+    expect(await run(60_000, true)).toBeLessThan(5_000)
+    expect(await run(300, false)).toBeLessThan(5_000)
+  })
+})
+
+describe('health', () => {
+  it('shows where it asks and how it is, and no secrets', async () => {
+    const provider = provide()
+    await provider.getToken()
+    const health = provider.health()
+    expect(health).toEqual({
+      tokenEndpoint: `${server.appId.oauthServerUrl}/token`,
+      cachedTokens: 1,
+      flights: 0,
+      token: { state: 'fresh', expiresAt: expect.any(Number) },
+      failure: undefined,
+      closed: false,
+    })
+  })
+})
