@@ -18,7 +18,7 @@ export interface Init {
   readonly signal?: AbortSignal
 }
 
-export interface Answer {
+interface Answer {
   readonly status: number
   readonly text: string
   /** What the client's user gets: a response, or the error that carries one. */
@@ -401,7 +401,7 @@ export function failure(promise: Promise<unknown>): Promise<unknown> {
 }
 
 /** Clients wrap our error in their own; the built-in fetch keeps it as the cause. */
-export function codeOf(error: unknown): unknown {
+function codeOf(error: unknown): unknown {
   const { code, cause } = error as { code?: unknown; cause?: unknown }
   return typeof code === 'string' && /^(TOKEN|INSECURE|MISSING)/.test(code) ? code : cause && codeOf(cause)
 }

@@ -105,7 +105,7 @@ for (const [version, undici] of Object.entries(await undicis())) {
     contract(fetchClient(`undici ${version}, Node's fetch`, undici, globalThis.fetch as unknown as Fetch))
 }
 
+/** Node's fetch hands its own kind of handler to the dispatcher: bare undici 8 takes that of Node 26 only, 6 all but that. */
 function fits(version: string): boolean {
-  const node = Number(process.versions.node.split('.')[0])
-  return node >= 26 ? version !== '6' : version !== '8' || node >= 22
+  return Number(process.versions.node.split('.')[0]) >= 26 ? version !== '6' : version !== '8'
 }

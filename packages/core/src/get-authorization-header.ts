@@ -10,8 +10,8 @@ let lastIdentity = 0
 
 /**
  * The call on IBM's page for `bms-mca-oauth-sdk`: a header value for these credentials, from the cache where it can be.
- * Other credentials may be given at each call; one cache serves them all. For new code, `createTokenProvider()` or an
- * adapter does more.
+ * Other credentials may be given at each call; one cache serves them all. Also under its later name,
+ * `getAuthorizationHeaderBySecret`. For new code, `createTokenProvider()` or an adapter does more.
  *
  * @returns `Bearer …`
  * @throws TypeError for a bad option; McaAuthError otherwise. Both as a rejection.
@@ -40,9 +40,6 @@ export async function getAuthorizationHeader(options: McaAuthOptions = {}): Prom
   }
   return provider.getAuthorizationHeader()
 }
-
-/** The same under its later name. */
-export const getAuthorizationHeaderBySecret: typeof getAuthorizationHeader = getAuthorizationHeader
 
 /** The `Authorization` header of an incoming request as it stands there, to be passed on. */
 export function getAuthorizationHeaderFromIncomingRequest(

@@ -3,7 +3,7 @@ export type { ClientAuth } from './client-authentication.js'
 export { McaAuthError, type McaAuthErrorCode, type McaAuthErrorDetails } from './error.js'
 export {
   getAuthorizationHeader,
-  getAuthorizationHeaderBySecret,
+  getAuthorizationHeader as getAuthorizationHeaderBySecret,
   getAuthorizationHeaderFromIncomingRequest,
 } from './get-authorization-header.js'
 export type { McaAuthOptions, OutgoingRequest } from './options.js'
