@@ -79,7 +79,9 @@ describe('the axios adapter', () => {
     let error = (await failure(api.post(flaky.origin, { a: 1 }))) as AxiosError
     const first = flaky.received[0]?.headers.authorization
     server.revokeAll()
+    const adapter = error.config?.adapter
     for (let i = 0; i < 4; i++) error = (await failure(api.request(error.config ?? {}))) as AxiosError
+    expect(error.config?.adapter).toBe(adapter)
     const { data } = await api.request(error.config ?? {}) // 401 for the revoked token, then replayed
     expect(JSON.parse(data.body)).toEqual({ a: 1 })
     expect(flaky.received).toHaveLength(7)

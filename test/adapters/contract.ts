@@ -334,6 +334,13 @@ export function contract(client: Client): void {
       expect(scopes).toEqual(['appid_default read', 'appid_default write', 'appid_default read'])
     })
 
+    it('refuses an asynchronous `tokenRequest` instead of taking its promise for a request', async () => {
+      const resource = await resourceOf()
+      const session = start({ ...server.appId, tokenRequest: (async () => false) as never })
+      expect(inspect(await failure(session.send(resource.origin)))).toContain('tokenRequest')
+      expect(resource.received).toHaveLength(0)
+    })
+
     it('of two on one client, the one whose origins match attaches, and of two that match one', async () => {
       const [one, two] = [await resourceOf(), await resourceOf()]
       const first = { ...server.appId, scope: 'first', origins: one.origin }

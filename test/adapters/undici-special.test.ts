@@ -192,15 +192,20 @@ describe.each(Object.entries(await undicis()))('the undici adapter, undici %s', 
         const more = () => {
           while (!response.destroyed && response.write('x'.repeat(65_536))) {}
         }
-        if (kind === 'huge') response.on('drain', more)
+        if (kind === 'endless') return response.write('x')
+        response.on('drain', more)
         more()
       })
+      const before = performance.now()
       const { statusCode, body } = await undici.request(backend.origin, { dispatcher: ours() })
       expect([statusCode, await body.text()]).toEqual([200, 'ok'])
       const deadline = performance.now() + 3_000
       while (dropped.length === 0 && performance.now() < deadline)
         await new Promise((resolve) => setTimeout(resolve, 20))
       expect(dropped).toEqual([kind])
+      // A huge one by its size, at once; an endless one after a second.
+      if (kind === 'huge') expect(performance.now() - before).toBeLessThan(900)
+      else expect(performance.now() - before).toBeGreaterThan(900)
     }
   })
 

@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
+import { inspect } from 'node:util'
 import { createTokenProvider, type McaAuthError, type TokenProvider } from '@mca-auth/core'
 import { type AuthorizationServer, type Reply, startAuthorizationServer } from '@mca-auth/testing'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -223,6 +226,20 @@ describe('a transient failure', () => {
     expect(error.code).toBe('TOKEN_REQUEST_FAILED')
     expect((error.cause as { cause: { code: string } }).cause.code).toBe('ECONNREFUSED')
     expect(error.message).toContain(gone.origin)
+  })
+
+  it('that is a broken answer does not show what it said', async () => {
+    const broken = createServer((socket) => {
+      const chunk = '{"access_token":"fake-token-in-a-chunk"}'
+      socket.end(`HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz${chunk}\r\n`)
+    }).listen(0, '127.0.0.1')
+    await once(broken, 'listening')
+    const tokenEndpoint = `http://127.0.0.1:${(broken.address() as AddressInfo).port}/token`
+    const provider = createTokenProvider({ tokenEndpoint, clientId: 'c', secret: 's' })
+    const error = await failureOf(provider)
+    expect(error.code).toBe('TOKEN_REQUEST_FAILED')
+    expect(inspect(error, { depth: Number.POSITIVE_INFINITY })).not.toContain('fake-token')
+    broken.close()
   })
 
   it('that hangs is ended by timeoutMs, and one hang does not eat the whole budget', async () => {

@@ -1,11 +1,12 @@
 import { LRUCache } from 'lru-cache'
 import type { CachedToken } from './access-token.js'
+import { CachingTokenProvider } from './caching-token-provider.js'
 import { readChallenge } from './challenge.js'
 import { McaAuthError } from './error.js'
 import type { McaAuthOptions, OutgoingRequest } from './options.js'
 import { isSecure } from './origin.js'
 import { hasTokenEndpoint, isTokenEndpoint } from './token-endpoints.js'
-import { CachingTokenProvider, type TokenProvider } from './token-provider.js'
+import type { TokenProvider } from './token-provider.js'
 import type { PreparedTokenRequest } from './token-request.js'
 
 /** Where a request goes that leaves through a unix socket: this machine, but no origin that `origins` could list. */
@@ -66,6 +67,9 @@ export class Attachment<Request> {
     if (this.#tokenRequest !== undefined) {
       const chosen = this.#tokenRequest(this.#describe(request))
       if (chosen === false) return undefined
+      if (typeof chosen !== 'object' || chosen === null || 'then' in chosen) {
+        throw new TypeError('`tokenRequest` must return a token request or false, at once')
+      }
       prepared = this.#provider.prepare(chosen)
     }
     if (rule === 'insecure') throw insecure(origin)

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
+import { CachingTokenProvider } from './caching-token-provider.js'
 import { checkOptions, type McaAuthOptions } from './options.js'
-import { CachingTokenProvider } from './token-provider.js'
 
 /** One token each, for credentials that come with each call. The first call's `cacheSize` counts. */
 let providers: LRUCache<string, CachingTokenProvider> | undefined

@@ -61,6 +61,14 @@ function mayBeEncoding({ clientAuth, clientId }: Credentials, secret = ''): bool
   return clientAuth === 'client_secret_basic' && encodingMatters(clientId, secret)
 }
 
-function failed(endpoint: URL, cause: unknown): McaAuthError {
+function failed(endpoint: URL, error: unknown): McaAuthError {
+  const cause = quotesTheAnswer(error) ? undefined : error
   return new McaAuthError('TOKEN_REQUEST_FAILED', `the token request to ${endpoint.origin} failed`, { cause })
+}
+
+/** Node's HTTP parser puts into its errors what it could not read, which may be a token. */
+function quotesTheAnswer(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const { code } = error as NodeJS.ErrnoException
+  return (typeof code === 'string' && code.startsWith('HPE_')) || quotesTheAnswer(error.cause)
 }

@@ -1,0 +1,188 @@
+import { LRUCache } from 'lru-cache'
+import { type AccessToken, CachedToken } from './access-token.js'
+import { resolveCredentials } from './credentials.js'
+import { FailureMemory } from './failure-memory.js'
+import { Flight } from './flight.js'
+import { checkOptions, type McaAuthOptions } from './options.js'
+import { defaultRefreshPolicy, type RefreshPolicy, tokenState } from './refresh-policy.js'
+import { RefusalBudget } from './refusal-budget.js'
+import { registerTokenEndpoint } from './token-endpoints.js'
+import { TokenFetcher } from './token-fetcher.js'
+import type { TokenProvider, TokenProviderHealth } from './token-provider.js'
+import { type PreparedTokenRequest, prepareTokenRequest, type TokenRequest } from './token-request.js'
+import { createTokenSource } from './token-source.js'
+
+// A provider that is collected without having been closed gives its token endpoint free as well.
+const unregister = new FinalizationRegistry<() => void>((free) => free())
+
+/** The provider, with what core's own adapters need beside the public interface. */
+export class CachingTokenProvider implements TokenProvider {
+  /** Where its tokens may go: the same for every client that it serves. */
+  readonly rules: Pick<McaAuthOptions, 'origins' | 'tokenRequest' | 'allowInsecureRequests'>
+  readonly #defaults: TokenRequest
+  readonly #defaultRequest: PreparedTokenRequest
+  readonly #refresh: Required<RefreshPolicy>
+  readonly #jitter: number = 1 - Math.random() / 5
+  readonly #endpoint: URL
+  readonly #freeEndpoint: () => void
+  readonly #fetcher: TokenFetcher
+  readonly #failures: FailureMemory
+  readonly #refusals = new RefusalBudget()
+  /** Bounded; whether a token is still good is judged by its own times. */
+  readonly #tokens: LRUCache<string, CachedToken>
+  /** At most one per key. Apart from the LRU, so that eviction never touches a flight. */
+  readonly #flights = new Map<string, Flight<CachedToken>>()
+  #closed = false
+
+  constructor(options: McaAuthOptions) {
+    checkOptions(options)
+    const { origins, tokenRequest, allowInsecureRequests, scope, resource, parameters } = options
+    this.rules = { origins, tokenRequest, allowInsecureRequests }
+    this.#defaults = { scope, resource, parameters }
+    this.#defaultRequest = prepareTokenRequest(this.#defaults)
+    const credentials = resolveCredentials(options)
+    const { cacheSize = 100, timeoutMs = 10_000, refresh = {} } = options
+    this.#refresh = { ...defaultRefreshPolicy, ...definedFields(refresh) }
+    this.#tokens = new LRUCache({ max: cacheSize })
+    this.#failures = new FailureMemory(cacheSize)
+    const source = createTokenSource(credentials, options.fetch)
+    this.#fetcher = new TokenFetcher(source, credentials.secret, this.#failures, timeoutMs)
+    this.#endpoint = credentials.tokenEndpoint
+    this.#freeEndpoint = registerTokenEndpoint(this.#endpoint)
+    unregister.register(this, this.#freeEndpoint, this)
+  }
+
+  prepare(request?: TokenRequest): PreparedTokenRequest {
+    return request === undefined ? this.#defaultRequest : prepareTokenRequest(request, this.#defaults)
+  }
+
+  /** The hot path: the token while fresh or stale. A stale one is being renewed behind the caller. */
+  take(request: PreparedTokenRequest): CachedToken | undefined {
+    const token = this.#tokens.get(request.key)
+    if (token === undefined) return undefined
+    const now = Date.now()
+    const state = tokenState(token, now)
+    if (state === 'expired') return undefined
+    if (state === 'stale' && !this.#closed && this.#failures.blocking(request.key, now) === undefined) {
+      this.#fly(request)
+    }
+    return token
+  }
+
+  /** The token, after a wait where there is none to serve. */
+  acquire(request: PreparedTokenRequest, signal: AbortSignal | undefined): Promise<CachedToken> {
+    if (signal?.aborted) return Promise.reject(signal.reason)
+    const token = this.take(request)
+    return token ? Promise.resolve(token) : this.#fly(request).wait(signal)
+  }
+
+  /** After a 401: drops the token if it is the current one and the budget allows. False: it stays, the 401 passes. */
+  refuse(token: CachedToken, origin: string): boolean {
+    if (this.#tokens.peek(token.key) !== token) return true
+    if (!this.#refusals.take(token.key, origin)) return false
+    this.#tokens.delete(token.key)
+    return true
+  }
+
+  /** A replay with a token got after a 401 was accepted. */
+  accepted(token: CachedToken, origin: string): void {
+    this.#refusals.giveBack(token.key, origin)
+  }
+
+  async getToken(
+    request?: TokenRequest,
+    init: { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<AccessToken> {
+    return this.acquire(this.prepare(request), init.signal)
+  }
+
+  async getAuthorizationHeader(
+    request?: TokenRequest,
+    init: { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<string> {
+    return (await this.acquire(this.prepare(request), init.signal)).header
+  }
+
+  peek(request?: TokenRequest): string | undefined {
+    const token = this.#tokens.peek(this.prepare(request).key)
+    return token && tokenState(token, Date.now()) === 'fresh' ? token.header : undefined
+  }
+
+  invalidate(rejected: AccessToken | string, request?: TokenRequest): boolean {
+    if (typeof rejected !== 'string' && !(rejected instanceof CachedToken)) {
+      throw new TypeError('`rejected` must be an AccessToken that this provider gave, or a string')
+    }
+    const key = typeof rejected === 'string' ? this.prepare(request).key : rejected.key
+    const current = this.#tokens.peek(key)
+    if (current === undefined) return false
+    // Servers reissue the same string: an object is compared as the object, a string as the string.
+    const same = typeof rejected === 'string' ? current.accessToken === bare(rejected) : current === rejected
+    return same && this.#tokens.delete(key)
+  }
+
+  health(): TokenProviderHealth {
+    const now = Date.now()
+    const token = this.#tokens.peek(this.#defaultRequest.key)
+    return {
+      tokenEndpoint: `${this.#endpoint.origin}${this.#endpoint.pathname}`,
+      cachedTokens: this.#tokens.size,
+      flights: this.#flights.size,
+      token: token && { state: tokenState(token, now), expiresAt: token.expiresAt },
+      failure: this.#failures.blocking(this.#defaultRequest.key, now),
+      closed: this.#closed,
+    }
+  }
+
+  clear(): void {
+    this.#tokens.clear()
+    this.#failures.clear()
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#freeEndpoint()
+    unregister.unregister(this)
+    this.#fetcher.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close()
+  }
+
+  /** Joins the flight for this key, or starts it. */
+  #fly(request: PreparedTokenRequest): Flight<CachedToken> {
+    const { key } = request
+    const going = this.#flights.get(key)
+    if (going !== undefined) return going
+    const flight = new Flight(
+      this.#renew(request).finally(() => {
+        if (this.#flights.get(key) === flight) this.#flights.delete(key)
+      }),
+    )
+    this.#flights.set(key, flight)
+    return flight
+  }
+
+  async #renew(request: PreparedTokenRequest): Promise<CachedToken> {
+    try {
+      const response = await this.#fetcher.fetch(request)
+      const token = new CachedToken(request.key, response, Date.now(), this.#refresh, this.#jitter)
+      this.#tokens.set(request.key, token)
+      return token
+    } catch (error) {
+      // A token in its last seconds is better than an error.
+      const held = this.#tokens.peek(request.key)
+      if (held !== undefined && Date.now() < held.expiresAt) return held
+      throw error
+    }
+  }
+}
+
+function bare(tokenOrHeader: string): string {
+  return tokenOrHeader.replace(/^Bearer /i, '')
+}
+
+/** Without the fields that are `undefined`, which would override defaults in a spread. */
+function definedFields<T extends object>(object: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as never
+}
