@@ -1,9 +1,9 @@
 import { randomUUID, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import { jwtVerify, SignJWT } from 'jose'
 import { LoopbackServer, readBody } from './loopback-server.js'
 import { type Reply, sendReply } from './reply.js'
 import { type SigningKey, signingKey } from './signing-key.js'
+import { TokenIssuer, type VerifiedToken } from './token-issuer.js'
 
 export interface AuthorizationServerOptions {
   /** @default a random UUID */
@@ -18,12 +18,6 @@ export interface AuthorizationServerOptions {
   readonly lifetimeSeconds?: number
   /** App ID documents `expires_in` as a string and sends a number. @default 'number' */
   readonly expiresInAs?: 'number' | 'string'
-}
-
-/** What a token says about itself, as far as a resource must know. */
-export interface VerifiedToken {
-  readonly audience: readonly string[]
-  readonly scope: string
 }
 
 /**
@@ -63,22 +57,20 @@ export class AuthorizationServer {
   /** Answer with the last token as long as it is valid, as some servers do. */
   reissue = false
   readonly #http: LoopbackServer
-  readonly #key: SigningKey
+  readonly #issuer: TokenIssuer
   readonly #version: 3 | 4
   readonly #expiresInAs: 'number' | 'string'
   readonly #requests = new Map<string, number>()
-  readonly #revoked = new Set<string>()
-  readonly #issued = new Set<string>()
   #secrets: readonly string[]
   #script: Reply[] = []
   #last: { readonly token: string; readonly expiresAt: number } | undefined
 
   constructor(http: LoopbackServer, key: SigningKey, options: AuthorizationServerOptions) {
     this.#http = http
-    this.#key = key
     this.origin = http.origin
     this.tenantId = options.tenantId ?? randomUUID()
     this.clientId = options.clientId ?? 'test-client'
+    this.#issuer = new TokenIssuer(key, this.tenantId, this.clientId)
     this.#secrets = [options.secret ?? 'not-a-real-secret']
     this.#version = options.version ?? 4
     this.lifetimeSeconds = options.lifetimeSeconds ?? 3600
@@ -119,8 +111,7 @@ export class AuthorizationServer {
 
   /** Every token issued so far is refused from now on. */
   revokeAll(): void {
-    for (const id of this.#issued) this.#revoked.add(id)
-    this.#issued.clear()
+    this.#issuer.revokeAll()
   }
 
   /** Takes a new secret; with `keepOld`, the previous one stays valid beside it. */
@@ -129,16 +120,8 @@ export class AuthorizationServer {
   }
 
   /** Checks signature, expiry and revocation. `undefined` for a token that is no good. */
-  async verify(token: string): Promise<VerifiedToken | undefined> {
-    try {
-      const { payload } = await jwtVerify(token, this.#key.publicKey)
-      // To the millisecond: tests have tokens that live a second or two.
-      if ((payload.exp ?? 0) * 1000 <= Date.now() || this.#revoked.has(payload.jti ?? '')) return undefined
-      const scope = payload.scope ?? payload['imf.scope']
-      return { audience: [payload.aud ?? []].flat(), scope: typeof scope === 'string' ? scope : '' }
-    } catch {
-      return undefined
-    }
+  verify(token: string): Promise<VerifiedToken | undefined> {
+    return this.#issuer.verify(token)
   }
 
   async close(): Promise<void> {
@@ -165,9 +148,9 @@ export class AuthorizationServer {
         if (!this.#authenticated(request, body)) return unauthorized
         return { body: { active: (await this.verify(body.get('token') ?? '')) !== undefined } }
       case `GET ${appId}/publickeys`:
-        return { body: { keys: [{ ...this.#key.jwk, kid: this.#keyId, alg: 'RS256', use: 'sig' }] } }
+        return { body: { keys: [{ ...this.#issuer.publicKey, kid: this.#issuer.keyId, alg: 'RS256', use: 'sig' }] } }
       case `GET ${mca}/publickey`:
-        return { body: { n: this.#key.jwk.n, e: this.#key.jwk.e } }
+        return { body: { n: this.#issuer.publicKey.n, e: this.#issuer.publicKey.e } }
       case `GET ${appId}/.well-known/openid-configuration`:
         return { body: this.#discovery() }
       default:
@@ -177,10 +160,6 @@ export class AuthorizationServer {
 
   get #oauthServerUrl(): string {
     return `${this.origin}/oauth/v${this.#version}/${this.tenantId}`
-  }
-
-  get #keyId(): string {
-    return `appId-${this.tenantId}-2018-08-02T12:04:09.728`
   }
 
   async #answerTokenRequest(request: IncomingMessage, body: URLSearchParams, kind: 'appid' | 'mca'): Promise<Reply> {
@@ -211,25 +190,9 @@ export class AuthorizationServer {
   }
 
   #sign(kind: 'appid' | 'mca', scope: string, expiresAt: number): Promise<string> {
-    const id = randomUUID()
-    this.#issued.add(id)
-    const { clientId, tenantId } = this
-    const common = { exp: expiresAt / 1000, iat: Math.floor(Date.now() / 1000), jti: id }
-    if (kind === 'mca') {
-      const claims = { ...common, iss: 'imf-authserver', prn: clientId, aud: tenantId, 'imf.scope': scope }
-      return new SignJWT(claims).setProtectedHeader({ alg: 'RS256', typ: 'JWT' }).sign(this.#key.privateKey)
-    }
-    const v4 = this.#version === 4
-    const claims = {
-      ...common,
-      iss: v4 ? this.#oauthServerUrl : new URL(this.origin).hostname,
-      aud: v4 ? [clientId] : clientId,
-      sub: clientId,
-      tenant: tenantId,
-      scope,
-    }
-    const header = { alg: 'RS256', typ: v4 ? 'JWT' : 'JOSE', kid: this.#keyId, ver: this.#version }
-    return new SignJWT(claims).setProtectedHeader(header).sign(this.#key.privateKey)
+    return kind === 'mca'
+      ? this.#issuer.signMca(scope, expiresAt)
+      : this.#issuer.signAppId(this.#version, this.#oauthServerUrl, scope, expiresAt)
   }
 
   /** Basic with id and secret raw, as IBM takes them, or form-encoded (RFC 6749 §2.3.1); or in the body. */

@@ -2,7 +2,6 @@ export {
   type AuthorizationServer,
   type AuthorizationServerOptions,
   startAuthorizationServer,
-  type VerifiedToken,
 } from './authorization-server.js'
 export {
   type ProtectedResource,
@@ -11,3 +10,4 @@ export {
   startProtectedResource,
 } from './protected-resource.js'
 export type { Reply } from './reply.js'
+export type { VerifiedToken } from './token-issuer.js'

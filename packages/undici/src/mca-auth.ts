@@ -1,9 +1,9 @@
 import type { McaAuthOptions, TokenProvider } from '@mca-auth/core'
 import { Attachment, originOf, type PreparedTokenRequest } from '@mca-auth/core/adapter'
+import { fail, type Handler } from './dual-handler.js'
 import { hasAuthorization, type ReadableHeaders, readableHeaders } from './headers.js'
-import type { Handler } from './legacy-api.js'
 import { RedirectMarks } from './redirect-marks.js'
-import { fail, TokenHandler } from './token-handler.js'
+import { TokenHandler } from './token-handler.js'
 
 /** The part of undici's dispatch options that is read here; structural, so that undici 6, 7 and 8 fit. */
 export interface DispatchOptions {
