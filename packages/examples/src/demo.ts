@@ -1,7 +1,7 @@
 // npm run demo                        against servers that it starts itself
 // npm run demo -- --url https://…     against a real backend, with the credentials of the environment
 import { parseArgs } from 'node:util'
-import { createTokenProvider, type McaAuthOptions } from '@mca-auth/core'
+import { createTokenProvider, McaAuthError, type McaAuthOptions } from '@mca-auth/core'
 import { startAuthorizationServer, startProtectedResource } from '@mca-auth/testing'
 import { clients } from './clients.js'
 import { Run } from './run.js'
@@ -23,7 +23,10 @@ const demo = values.url === undefined ? await embedded() : real(values.url)
 console.log(`Each client sends ${requests} requests, 25 at a time: first with a fixed header, then with mcaAuth().`)
 if (values.url === undefined) console.log('Half-way every token is revoked; those issued after that live one second.')
 
-const header = await createTokenProvider(demo.options).getAuthorizationHeader()
+const header = await firstHeader()
+await Promise.all(
+  demo.rows.map(({ client, url }) => new Run(url, client.withHeader(header), demo.warmUps).start(() => {})),
+) // warm
 const floors = demo.rows.map(({ client, url }) => new Run(url, client.withHeader(header), requests))
 await showProgress('fixed header', floors)
 
@@ -54,6 +57,16 @@ const failed = [...floors, ...runs].reduce((sum, run) => sum + run.failed, 0)
 console.log(failed === 0 ? 'No request failed.' : `${failed} requests failed.`)
 process.exitCode = failed === 0 ? 0 : 1
 
+async function firstHeader(): Promise<string> {
+  try {
+    return await createTokenProvider(demo.options).getAuthorizationHeader()
+  } catch (error) {
+    if (!(error instanceof McaAuthError)) throw error
+    console.error(`${error.code}: ${error.message}`)
+    process.exit(1)
+  }
+}
+
 async function embedded() {
   const server = await startAuthorizationServer()
   const resources = await Promise.all(clients.map(() => startProtectedResource({ authorizationServer: server })))
@@ -68,10 +81,10 @@ async function embedded() {
   const end = async () => {
     await Promise.all([server, ...resources].map((running) => running.close()))
   }
-  return { options: server.appId as McaAuthOptions, rows, halfWay, end }
+  return { options: server.appId as McaAuthOptions, rows, halfWay, end, warmUps: 500 }
 }
 
 function real(url: string) {
   const rows = clients.map((client): Row => ({ client, url, recovered: () => undefined }))
-  return { options: {} as McaAuthOptions, rows, halfWay: () => {}, end: async () => {} }
+  return { options: {} as McaAuthOptions, rows, halfWay: () => {}, end: async () => {}, warmUps: 5 }
 }
