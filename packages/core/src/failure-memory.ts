@@ -28,8 +28,7 @@ export class FailureMemory {
   /** The error that a caller for this key gets without a token request, if any. */
   blocking(key: string, now: number): McaAuthError | undefined {
     for (const remembered of [this.#all, this.#byKey.peek(key)]) {
-      // `at` is compared too: a clock that was set back must not prolong a cool-down.
-      if (remembered && now >= remembered.at && now < remembered.until) return remembered.error
+      if (remembered && isBlocking(remembered, now)) return remembered.error
     }
     return undefined
   }
@@ -53,6 +52,8 @@ export class FailureMemory {
     const doubled = sameKind && now >= before.until ? before.coolDownMs * 2 : before?.coolDownMs
     const coolDownMs = Math.min(sameKind && doubled ? doubled : firstMs, longestMs)
     const until = error.retryAt ?? now + coolDownMs
+    // What another flight has recorded meanwhile stands, where it asks for more time.
+    if (before !== undefined && isBlocking(before, now) && before.until >= until) return before.error
     const told = new McaAuthError(error.code, error.message, {
       status: error.status,
       error: error.error,
@@ -76,6 +77,11 @@ export class FailureMemory {
     this.#all = undefined
     this.#byKey.clear()
   }
+}
+
+/** `at` is compared too: a clock that was set back must not prolong a cool-down. */
+function isBlocking({ at, until }: Remembered, now: number): boolean {
+  return now >= at && now < until
 }
 
 /** A 401 without an OAuth error is failed client authentication (RFC 6749 §5.2); an empty 403 may be about a scope. */

@@ -90,19 +90,23 @@ export class TokenFetcher {
   }
 
   async #request(request: PreparedTokenRequest, signal: AbortSignal): Promise<TokenResponse> {
-    const secret = await this.#currentSecret()
+    const secret = await this.#currentSecret(signal)
     try {
       return await this.#source.request(request, secret, signal)
     } catch (error) {
       if (typeof this.#secret !== 'function' || (error as McaAuthError).code !== 'TOKEN_REQUEST_REFUSED') throw error
       // The secret may have been rotated since it was read.
-      const current = await this.#currentSecret()
+      const current = await this.#currentSecret(signal)
       if (current === secret) throw error
+      const coolDown = this.#failures.blocking(request.key, Date.now())
+      if (coolDown !== undefined) throw coolDown
       return await this.#source.request(request, current, signal)
     }
   }
 
-  async #currentSecret(): Promise<string | undefined> {
+  /** Given up by now, because a secret function or a fetch came too late: then nothing more is sent. */
+  async #currentSecret(signal: AbortSignal): Promise<string | undefined> {
+    signal.throwIfAborted()
     if (typeof this.#secret !== 'function') return this.#secret
     let secret: unknown
     try {
@@ -112,6 +116,7 @@ export class TokenFetcher {
       const { name = 'unknown error', code } = (error ?? {}) as { name?: string; code?: string }
       throw new McaAuthError('TOKEN_REQUEST_FAILED', `the \`secret\` function failed: ${code ?? name}`)
     }
+    signal.throwIfAborted()
     if (typeof secret === 'string' && secret !== '') return secret
     throw new McaAuthError('MISSING_SECRET_ERROR', 'the `secret` function gave no non-empty string')
   }
