@@ -55,6 +55,8 @@ export async function simulate(schedule: Schedule): Promise<void> {
 interface CoolDown {
   readonly from: number
   readonly until: number
+  /** Token requests that had been made when a caller was told of it. */
+  readonly after: number
 }
 
 class World {
@@ -63,6 +65,9 @@ class World {
   readonly #endpoint: TokenEndpoint
   readonly #provider: TokenProvider
   readonly #inFlight = new Map<Key, number>()
+  /** Token requests so far, and which of them was a key's last. */
+  #made = 0
+  readonly #latest = new Map<Key, number>()
   /** Token requests since the key last had an outcome. */
   readonly #requests = new Map<Key, number>()
   /** What the last token of a key was, as far as callers have seen. */
@@ -202,13 +207,21 @@ class World {
       this.#break(2, 'a token was given that had been reported refused')
     }
     this.#current.set(key, token as AccessToken & { staleAt: number })
+    // The resource answers at once, or so late that the token may have been replaced meanwhile.
+    if (call % 3 > 0) this.#use(key, token)
+    else setTimeout(() => this.#use(key, token), 2_500)
+  }
+
+  #use(key: Key, token: AccessToken): void {
     if (!this.#endpoint.refuses(token.accessToken)) return
+    const request = { scope: key }
+    const before = this.#provider.peek(request)
+    const isCurrent = before === `Bearer ${token.accessToken}`
     if (this.#provider.invalidate(token)) {
       this.#current.delete(key)
       this.#reported.set(token, this.#calls)
-    } else if (this.#provider.peek({ scope: key }) === `Bearer ${token.accessToken}`) {
-      this.#break(2, 'a refused token was not dropped')
-    }
+    } else if (isCurrent) this.#break(2, 'a refused token was not dropped')
+    if (!isCurrent && this.#provider.peek(request) !== before) this.#break(6, 'a late refusal dropped a newer token')
   }
 
   #failed(key: Key, error: McaAuthError): void {
@@ -216,7 +229,7 @@ class World {
     if (error.retryAt === undefined) return // closed
     if (error.retryAt <= from) return // told of a failure of a moment ago
     const own = error.code === 'TOKEN_REQUEST_REFUSED' && error.error !== 'invalid_client'
-    this.#coolDowns.set(own ? key : 'all', { from, until: error.retryAt })
+    this.#coolDowns.set(own ? key : 'all', { from, until: error.retryAt, after: this.#made })
   }
 
   #started({ key }: Exchange): void {
@@ -230,6 +243,14 @@ class World {
         this.#break(5, `a token request ${coolDown.until - now} ms before the end of a cool-down`)
       }
     }
+    const failing = this.#coolDowns.get('all')
+    for (const other of keys) {
+      const probing = other !== key && (this.#inFlight.get(other) ?? 0) > 0
+      if (probing && failing && (this.#latest.get(other) ?? 0) > failing.after) {
+        this.#break(5, `a second probe, for ${key} beside ${other}`)
+      }
+    }
+    this.#latest.set(key, ++this.#made)
     const requests = (this.#requests.get(key) ?? 0) + 1
     this.#requests.set(key, requests)
     const current = this.#current.get(key)
