@@ -102,10 +102,12 @@ function exchange(
       conceal(response as AxiosResponse, config)
       return then(response as AxiosResponse, leftOrigin, () => response)
     },
-    (error: { config?: AxiosConfig; response?: AxiosResponse }) => {
+    (error: { code?: string; config?: AxiosConfig; response?: AxiosResponse }) => {
       conceal(error, config)
       if (error?.response) conceal(error.response, config)
-      return then(error?.response, leftOrigin, () => {
+      // A timeout or an abort while the body was read has a response too; it stays what it is.
+      const answered = error?.code === undefined || error.code === 'ERR_BAD_REQUEST'
+      return then(answered ? error?.response : undefined, leftOrigin, () => {
         throw error
       })
     },

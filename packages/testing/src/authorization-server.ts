@@ -62,7 +62,7 @@ export class AuthorizationServer {
   readonly #expiresInAs: 'number' | 'string'
   readonly #requests = new Map<string, number>()
   #secrets: readonly string[]
-  #script: Reply[] = []
+  readonly #script: Reply[] = []
   #last: { readonly token: string; readonly expiresAt: number } | undefined
 
   constructor(http: LoopbackServer, key: SigningKey, options: AuthorizationServerOptions) {
@@ -107,6 +107,11 @@ export class AuthorizationServer {
   /** Answers the next token requests with these replies, one each; after them it goes on as usual. */
   script(...replies: readonly Reply[]): void {
     this.#script.push(...replies)
+  }
+
+  /** Forgets what is left of the script. */
+  clearScript(): void {
+    this.#script.length = 0
   }
 
   /** Every token issued so far is refused from now on. */

@@ -10,6 +10,8 @@ export interface Reply {
   readonly body?: unknown
   /** Wait before answering, in ms. */
   readonly delayMs?: number
+  /** Send the body one byte each so many ms. */
+  readonly trickleMs?: number
   /** `headers`: never answer; `body`: send the status line and headers, then nothing more. */
   readonly hang?: 'headers' | 'body'
   /** `headers`: drop the connection instead of answering; `body`: in the midst of the body. */
@@ -25,8 +27,15 @@ export async function sendReply(response: ServerResponse, reply: Reply): Promise
   }
   const { headers, payload } = encode(reply)
   response.writeHead(reply.status ?? 200, headers as Record<string, string | string[]>)
+  if (reply.trickleMs !== undefined) {
+    for (const byte of payload) {
+      if (response.destroyed) return
+      response.write(Buffer.of(byte))
+      await sleep(reply.trickleMs, undefined, { ref: false })
+    }
+  }
   if (reply.hang === undefined && reply.reset === undefined) {
-    response.end(payload)
+    response.end(reply.trickleMs === undefined ? payload : undefined)
     return
   }
   response.write(payload.length > 1 ? payload.subarray(0, payload.length >> 1) : '{')

@@ -1,0 +1,42 @@
+import { describe, expect, it } from 'vitest'
+import { providerFaults } from './provider.ts'
+import { resourceFaults } from './resource.ts'
+import { clients, providerAlone } from './subjects.ts'
+import { type TokenFault, tokenFaults } from './token-endpoint.ts'
+
+describe('the provider', () => {
+  it.each(providerFaults)('$fault: $sees', { timeout: 60_000 }, async ({ run }) => {
+    await run()
+  })
+})
+
+it('the table in README.md is what these tests try', async () => {
+  const names = (list: readonly { name: string }[]) => list.map(({ name }) => name).join(', ')
+  const row = (fault: string, sees: string) => `| ${fault} | ${sees} |`
+  const seen = ({ code, requests }: TokenFault) =>
+    `${code === undefined ? 'nothing' : `\`${code}\``}, after ${requests} token request${requests === 1 ? '' : 's'}`
+  const table = (rows: readonly string[]) => ['| fault | what the caller sees |', '|---|---|', ...rows].join('\n')
+  const text = `# The fault matrix
+
+Written by \`provider.test.ts\` from the tests themselves, all of which pass wherever \`npm test\` does:
+\`npm run vitest -- --update faults/provider\` writes it anew.
+
+## The token endpoint misbehaves
+
+On each of: ${names([providerAlone, ...clients])}. Tried with a caller who has no token yet, whose error is then
+remembered, until it recovers without a restart; and behind a token that is stale, which goes on serving.
+
+${table(tokenFaults.map((fault) => row(fault.fault, seen(fault))))}
+
+## The resource misbehaves, or time does
+
+On each of: ${names(clients)}.
+
+${table(resourceFaults.map(({ fault, sees }) => row(fault, sees)))}
+
+## What befalls the provider itself
+
+${table(providerFaults.map(({ fault, sees }) => row(fault, sees)))}
+`
+  await expect(text).toMatchFileSnapshot('README.md')
+})

@@ -1,0 +1,76 @@
+import { createTokenProvider, type McaAuthError, type TokenProvider } from '@mca-auth/core'
+import {
+  type AuthorizationServer,
+  type ProtectedResource,
+  startAuthorizationServer,
+  startProtectedResource,
+} from '@mca-auth/testing'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { clients, providerAlone, type Running } from './subjects.ts'
+import { tokenFaults } from './token-endpoint.ts'
+
+describe.each([providerAlone, ...clients])('$name', (subject) => {
+  let server: AuthorizationServer
+  let resource: ProtectedResource
+  let provider: TokenProvider
+  let running: Running
+
+  beforeEach(async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    server = await startAuthorizationServer()
+    // Takes any token: opaque ones cannot be verified.
+    const intercept = () => ({ body: 'ok' })
+    resource = await startProtectedResource({ authorizationServer: server, intercept })
+    provider = createTokenProvider({ ...server.appId, timeoutMs: 450 })
+    running = subject.start(provider)
+  })
+
+  afterEach(async () => {
+    vi.useRealTimers()
+    provider.close()
+    await running[Symbol.asyncDispose]()
+    await resource.close()
+    await server.close()
+  })
+
+  it.each(tokenFaults)('$fault: $code, then recovery', async ({ replies, code, fields, requests }) => {
+    server.script(...replies)
+    if (code === undefined) {
+      expect(await running.call(resource.origin)).toBe(200)
+      expect(await running.call(resource.origin)).toBe(200)
+    } else {
+      const error = await errorOf(running.call(resource.origin))
+      expect(error).toMatchObject({ code, ...fields })
+      expect(error.retryAt).toBeGreaterThan(Date.now())
+      for (let i = 0; i < 20; i++) expect((await errorOf(running.call(resource.origin))).code).toBe(code)
+      expect(resource.received).toHaveLength(0)
+      expect(provider.health().cachedTokens).toBe(0)
+    }
+    expect(server.tokenRequests).toBe(requests)
+    server.clearScript()
+    vi.setSystemTime(Date.now() + 300_000)
+    expect(await running.call(resource.origin)).toBe(200)
+    for (const { headers } of resource.received) expect(headers.authorization).toMatch(/^Bearer \S{6,}$/)
+    expect(resource.received.some(({ headers }) => headers.authorization === 'Bearer undefined')).toBe(false)
+  })
+
+  it.each(tokenFaults)('$fault: a valid token serves meanwhile', async ({ replies }) => {
+    expect(await running.call(resource.origin)).toBe(200)
+    const token = resource.received[0]?.headers.authorization
+    vi.setSystemTime(Date.now() + (3600 - 100) * 1000)
+    server.script(...replies)
+    expect(await running.call(resource.origin)).toBe(200)
+    expect(resource.received.at(-1)?.headers.authorization).toBe(token)
+    await vi.waitFor(() => expect(provider.health().flights).toBe(0), { timeout: 2_000 })
+    expect(await running.call(resource.origin)).toBe(200)
+  })
+})
+
+/** Our error, which clients wrap in theirs. */
+async function errorOf(promise: Promise<unknown>): Promise<McaAuthError> {
+  const error = await promise.then(
+    () => expect.fail('expected a failure'),
+    (caught) => caught,
+  )
+  return error.name === 'McaAuthError' ? error : error.cause
+}

@@ -1,0 +1,203 @@
+import { gzipSync } from 'node:zlib'
+import type { Reply } from '@mca-auth/testing'
+
+/** Something that the token endpoint does, and what the caller of a request must see of it. */
+export interface TokenFault {
+  readonly fault: string
+  /** Its answers to the next token requests. */
+  readonly replies: readonly Reply[]
+  /** Code of the error that a caller gets who has no token yet; `undefined` where the request succeeds. */
+  readonly code?:
+    | 'TOKEN_REQUEST_FAILED'
+    | 'TOKEN_REQUEST_REFUSED'
+    | 'TOKEN_REQUEST_THROTTLED'
+    | 'TOKEN_RESPONSE_INVALID'
+  /** Fields that the error must have. */
+  readonly fields?: Readonly<Record<string, unknown>>
+  /** Token requests that this takes; none follow while the failure is remembered. */
+  readonly requests: number
+}
+
+const forEver = (reply: Reply) => Array.from({ length: 50 }, () => reply)
+const html = { headers: { 'content-type': 'text/html' }, body: '<h1>Sorry</h1>' }
+const token = (fields: object = {}) => ({ access_token: 'opaque', token_type: 'Bearer', expires_in: 3600, ...fields })
+const oauth = (error: string) => ({ body: { error, error_description: 'why' } })
+const failed = { code: 'TOKEN_REQUEST_FAILED' } as const
+const refused = { code: 'TOKEN_REQUEST_REFUSED' } as const
+const throttled = { code: 'TOKEN_REQUEST_THROTTLED' } as const
+const invalid = { code: 'TOKEN_RESPONSE_INVALID' } as const
+
+const transient: TokenFault[] = [500, 502, 503, 504].flatMap((status) => [
+  { fault: `${status} with JSON, once`, replies: [{ status, body: { error: 'server_error' } }], requests: 2 },
+  {
+    fault: `${status} with HTML, twice`,
+    replies: [
+      { status, ...html },
+      { status, ...html },
+    ],
+    requests: 3,
+  },
+  { fault: `${status}, empty, for ever`, replies: forEver({ status }), ...failed, fields: { status }, requests: 3 },
+])
+
+const connections: TokenFault[] = [
+  { fault: 'drops the connection, once', replies: [{ reset: 'headers' }], requests: 2 },
+  { fault: 'drops the connection, for ever', replies: forEver({ reset: 'headers' }), ...failed, requests: 3 },
+  {
+    fault: 'drops it in the midst of the body, for ever',
+    replies: forEver({ reset: 'body', body: token() }),
+    ...failed,
+    requests: 3,
+  },
+  { fault: 'hangs before the headers, once', replies: [{ hang: 'headers' }], requests: 2 },
+  { fault: 'hangs before the headers, for ever', replies: forEver({ hang: 'headers' }), ...failed, requests: 3 },
+  {
+    fault: 'hangs in the midst of the body, for ever',
+    replies: forEver({ hang: 'body', body: token() }),
+    ...failed,
+    requests: 3,
+  },
+  {
+    fault: 'sends one byte a second, for ever',
+    replies: forEver({ body: token(), trickleMs: 1000 }),
+    ...failed,
+    requests: 3,
+  },
+]
+
+const throttling: TokenFault[] = [
+  {
+    fault: '429 with Retry-After: 120',
+    replies: [{ status: 429, headers: { 'retry-after': '120' } }],
+    ...throttled,
+    requests: 1,
+  },
+  {
+    fault: '503 with Retry-After: 120',
+    replies: [{ status: 503, headers: { 'retry-after': '120' } }],
+    ...throttled,
+    requests: 1,
+  },
+  {
+    fault: '429 with Retry-After: a date in a year',
+    replies: [{ status: 429, headers: { 'retry-after': 'Tue, 01 Jan 2030 00:00:00 GMT' } }],
+    ...throttled,
+    requests: 1,
+  },
+  {
+    fault: '429 with Retry-After: a date past',
+    replies: [{ status: 429, headers: { 'retry-after': 'Wed, 21 Oct 2015 07:28:00 GMT' } }],
+    ...throttled,
+    requests: 1,
+  },
+  {
+    fault: '503 with Retry-After: a date past',
+    replies: [{ status: 503, headers: { 'retry-after': 'Wed, 21 Oct 2015 07:28:00 GMT' } }],
+    requests: 2,
+  },
+  {
+    fault: '429 with Retry-After: 99999999999',
+    replies: [{ status: 429, headers: { 'retry-after': '99999999999' } }],
+    ...throttled,
+    requests: 1,
+  },
+  {
+    fault: '429 with Retry-After: soon',
+    replies: [{ status: 429, headers: { 'retry-after': 'soon' } }],
+    ...throttled,
+    requests: 1,
+  },
+  { fault: '503 with Retry-After: soon', replies: [{ status: 503, headers: { 'retry-after': 'soon' } }], requests: 2 },
+  {
+    fault: "429 without Retry-After, App ID's block of 30 s",
+    replies: [{ status: 429, ...html }],
+    ...throttled,
+    requests: 1,
+  },
+]
+
+const refusals: TokenFault[] = [
+  ...['invalid_client', 'invalid_scope', 'unauthorized_client'].map((error) => ({
+    fault: `400 ${error}`,
+    replies: [{ status: 400, ...oauth(error) }],
+    ...refused,
+    fields: { status: 400, error, errorDescription: 'why' },
+    requests: 1,
+  })),
+  {
+    fault: '401 with a Basic challenge',
+    replies: [{ status: 401, headers: { 'www-authenticate': 'Basic realm="x"' }, ...oauth('invalid_client') }],
+    ...refused,
+    fields: { error: 'invalid_client' },
+    requests: 1,
+  },
+  {
+    fault: '401 with a Bearer challenge',
+    replies: [{ status: 401, headers: { 'www-authenticate': 'Bearer' }, body: '' }],
+    ...refused,
+    fields: { status: 401 },
+    requests: 1,
+  },
+  {
+    fault: '403, empty, without a content type',
+    replies: [{ status: 403 }],
+    ...refused,
+    fields: { status: 403 },
+    requests: 1,
+  },
+  { fault: '404 with HTML', replies: [{ status: 404, ...html }], ...refused, fields: { status: 404 }, requests: 1 },
+  {
+    fault: '200 with an error',
+    replies: [oauth('invalid_client')],
+    ...refused,
+    fields: { error: 'invalid_client' },
+    requests: 1,
+  },
+]
+
+const responses: TokenFault[] = (
+  [
+    ['204', { status: 204 }],
+    ['200 with HTML', html],
+    ['200, empty', {}],
+    ['truncated JSON', { body: '{"access_token":"opa' }],
+    ['a JSON array', { body: [token()] }],
+    ['null', { body: 'null' }],
+    ['no access_token', { body: token({ access_token: undefined }) }],
+    ['an access_token that is a number', { body: token({ access_token: 7 }) }],
+    ['an empty access_token', { body: token({ access_token: '' }) }],
+    ['an access_token with CR LF', { body: token({ access_token: 'a\r\nb: c' }) }],
+    ['an access_token beyond ASCII', { body: token({ access_token: 'tökén' }) }],
+    ['10 MB', { body: token({ padding: 'x'.repeat(10_000_000) }) }],
+    ['a gzip bomb', { headers: { 'content-encoding': 'gzip' }, body: gzipSync('x'.repeat(30_000_000)) }],
+    ['UTF-16', { body: Buffer.from(JSON.stringify(token()), 'utf16le') }],
+    ['expires_in NaN', { body: token({ expires_in: 'NaN' }) }],
+    ['expires_in "soon"', { body: token({ expires_in: 'soon' }) }],
+    ['token_type mac', { body: token({ token_type: 'mac' }) }],
+    ...[301, 302, 303, 307, 308].map(
+      (status) => [`${status}`, { status, headers: { location: 'http://127.0.0.1:9/' } }] as const,
+    ),
+  ] as const
+).map(([fault, reply]) => ({ fault, replies: [reply as Reply], ...invalid, requests: 1 }))
+
+const tolerated: TokenFault[] = (
+  [
+    ['no expires_in', { expires_in: undefined }],
+    ['expires_in "3600"', { expires_in: '3600' }],
+    ['expires_in 0', { expires_in: 0 }],
+    ['expires_in -1', { expires_in: -1 }],
+    ['expires_in 1e99', { expires_in: 1e99 }],
+    ['no token_type', { token_type: undefined }],
+    ['token_type bearer', { token_type: 'bearer' }],
+    ['token_type BEARER', { token_type: 'BEARER' }],
+  ] as const
+).map(([fault, fields]) => ({ fault, replies: [{ body: token(fields) }], requests: 1 }))
+
+export const tokenFaults: readonly TokenFault[] = [
+  ...connections,
+  ...transient,
+  ...throttling,
+  ...refusals,
+  ...responses,
+  ...tolerated,
+]
