@@ -5,8 +5,8 @@ import { httpDate, retryAfter } from './retry-after.js'
 const largestBody = 64 * 1024
 const unknownLifetimeMs = 5 * 60_000
 const throttledMs = 30_000
-/** As a count of seconds, the largest that 32 bits hold: a bound, so that `1e99` is a long life and not an overflow. */
-const longestSeconds = 2 ** 31 - 1
+/** The largest count of seconds that 32 bits hold: a bound, so that `1e99` is a long life and not an overflow. */
+const longestLifetimeMs = (2 ** 31 - 1) * 1000
 
 type Fields = Record<string, unknown>
 
@@ -118,11 +118,16 @@ function lifetime({ expires_in: expiresIn, access_token: token }: Fields, date: 
     const expiry = jwtExpiry(token as string)
     const now = date === null ? Number.NaN : httpDate(date)
     if (expiry === undefined) return unknownLifetimeMs
-    return Math.min(expiry, Number.MAX_SAFE_INTEGER) - (Number.isNaN(now) ? Date.now() : now)
+    return clamped(expiry - (Number.isNaN(now) ? Date.now() : now))
   }
   const seconds = typeof expiresIn === 'string' && /^\s*-?\d/.test(expiresIn) ? Number(expiresIn) : expiresIn
   if (typeof seconds !== 'number' || !Number.isFinite(seconds)) return undefined
-  return Math.min(seconds, longestSeconds) * 1000
+  return clamped(seconds * 1000)
+}
+
+/** A life of zero or less is one of zero; an endless one ends. */
+function clamped(lifetimeMs: number): number {
+  return Math.max(0, Math.min(lifetimeMs, longestLifetimeMs))
 }
 
 /** `exp` of a JWT, in ms. Not verified: it only says when to renew. */

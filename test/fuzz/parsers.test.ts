@@ -1,0 +1,291 @@
+import { createTokenProvider, McaAuthError } from '@mca-auth/core'
+import * as fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { readChallenge } from '../../packages/core/dist/challenge.js'
+import { isSecure, originOf } from '../../packages/core/dist/origin.js'
+import { retryAfter } from '../../packages/core/dist/retry-after.js'
+import { readTokenResponse } from '../../packages/core/dist/token-response.js'
+import { hasAuthorization, readableHeaders, withAuthorization } from '../../packages/undici/dist/headers.js'
+
+const endpoint = new URL('https://idp.example.com/token')
+const token = fc.stringMatching(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,12}$/)
+const otherScheme = token.filter((name) => name.toLowerCase() !== 'bearer')
+const quoted = fc
+  .string({ maxLength: 20 })
+  .map((text) => `"${text.replaceAll(/[\\"]/g, '\\$&').replaceAll(/[\r\n]/g, ' ')}"`)
+
+describe('WWW-Authenticate', () => {
+  it('of any text is read without a failure, in time', () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.string({ unit: 'binary', maxLength: 5_000 }), fc.array(fc.string())), (header) => {
+        expect(['bearer', 'insufficient_scope', 'other', 'none']).toContain(readChallenge(header))
+      }),
+    )
+    for (const evil of ['"\\'.repeat(50_000), 'a='.repeat(50_000), 'Bearer '.repeat(20_000), '= '.repeat(50_000)])
+      readChallenge(evil)
+  })
+
+  it('finds Bearer among other challenges, in any casing and with any parameters', () => {
+    const parameter = fc.tuple(
+      token.filter((name) => name.toLowerCase() !== 'error'),
+      fc.oneof(quoted, token),
+    )
+    const parameters = fc
+      .array(parameter, { maxLength: 3 })
+      .map((list) => list.map(([name, value]) => `${name}=${value}`).join(', '))
+    const challenge = (scheme: fc.Arbitrary<string>) =>
+      fc.tuple(scheme, parameters).map(([name, rest]) => `${name} ${rest}`)
+    const bearer = challenge(fc.constantFrom('Bearer', 'bearer', 'BEARER'))
+    fc.assert(
+      fc.property(fc.array(challenge(otherScheme)), bearer, fc.array(challenge(otherScheme)), (before, ours, after) => {
+        const all = [...before, ours, ...after]
+        expect(readChallenge(all.join(', '))).toBe('bearer')
+        expect(readChallenge(all)).toBe('bearer')
+        expect(readChallenge([...before, ...after])).toBe(before.length + after.length === 0 ? 'none' : 'other')
+      }),
+    )
+  })
+
+  it('takes insufficient_scope from the error of Bearer alone', () => {
+    const error = fc.constantFrom(
+      'error="insufficient_scope"',
+      'error=insufficient_scope',
+      'ERROR = "insufficient_scope"',
+    )
+    fc.assert(
+      fc.property(error, otherScheme, (ours, scheme) => {
+        expect(readChallenge(`Bearer realm="x", ${ours}`)).toBe('insufficient_scope')
+        expect(readChallenge(`Bearer scope="appid_default" ${ours}`)).toBe('insufficient_scope')
+        expect(readChallenge(`Bearer realm="x", ${scheme} ${ours}`)).toBe('bearer')
+        expect(readChallenge(`Bearer realm="error=insufficient_scope"`)).toBe('bearer')
+      }),
+    )
+  })
+})
+
+describe('Retry-After', () => {
+  const now = Date.UTC(2026, 0, 1)
+
+  it('of any text is undefined or an instant within five minutes', () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.string(), fc.integer().map(String), fc.date().map(String)), (header) => {
+        const at = retryAfter(header, now)
+        if (at !== undefined) expect(at > now && at <= now + 300_000).toBe(true)
+      }),
+    )
+  })
+
+  it('reads seconds and the date formats of HTTP', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 300 }), (seconds) => {
+        const at = now + seconds * 1000
+        expect(retryAfter(`${seconds}`, now)).toBe(at)
+        expect(retryAfter(new Date(at).toUTCString(), now)).toBe(at)
+        expect(retryAfter(`-${seconds}`, now)).toBeUndefined()
+        expect(retryAfter(`${seconds}.5`, now)).toBeUndefined()
+        expect(retryAfter(new Date(now - seconds * 1000).toUTCString(), now)).toBeUndefined()
+      }),
+    )
+    expect(retryAfter(null, now)).toBeUndefined()
+    expect(retryAfter('2026-01-01T00:01:00Z', now)).toBeUndefined()
+  })
+})
+
+describe('a token response', () => {
+  const field = fc.oneof(
+    fc.string(),
+    fc.double(),
+    fc.boolean(),
+    fc.constant(null),
+    fc.object({ maxDepth: 1 }),
+    fc.constant(undefined),
+  )
+  const fields = fc.record(
+    { access_token: field, token_type: field, expires_in: field, error: field, scope: field },
+    { requiredKeys: [] },
+  )
+  const body = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.json(),
+    fields.map((object) => JSON.stringify(object)),
+    fc
+      .record({
+        access_token: fc.constant('opaque'),
+        expires_in: field,
+        token_type: fc.constantFrom('Bearer', undefined),
+      })
+      .map((object) => JSON.stringify(object)),
+  )
+  const status = fc.oneof(
+    { weight: 3, arbitrary: fc.constant(200) },
+    { weight: 1, arbitrary: fc.integer({ min: 201, max: 599 }) },
+  )
+
+  it('of any status and body is a usable token or an McaAuthError that quotes nothing', async () => {
+    await fc.assert(
+      fc.asyncProperty(status, body, fc.option(fc.string({ unit: 'grapheme-ascii' })), async (code, text, header) => {
+        const isEmpty = code === 204 || code === 205 || code === 304
+        const headers: Record<string, string> = header === null ? {} : { 'retry-after': header, date: header }
+        const outcome = await readTokenResponse(
+          new Response(isEmpty ? null : text, { status: code, headers }),
+          0,
+          endpoint,
+        ).catch((error: unknown) => error)
+        if (outcome instanceof McaAuthError) {
+          expect(outcome.code).toMatch(/^TOKEN_/)
+          expect(outcome.cause).toBeUndefined()
+          expect(outcome.error?.length ?? 0).toBeLessThanOrEqual(100)
+          return
+        }
+        expect(outcome).toMatchObject({
+          accessToken: expect.stringMatching(/^[\x21-\x7e]+$/),
+          lifetimeMs: expect.any(Number),
+        })
+        expect(Number.isFinite((outcome as { lifetimeMs: number }).lifetimeMs)).toBe(true)
+      }),
+      { numRuns: 1_000 },
+    )
+  })
+})
+
+describe('credentials', () => {
+  it('of any JSON, or none, are a provider or an McaAuthError that quotes nothing', () => {
+    const value = fc.oneof(
+      fc.constant('https://idp.example.com/oauth/v4/t'),
+      fc.string(),
+      fc.jsonValue({ maxDepth: 1 }),
+    )
+    const names = [
+      'clientId',
+      'secret',
+      'serverUrl',
+      'oauthServerUrl',
+      'oAuthServerUrl',
+      'appidServiceEndpoint',
+      'version',
+      'tenantId',
+      'discoveryEndpoint',
+    ]
+    const credentials = fc.record(Object.fromEntries(names.map((name) => [name, value])), { requiredKeys: [] })
+    const services = fc.oneof(
+      fc.string(),
+      fc.json(),
+      fc.array(fc.record({ name: fc.string(), credentials })).map((AppID) => JSON.stringify({ AppID })),
+    )
+    fc.assert(
+      fc.property(services, (text) => {
+        process.env.VCAP_SERVICES = text
+        try {
+          createTokenProvider().close()
+        } catch (error) {
+          expect(error).toBeInstanceOf(McaAuthError)
+          expect((error as McaAuthError).code).toMatch(/^(MISSING|INVALID|INSECURE)_/)
+        } finally {
+          delete process.env.VCAP_SERVICES
+        }
+      }),
+      { numRuns: 1_000 },
+    )
+  })
+})
+
+describe("undici's header shapes", () => {
+  const name = fc.oneof(fc.constantFrom('authorization', 'Authorization', 'AUTHORIZATION', 'x-authorization'), token)
+  const pairs = fc.array(fc.tuple(name, fc.stringMatching(/^[!-~]{1,10}$/)), { maxLength: 5 })
+
+  it('all find the same authorization, and all get ours where there is none', () => {
+    fc.assert(
+      fc.property(pairs, (list) => {
+        const own = list.some(([key]) => key.toLowerCase() === 'authorization')
+        const shapes = [
+          Object.fromEntries(list),
+          list.flat(),
+          list,
+          new Map(list),
+          list.values(),
+          list[Symbol.iterator](),
+        ]
+        for (const shape of shapes) {
+          const headers = readableHeaders(shape)
+          expect(hasAuthorization(headers)).toBe(own)
+          const sent = withAuthorization(headers, 'Bearer x')
+          expect(hasAuthorization(sent)).toBe(true)
+          expect(hasAuthorization(headers)).toBe(own)
+        }
+      }),
+    )
+  })
+})
+
+describe('the origin of a URL', () => {
+  const odd = fc.oneof(
+    fc.webUrl({ withQueryParameters: true, withFragments: true }),
+    fc
+      .tuple(
+        fc.constantFrom('http://', 'https://', 'HTTP://', 'https:/', 'https:\\\\', 'http:', 'ftp://', '//', 'unix:'),
+        fc.constantFrom('', 'user@', 'user:fake@', 'good.example.com@', 'good.example.com:80@'),
+        fc.constantFrom(
+          'example.com',
+          'EXAMPLE.com.',
+          'bücher.example',
+          'xn--bcher-kva.example',
+          '127.1',
+          '0x7f.1',
+          '[::1]',
+          '[::ffff:7f00:1]',
+          'localhost',
+          'a b',
+          '%6cocalhost',
+          'ex\tample.com',
+          'unix',
+          '2130706433',
+        ),
+        fc.constantFrom('', ':80', ':443', ':0443', ':8080', ':', ':99999', ':x'),
+        fc.constantFrom(
+          '',
+          '/',
+          '/path@evil.example',
+          '\\evil.example',
+          '?q=//evil.example',
+          '#@evil.example',
+          '/../..',
+          ' ',
+        ),
+      )
+      .map((parts) => parts.join('')),
+    fc.string(),
+  )
+
+  it('is what the URL parser says, however odd the URL', () => {
+    fc.assert(
+      fc.property(odd, (text) => {
+        const url = URL.canParse(text) ? new URL(text) : undefined
+        const isHttp = url?.protocol === 'http:' || url?.protocol === 'https:'
+        expect(originOf(text)).toBe(isHttp ? url?.origin : undefined)
+        expect(originOf(text)).toBe(originOf(text)) // from the cache
+      }),
+      { numRuns: 5_000 },
+    )
+  })
+
+  it('is secure with https, or where it is this machine', () => {
+    const secure = [
+      'https://example.com',
+      'http://localhost',
+      'http://127.1:80',
+      'http://2130706433',
+      'http://[::1]:8080',
+    ]
+    for (const url of secure) expect(isSecure(originOf(url) ?? '')).toBe(true)
+    const insecure = [
+      'http://example.com',
+      'http://localhost.',
+      'http://localhost.example.com',
+      'http://127.0.0.1.example.com',
+      'http://[::2]',
+      'http://user:127.0.0.1@example.com',
+      'http://0.0.0.0',
+    ]
+    for (const url of insecure) expect(isSecure(originOf(url) ?? '')).toBe(false)
+  })
+})
