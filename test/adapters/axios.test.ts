@@ -1,55 +1,5 @@
-import { Readable } from 'node:stream'
-import { mcaAuth } from '@mca-auth/axios'
-import axios, { type AxiosRequestConfig } from 'axios'
-import NodeFormData from 'form-data'
-import { type Client, contract } from './contract.ts'
-
-export function axiosClient(name: string, defaults: AxiosRequestConfig): Client {
-  const form = () => {
-    const data = new FormData()
-    data.set('field', 'of a form')
-    return data
-  }
-  const nodeForm = () => {
-    const data = new NodeFormData()
-    data.append('field', 'of a form')
-    return data
-  }
-  const isFetch = defaults.adapter === 'fetch'
-  return {
-    name,
-    start(...attached) {
-      const instance = axios.create({ transformResponse: (data) => data, ...defaults })
-      for (const one of attached) instance.interceptors.request.use(mcaAuth(one))
-      return {
-        async send(url, { body, ...init } = {}) {
-          const raw = await instance({ url, ...init, data: body } as AxiosRequestConfig).catch((error: unknown) => {
-            if (axios.isAxiosError(error) && error.response) return error
-            throw error
-          })
-          const response = axios.isAxiosError(raw) ? raw.response : raw
-          return { status: response?.status ?? 0, text: String(response?.data), raw }
-        },
-        async [Symbol.asyncDispose]() {},
-      }
-    },
-    resendable: {
-      JSON: () => [{ a: 1 }, '{"a":1}'],
-      'a string': () => ['text', 'text'],
-      'a Buffer': () => [Buffer.from('bytes'), 'bytes'],
-      'an ArrayBuffer': () => [new TextEncoder().encode('bytes').buffer, 'bytes'],
-      URLSearchParams: () => [new URLSearchParams({ a: '1' }), 'a=1'],
-      FormData: () => [form(), /name="field"\r\n\r\nof a form/],
-      'a Blob': () => [new Blob(['blob']), 'blob'],
-    },
-    oneShot: {
-      ...(!isFetch && { 'a form-data form': nodeForm }),
-      'a stream': () => Readable.from(['stream']),
-    },
-    followsRedirects: true,
-    hidesFinalOrigin: isFetch,
-  }
-}
+import { axiosClient } from './axios-client.ts'
+import { contract } from './contract.ts'
 
 contract(axiosClient('axios, http adapter', { adapter: 'http' }))
 contract(axiosClient('axios, fetch adapter', { adapter: 'fetch' }))

@@ -4,7 +4,7 @@ import { schedules } from './schedule.ts'
 import { simulate } from './simulate.ts'
 
 /** About 20 s of a small machine. `npm run test:soak` runs as many as you like. */
-const numRuns = 18_000
+const numRuns = Number(process.env.SCHEDULES ?? 18_000)
 
 it(`${numRuns} random schedules break no invariant`, { timeout: 170_000 }, async () => {
   const details = await fc.check(fc.asyncProperty(schedules, simulate), { numRuns })

@@ -37,17 +37,26 @@ export class TokenFetcher {
     const me = new Promise<void>((resolve) => {
       end = resolve
     })
+    let refused: { readonly secret: string | undefined; readonly error: McaAuthError } | undefined
     try {
       for (let attempt = 1; ; attempt++) {
         const probing = await this.#permission(request.key, deadline, me)
         const triesLeft = probing ? 1 : Math.max(1, attempts - attempt + 1)
+        const share = () => (deadline - performance.now()) / triesLeft
+        let secret: string | undefined
         try {
-          const share = (deadline - performance.now()) / triesLeft
-          const response = await this.#within(share, (signal) => this.#request(request, signal))
+          secret = await this.#within(share(), () => this.#currentSecret())
+          if (refused !== undefined && secret === refused.secret) throw refused.error
+          const response = await this.#within(share(), (signal) => this.#source.request(request, secret, signal))
           this.#failures.recovered(request.key)
           return response
         } catch (error) {
           if (this.#closed || !(error instanceof McaAuthError)) throw error
+          // The secret may have been rotated since it was read: once, the next round asks for it again.
+          if (error.code === 'TOKEN_REQUEST_REFUSED' && typeof this.#secret === 'function' && refused === undefined) {
+            refused = { secret, error }
+            continue
+          }
           if (error.code === 'TOKEN_REQUEST_FAILED' && triesLeft > 1) {
             await this.#backOff(attempt, deadline)
             continue
@@ -89,24 +98,7 @@ export class TokenFetcher {
     }
   }
 
-  async #request(request: PreparedTokenRequest, signal: AbortSignal): Promise<TokenResponse> {
-    const secret = await this.#currentSecret(signal)
-    try {
-      return await this.#source.request(request, secret, signal)
-    } catch (error) {
-      if (typeof this.#secret !== 'function' || (error as McaAuthError).code !== 'TOKEN_REQUEST_REFUSED') throw error
-      // The secret may have been rotated since it was read.
-      const current = await this.#currentSecret(signal)
-      if (current === secret) throw error
-      const coolDown = this.#failures.blocking(request.key, Date.now())
-      if (coolDown !== undefined) throw coolDown
-      return await this.#source.request(request, current, signal)
-    }
-  }
-
-  /** Given up by now, because a secret function or a fetch came too late: then nothing more is sent. */
-  async #currentSecret(signal: AbortSignal): Promise<string | undefined> {
-    signal.throwIfAborted()
+  async #currentSecret(): Promise<string | undefined> {
     if (typeof this.#secret !== 'function') return this.#secret
     let secret: unknown
     try {
@@ -116,7 +108,6 @@ export class TokenFetcher {
       const { name = 'unknown error', code } = (error ?? {}) as { name?: string; code?: string }
       throw new McaAuthError('TOKEN_REQUEST_FAILED', `the \`secret\` function failed: ${code ?? name}`)
     }
-    signal.throwIfAborted()
     if (typeof secret === 'string' && secret !== '') return secret
     throw new McaAuthError('MISSING_SECRET_ERROR', 'the `secret` function gave no non-empty string')
   }

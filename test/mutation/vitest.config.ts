@@ -1,0 +1,24 @@
+// The tests of core over its sources, so that Stryker can mutate them; `npm test` runs the same tests over what is built.
+import { join } from 'node:path'
+import { defineConfig } from 'vitest/config'
+import base from '../vitest.config.ts'
+
+const packages = join(import.meta.dirname, '../../packages')
+
+export default defineConfig({
+  root: join(import.meta.dirname, '..'),
+  resolve: {
+    alias: [
+      { find: /^.*\/packages\/core\/dist\/(.*)\.js$/, replacement: `${packages}/core/src/$1.ts` },
+      { find: '@mca-auth/core/adapter', replacement: `${packages}/core/src/adapter.ts` },
+      { find: /^@mca-auth\/(core|axios)$/, replacement: `${packages}/$1/src/index.ts` },
+    ],
+  },
+  test: {
+    ...base.test,
+    include: ['core/*.test.ts', 'fuzz/*.test.ts', 'simulation/*.test.ts', 'mutation/*.test.ts'],
+    exclude: [],
+    env: { ...base.test?.env, SCHEDULES: '300' },
+    testTimeout: 8_000,
+  },
+})
