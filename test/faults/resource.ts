@@ -10,7 +10,7 @@ import { expect, vi } from 'vitest'
 import type { Running, Subject } from './subjects.ts'
 
 /** Two servers, and one client that calls a path of the resource. */
-export interface Scene {
+interface Scene {
   readonly server: AuthorizationServer
   readonly resource: ProtectedResource
   readonly provider: TokenProvider

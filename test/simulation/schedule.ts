@@ -3,7 +3,7 @@ import * as fc from 'fast-check'
 export const keys = ['a', 'b', 'c'] as const
 export type Key = (typeof keys)[number]
 
-export const faults = [
+const faults = [
   'error 500',
   'error 503 for 2 s',
   'throttled for 1 s',
