@@ -53,10 +53,11 @@ it('the README stays short, and names every option and every error code', () => 
   for (const code of codes) expect(readme).toContain(code.replaceAll("'", ''))
 })
 
-it('the reading order of the README is under 600 lines', () => {
-  const files = ['README.md', ...['index', 'token-provider'].map((name) => `packages/core/src/${name}.ts`)]
-  for (const adapter of ['axios', 'got', 'undici']) {
-    const lines = [...files, `packages/${adapter}/src/mca-auth.ts`].map((file) => read(file).split('\n').length)
-    expect(lines.reduce((sum, count) => sum + count)).toBeLessThan(650)
+it('the reading order of the README is under 600 lines, with axios or got whole', () => {
+  const start = ['README.md', 'packages/core/src/index.ts', 'packages/core/src/token-provider.ts']
+  for (const adapter of ['axios', 'got']) {
+    const files = [...start, ...sourceFiles.filter((file) => file.startsWith(`packages/${adapter}/`))]
+    const lines = files.map((file) => read(file).split('\n').length - 1)
+    expect(lines.reduce((sum, count) => sum + count)).toBeLessThan(600)
   }
 })

@@ -1,5 +1,6 @@
-// What adapters ask of core, through the lightest of them: the contract suite over axios.
+// What adapters ask of core, through the lightest of them: the contract over axios, without what is axios' own part.
 import { axiosClient } from '../adapters/axios-client.ts'
 import { contract } from '../adapters/contract.ts'
 
-contract(axiosClient('axios, http adapter', { adapter: 'http' }))
+const client = axiosClient('axios, http adapter', { adapter: 'http' })
+contract({ ...client, resendable: {}, followsRedirects: false })

@@ -18,7 +18,7 @@ export default defineConfig({
     ...base.test,
     include: ['core/*.test.ts', 'fuzz/*.test.ts', 'simulation/*.test.ts', 'mutation/*.test.ts'],
     exclude: [],
-    env: { ...base.test?.env, SCHEDULES: '100' },
-    testTimeout: 8_000,
+    env: { ...base.test?.env, SCHEDULES: '40' },
+    testTimeout: 4_000,
   },
 })

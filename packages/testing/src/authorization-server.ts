@@ -1,5 +1,6 @@
-import { randomUUID, timingSafeEqual } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
+import { isAuthenticated } from './client-check.js'
 import { LoopbackServer, readBody } from './loopback-server.js'
 import { type Reply, sendReply } from './reply.js'
 import { type SigningKey, signingKey } from './signing-key.js'
@@ -150,7 +151,7 @@ export class AuthorizationServer {
       case `POST ${mca}/token`:
         return this.#answerTokenRequest(request, body, 'mca')
       case `POST ${appId}/introspect`:
-        if (!this.#authenticated(request, body)) return unauthorized
+        if (!isAuthenticated(request, body, this.clientId, this.#secrets)) return unauthorized
         return { body: { active: (await this.verify(body.get('token') ?? '')) !== undefined } }
       case `GET ${appId}/publickeys`:
         return { body: { keys: [{ ...this.#issuer.publicKey, kid: this.#issuer.keyId, alg: 'RS256', use: 'sig' }] } }
@@ -171,7 +172,7 @@ export class AuthorizationServer {
     const scripted = this.#script.shift()
     if (scripted !== undefined) return scripted
     const { delayMs } = this
-    if (!this.#authenticated(request, body)) return { ...unauthorized, delayMs }
+    if (!isAuthenticated(request, body, this.clientId, this.#secrets)) return { ...unauthorized, delayMs }
     if (body.get('grant_type') !== 'client_credentials') {
       return { status: 400, body: { error: 'unsupported_grant_type' }, delayMs }
     }
@@ -200,18 +201,6 @@ export class AuthorizationServer {
       : this.#issuer.signAppId(this.#version, this.#oauthServerUrl, scope, expiresAt)
   }
 
-  /** Basic with id and secret raw, as IBM takes them, or form-encoded (RFC 6749 §2.3.1); or in the body. */
-  #authenticated(request: IncomingMessage, body: URLSearchParams): boolean {
-    const [scheme, encoded = ''] = (request.headers.authorization ?? '').split(' ')
-    const pair = scheme === 'Basic' ? Buffer.from(encoded, 'base64').toString('utf8') : undefined
-    const sent = pair ?? `${body.get('client_id')}:${body.get('client_secret')}`
-    const formEncode = (text: string) => new URLSearchParams([['', text]]).toString().slice(1)
-    return this.#secrets.some(
-      (secret) =>
-        equal(sent, `${this.clientId}:${secret}`) || equal(sent, `${formEncode(this.clientId)}:${formEncode(secret)}`),
-    )
-  }
-
   #discovery(): Record<string, unknown> {
     const issuer = this.#oauthServerUrl
     return {
@@ -230,9 +219,4 @@ const unauthorized: Reply = {
   status: 401,
   headers: { 'www-authenticate': 'Basic realm="token"' },
   body: { error: 'invalid_client', error_description: 'wrong credentials' },
-}
-
-function equal(a: string, b: string): boolean {
-  const [left, right] = [Buffer.from(a), Buffer.from(b)]
-  return left.length === right.length && timingSafeEqual(left, right)
 }
