@@ -209,8 +209,6 @@ export class AuthorizationServer {
       jwks_uri: `${issuer}/publickeys`,
       introspection_endpoint: `${issuer}/introspect`,
       grant_types_supported: ['client_credentials'],
-      token_endpoint_auth_methods_supported: ['client_secret_basic'],
-      id_token_signing_alg_values_supported: ['RS256'],
     }
   }
 }
