@@ -3,6 +3,7 @@ import { providerFaults } from './provider.ts'
 import { resourceFaults } from './resource.ts'
 import { clients, providerAlone } from './subjects.ts'
 import { type TokenFault, tokenFaults } from './token-endpoint.ts'
+import { unreachable } from './unreachable.ts'
 
 describe('the provider', () => {
   it.each(providerFaults)('$fault: $sees', { timeout: 60_000 }, async ({ run }) => {
@@ -26,7 +27,10 @@ Written by \`provider.test.ts\` from the tests themselves, all of which pass whe
 On each of: ${names([providerAlone, ...clients])}. Tried with a caller who has no token yet, whose error is then
 remembered, until it recovers without a restart; and behind a token that is stale, which goes on serving.
 
-${table(tokenFaults.map((fault) => row(fault.fault, seen(fault))))}
+${table([
+  ...unreachable.map(({ fault }) => row(fault, '`TOKEN_REQUEST_FAILED` with the cause')),
+  ...tokenFaults.map((fault) => row(fault.fault, seen(fault))),
+])}
 
 ## The resource misbehaves, or time does
 

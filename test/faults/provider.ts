@@ -1,14 +1,9 @@
 import { execFile } from 'node:child_process'
-import { once } from 'node:events'
-import { createServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
 import { promisify } from 'node:util'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { createTokenProvider, getAuthorizationHeader, type McaAuthError, type McaAuthOptions } from '@mca-auth/core'
+import { createTokenProvider, getAuthorizationHeader } from '@mca-auth/core'
 import { startAuthorizationServer } from '@mca-auth/testing'
-import { generate } from 'selfsigned'
-import { Agent, fetch } from 'undici'
 import { expect, vi } from 'vitest'
 
 /** Something that befalls the provider itself, whichever client it serves. */
@@ -16,37 +11,6 @@ export interface ProviderFault {
   readonly fault: string
   readonly sees: string
   readonly run: () => Promise<void>
-}
-
-async function failureAt(tokenEndpoint: string, options: McaAuthOptions = {}): Promise<McaAuthError> {
-  const provider = createTokenProvider({ tokenEndpoint, clientId: 'c', secret: 's', timeoutMs: 1_000, ...options })
-  const error = await provider.getToken().then(
-    () => expect.fail('expected a failure'),
-    (caught: McaAuthError) => caught,
-  )
-  expect(error.code).toBe('TOKEN_REQUEST_FAILED')
-  return error
-}
-
-const causeOf = (error: McaAuthError) => (error.cause as { cause?: { code?: string } }).cause?.code
-
-async function failureOverTls(name: string, notAfterDate: Date): Promise<McaAuthError> {
-  const pem = await generate([{ name: 'commonName', value: name }], {
-    notBeforeDate: new Date(Date.now() - 10 * 24 * 3600_000),
-    notAfterDate,
-    extensions: [{ name: 'subjectAltName', altNames: [{ type: 2, value: name }] }],
-  })
-  const server = createServer({ key: pem.private, cert: pem.cert }, (_request, response) => response.end()).listen(0)
-  await once(server, 'listening')
-  const agent = new Agent({ connect: { ca: pem.cert, rejectUnauthorized: true } })
-  const trusting = (url: string, init: object) => fetch(url, { ...init, dispatcher: agent })
-  try {
-    const { port } = server.address() as AddressInfo
-    return await failureAt(`https://localhost:${port}/token`, { fetch: trusting as unknown as typeof globalThis.fetch })
-  } finally {
-    await agent.destroy()
-    server.close()
-  }
 }
 
 /** Collects garbage and gives the heap in use, in MB. */
@@ -57,40 +21,7 @@ function heap(): number {
   return process.memoryUsage().heapUsed / 1e6
 }
 
-const tomorrow = () => new Date(Date.now() + 24 * 3600_000)
-
 export const providerFaults: readonly ProviderFault[] = [
-  {
-    fault: 'the token endpoint refuses connections',
-    sees: 'TOKEN_REQUEST_FAILED with the cause',
-    run: async () => {
-      const gone = await startAuthorizationServer()
-      await gone.close()
-      expect(causeOf(await failureAt(`${gone.origin}/token`))).toBe('ECONNREFUSED')
-    },
-  },
-  {
-    fault: 'its name does not resolve',
-    sees: 'TOKEN_REQUEST_FAILED with the cause',
-    run: async () => {
-      expect(causeOf(await failureAt('https://idp.invalid/token'))).toMatch(/ENOTFOUND|EAI_AGAIN/)
-    },
-  },
-  {
-    fault: 'its TLS certificate has expired',
-    sees: 'TOKEN_REQUEST_FAILED with the cause',
-    run: async () => {
-      const error = await failureOverTls('localhost', new Date(Date.now() - 24 * 3600_000))
-      expect(causeOf(error)).toBe('CERT_HAS_EXPIRED')
-    },
-  },
-  {
-    fault: 'its TLS certificate is for another name',
-    sees: 'TOKEN_REQUEST_FAILED with the cause',
-    run: async () => {
-      expect(causeOf(await failureOverTls('other.example.com', tomorrow()))).toBe('ERR_TLS_CERT_ALTNAME_INVALID')
-    },
-  },
   {
     fault: '1,000 calls while a refusal is remembered',
     sees: 'TOKEN_REQUEST_REFUSED, one token request',

@@ -6,8 +6,10 @@ import {
   startProtectedResource,
 } from '@mca-auth/testing'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { startRecorder } from '../servers/recorder.ts'
 import { clients, providerAlone, type Running } from './subjects.ts'
 import { tokenFaults } from './token-endpoint.ts'
+import { unreachable } from './unreachable.ts'
 
 describe.each([providerAlone, ...clients])('$name', (subject) => {
   let server: AuthorizationServer
@@ -64,6 +66,22 @@ describe.each([providerAlone, ...clients])('$name', (subject) => {
     await vi.waitFor(() => expect(provider.health().flights).toBe(0), { timeout: 2_000 })
     expect(await running.call(resource.origin)).toBe(200)
   })
+})
+
+describe.each([providerAlone, ...clients])('$name', (subject) => {
+  it.each(unreachable)(
+    'a token endpoint that $fault: TOKEN_REQUEST_FAILED with the cause',
+    async ({ start, cause }) => {
+      await using endpoint = await start()
+      await using resource = await startRecorder((_request, response) => response.end())
+      await using provider = createTokenProvider(endpoint.options)
+      await using running = subject.start(provider)
+      const error = await errorOf(running.call(`http://127.0.0.1:${resource.port}/`))
+      expect(error.code).toBe('TOKEN_REQUEST_FAILED')
+      expect((error.cause as { cause: { code: string } }).cause.code).toMatch(cause)
+      expect(resource.received).toHaveLength(0)
+    },
+  )
 })
 
 /** Our error, which clients wrap in theirs. */
