@@ -47,7 +47,8 @@ function wrap(config: AxiosConfig, attachment: Attachment<AxiosConfig>): Adapter
   const before = typeof adapter === 'function' ? wrappedBy.get(adapter) : undefined
   if (before?.attachments.includes(attachment)) return adapter as Adapter
   // axios runs the interceptor registered last first, unless told otherwise; the one registered first is to win.
-  const inOrder = config.transitional?.legacyInterceptorReqResOrdering === false
+  const transitional = config.transitional as { legacyInterceptorReqResOrdering?: boolean } | undefined
+  const inOrder = transitional?.legacyInterceptorReqResOrdering === false
   const others = before?.attachments ?? []
   const attachments = inOrder ? [...others, attachment] : [attachment, ...others]
   const inner = before === undefined ? adapter : before.adapter

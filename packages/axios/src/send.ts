@@ -20,7 +20,7 @@ export interface AxiosConfig {
   signal?: unknown
   // biome-ignore lint/suspicious/noExplicitAny: axios' CancelToken
   cancelToken?: any
-  transitional?: { legacyInterceptorReqResOrdering?: boolean | undefined } | undefined
+  transitional?: unknown
   // biome-ignore lint/suspicious/noExplicitAny: its arguments differ between versions of axios
   beforeRedirect?: ((...redirect: any[]) => void) | undefined
 }
@@ -32,6 +32,14 @@ interface AxiosResponse {
   config?: AxiosConfig
   request?: unknown
   data?: unknown
+}
+
+interface AxiosFailure {
+  code?: string
+  config?: AxiosConfig
+  request?: unknown
+  response?: AxiosResponse
+  cause?: unknown
 }
 
 /** One request that carries a token. */
@@ -102,9 +110,8 @@ function exchange(
       conceal(response as AxiosResponse, config)
       return then(response as AxiosResponse, leftOrigin, () => response)
     },
-    (error: { code?: string; config?: AxiosConfig; response?: AxiosResponse }) => {
-      conceal(error, config)
-      if (error?.response) conceal(error.response, config)
+    (error: AxiosFailure) => {
+      concealFailure(error, config)
       // A timeout or an abort while the body was read has a response too; it stays what it is.
       const answered = error?.code === undefined || error.code === 'ERR_BAD_REQUEST'
       return then(answered ? error?.response : undefined, leftOrigin, () => {
@@ -114,9 +121,16 @@ function exchange(
   )
 }
 
+/** With the errors behind it: the fetch adapter of older axios wraps one of its own in another. */
+function concealFailure(failure: AxiosFailure, config: AxiosConfig): void {
+  if (typeof failure !== 'object' || failure === null) return
+  conceal(failure, config)
+  if (failure.response) conceal(failure.response, config)
+  if (failure.cause !== failure) concealFailure(failure.cause as AxiosFailure, config)
+}
+
 /** Puts the caller's config back, and keeps loggers from the request, whose header lines hold the token. */
 function conceal(result: { config?: AxiosConfig; request?: unknown }, config: AxiosConfig): void {
-  if (typeof result !== 'object' || result === null) return
   if (result.config !== undefined) result.config = config
   const { request: value } = result
   if (value !== undefined) {
