@@ -117,20 +117,22 @@ async function load() {
       .finally(() => open--)
   }
   const started = performance.now()
-  let heapBefore = 0
+  /** @type {number[]} */
+  const heaps = []
   let shownAt = 0
   while (performance.now() - started < seconds * 1000) {
     const elapsed = (performance.now() - started) / 1000
     while (sent < elapsed * rate) fire()
-    if (heapBefore === 0 && elapsed > Math.min(30, seconds / 4)) heapBefore = heap()
-    if (elapsed - shownAt >= 30) {
-      shownAt = elapsed
-      console.log(`${Math.round(elapsed)} s: ${sent} requests, ${open} open`)
-    }
     await sleep(5)
+    if (elapsed - shownAt < seconds / 10) continue
+    // The heap is looked at with nothing in flight, and what is sent late is caught up with.
+    shownAt = elapsed
+    while (open > 0) await sleep(20)
+    heaps.push(heap())
+    console.log(`${Math.round(elapsed)} s: ${sent} requests, heap ${heaps.at(-1)?.toFixed(1)} MB`)
   }
   while (open > 0) await sleep(20)
-  const heapAfter = heap()
+  heaps.push(heap())
 
   const report = /** @type {{ tokenRequests: number, faults: number, answers: Record<string, number> }} */ (
     await new Promise((resolve) => {
@@ -150,6 +152,7 @@ async function load() {
   const failed = [...outcomes].filter(([name]) => name !== '200')
   const unseen = failed.filter(([name]) => isToken(name))
   const unexplained = sum(unseen) + Math.max(0, sum(failed) - sum(unseen) - report.faults)
+  const [heapBefore = 0, heapAfter = 0] = [heaps[0], heaps.at(-1)]
   const growth = (heapAfter / heapBefore - 1) * 100
   console.log(`
 requests             ${sent} in ${seconds} s, through axios, got and undici

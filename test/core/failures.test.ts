@@ -158,6 +158,13 @@ describe('throttling', () => {
     expect(server.tokenRequests).toBe(2)
   })
 
+  it('that is over is no outage: a failure right after it is retried', async () => {
+    times(1, { status: 429, headers: { 'retry-after': '1' } })
+    times(1, { status: 500 })
+    await provide({ timeoutMs: 5_000 }).getToken()
+    expect(server.tokenRequests).toBe(3)
+  })
+
   it('leaves a valid token in service', async () => {
     fakeDate()
     const provider = provide()

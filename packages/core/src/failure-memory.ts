@@ -33,11 +33,7 @@ export class FailureMemory {
     return undefined
   }
 
-  /** Whether the server failed last: then one flight probes it while the others wait. */
-  get failing(): boolean {
-    return this.#all !== undefined
-  }
-
+  /** How the server failed last, if it has not recovered since: then one flight tries while the others wait. */
   get last(): McaAuthError | undefined {
     return this.#all?.error
   }

@@ -17,7 +17,7 @@ export class TokenFetcher {
   readonly #secret: Credentials['secret']
   readonly #failures: FailureMemory
   readonly #timeoutMs: number
-  /** The one fetch that may ask a server which failed last; the others wait for its end. */
+  /** The one fetch that may ask a server which failed or throttled last; the others wait for its end. */
   #probe: Promise<void> | undefined
   #closed = false
   /** Ends each wait that is going on. */
@@ -78,7 +78,7 @@ export class TokenFetcher {
     for (const cancel of this.#cancels) cancel(closedError())
   }
 
-  /** Waits until a token request may be made. True: it is the probe of a server that failed last. */
+  /** Waits until a token request may be made. True: it is the probe of a server that failed last, and has one try. */
   async #permission(key: string, deadline: number, me: Promise<void>): Promise<boolean> {
     for (;;) {
       if (this.#closed) throw closedError()
@@ -92,8 +92,10 @@ export class TokenFetcher {
       } else if (probe !== undefined && probe !== me) {
         await this.#within(leftMs, () => probe)
       } else {
-        if (this.#failures.failing) this.#probe = me
-        return this.#failures.failing
+        const { last } = this.#failures
+        if (last !== undefined) this.#probe = me
+        // Throttling that is over is no outage: a token request after it may be retried like any other.
+        return last !== undefined && last.code !== 'TOKEN_REQUEST_THROTTLED'
       }
     }
   }
