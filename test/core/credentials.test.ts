@@ -166,6 +166,23 @@ describe('credentials', () => {
     expect(await asked()).toEqual(['https://appid-oauth.ng.bluemix.net/oauth/v3/t3/token', 'v3-client:fake-v3-secret'])
   })
 
+  it('of a mounted binding may be chosen by name, and what cannot be read is named', async () => {
+    process.env.SERVICE_BINDING_ROOT = directory
+    for (const [name, json] of Object.entries({ one: appIdV3, two: appIdV4 })) {
+      mkdirSync(join(directory, name))
+      writeFileSync(join(directory, name, 'binding'), JSON.stringify(json))
+    }
+    symlinkSync('nowhere', join(directory, 'dangling'))
+    expect(messageOf()).toMatch(/SERVICE_BINDING_ROOT.*one, two/)
+    expect((await asked({ instanceName: 'two' }))[1]).toBe('v4-client:fake-v4-secret')
+    process.env.SERVICE_BINDING_ROOT = join(directory, 'missing')
+    expect(codeOf()).toBe('INVALID_CREDENTIALS_SOURCE')
+    expect(messageOf()).toContain('SERVICE_BINDING_ROOT')
+    expect(messageOf({ bindingFile: join(directory, 'missing') })).toMatch(/missing.*ENOENT/)
+    process.env.SERVICE_BINDING_ROOT = ''
+    expect(codeOf()).toBe('MISSING_CLIENTID_ERROR')
+  })
+
   it('are read from the file that `bindingFile` names, instead of the platform', async () => {
     vcap({ AdvancedMobileAccess: [{ credentials: mca }] })
     const bindingFile = join(directory, 'binding')
@@ -257,7 +274,7 @@ describe('credentials', () => {
     const options = { clientId: 'c', secret: 's', tokenEndpoint: 'http://idp.example.com/token' }
     expect(codeOf(options)).toBe('INSECURE_TRANSPORT')
     createTokenProvider({ ...options, allowInsecureRequests: true }).close()
-    for (const host of ['localhost', '127.0.0.1:80', '127.1.2.3', '[::1]:8080']) {
+    for (const host of ['localhost', '127.0.0.1:80', '127.10.200.30', '[::1]:8080']) {
       createTokenProvider({ ...options, tokenEndpoint: `http://${host}/token` }).close()
     }
     for (const host of ['localhost.example.com', '127.0.0.1.example.com', '[::2]', 'localhost.']) {

@@ -41,6 +41,15 @@ it('getAuthorizationHeader tells functions apart by identity', async () => {
   expect(server.tokenRequests).toBe(2)
 })
 
+it('getAuthorizationHeader knows equal options, in any order and with what is left out', async () => {
+  await using server = await startAuthorizationServer()
+  const { clientId, secret, oauthServerUrl } = server.appId
+  const header = await getAuthorizationHeader({ clientId, secret, oauthServerUrl })
+  expect(await getAuthorizationHeader({ oauthServerUrl, secret, clientId, scope: undefined })).toBe(header)
+  expect(await getAuthorizationHeader({ oauthServerUrl, secret, clientId, scope: 'x' })).not.toBe(header)
+  expect(server.tokenRequests).toBe(2)
+})
+
 it('getAuthorizationHeaderFromIncomingRequest gives the header as it stands, or undefined', () => {
   const get = getAuthorizationHeaderFromIncomingRequest
   expect(get({ headers: { authorization: 'Bearer access id' } })).toBe('Bearer access id')

@@ -60,6 +60,35 @@ describe('getToken', () => {
     expect(server.tokenRequests).toBe(5)
   })
 
+  it('knows equal requests in whatever order they are written', async () => {
+    const provider = provide()
+    const scoped = await provider.getToken({ scope: 'b  a' })
+    expect(await provider.getToken({ scope: ['a', 'b'] })).toBe(scoped)
+    const parameters = { one: '1', two: '2', three: '3' }
+    const token = await provider.getToken({ parameters })
+    const reversed = Object.fromEntries(Object.entries(parameters).reverse())
+    expect(await provider.getToken({ parameters: reversed })).toBe(token)
+    expect(await provider.getToken({ scope: [] })).toBe(await provider.getToken())
+    expect(server.tokenRequests).toBe(3)
+  })
+
+  it('tells each of those who wait that it has failed, also where they could abort', async () => {
+    server.delayMs = 20
+    const provider = provide({ secret: 'wrong-fake-secret' })
+    const controller = new AbortController()
+    const waits = [undefined, controller.signal, controller.signal].map((signal) =>
+      provider.getToken(undefined, { signal }),
+    )
+    const outcomes = await Promise.allSettled(waits)
+    expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected'])
+    expect(outcomes[1]).toMatchObject({ reason: { code: 'TOKEN_REQUEST_REFUSED' } })
+    controller.abort()
+    await expect(provider.getToken({ scope: 'x' }, { signal: controller.signal })).rejects.toMatchObject({
+      name: 'AbortError',
+    })
+    expect(provider.health().flights).toBe(0)
+  })
+
   it('keeps at most `cacheSize` tokens; eviction never touches a flight', async () => {
     const provider = provide({ cacheSize: 2 })
     const tokens = await Promise.all(['a', 'b', 'c', 'd'].map((scope) => provider.getToken({ scope })))
@@ -231,7 +260,10 @@ describe('invalidate', () => {
     const header = await provider.getAuthorizationHeader({ scope: 'read' })
     expect(provider.invalidate(header)).toBe(false)
     expect(provider.invalidate(header, { scope: 'read' })).toBe(true)
+    expect(provider.invalidate(`x${plain.accessToken}`)).toBe(false)
+    expect(provider.invalidate(`${plain.accessToken}Bearer `)).toBe(false)
     expect(provider.invalidate(plain.accessToken)).toBe(true)
+    expect(provider.invalidate(plain.accessToken)).toBe(false)
   })
 })
 
