@@ -128,11 +128,11 @@ async function load() {
     // The heap is looked at with nothing in flight, and what is sent late is caught up with.
     shownAt = elapsed
     while (open > 0) await sleep(20)
-    heaps.push(heap())
+    heaps.push(await heap())
     console.log(`${Math.round(elapsed)} s: ${sent} requests, heap ${heaps.at(-1)?.toFixed(1)} MB`)
   }
   while (open > 0) await sleep(20)
-  heaps.push(heap())
+  heaps.push(await heap())
 
   const report = /** @type {{ tokenRequests: number, faults: number, answers: Record<string, number> }} */ (
     await new Promise((resolve) => {
@@ -170,8 +170,13 @@ function codeOf(error) {
   return error.code ?? error.cause?.code ?? String(error)
 }
 
-function heap() {
+/** The heap in use, in MB, when finalizers have run and weak tables have shrunk. */
+async function heap() {
   setFlagsFromString('--expose-gc')
-  runInNewContext('gc')()
+  const collect = runInNewContext('gc')
+  for (let i = 0; i < 5; i++) {
+    collect()
+    await sleep(200)
+  }
   return process.memoryUsage().heapUsed / 1e6
 }
