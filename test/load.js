@@ -132,6 +132,7 @@ async function load() {
     console.log(`${Math.round(elapsed)} s: ${sent} requests, heap ${heaps.at(-1)?.toFixed(1)} MB`)
   }
   while (open > 0) await sleep(20)
+  await sleep(3_000) // sockets that are idle go
   heaps.push(await heap())
 
   const report = /** @type {{ tokenRequests: number, faults: number, answers: Record<string, number> }} */ (
