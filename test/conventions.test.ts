@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import * as axios from '@mca-auth/axios'
 import * as core from '@mca-auth/core'
 import * as adapter from '@mca-auth/core/adapter'
@@ -27,6 +28,7 @@ describe('the public interface', () => {
         "core/adapter": [
           "Attachment",
           "originOf",
+          "parseUrl",
           "unixSocket",
         ],
         "got": [
@@ -86,6 +88,27 @@ describe('each package', () => {
       })
       expect(json.engines).toEqual({ node: '>=20.19' })
     }
+  })
+
+  it('loads what a token request needs when the first one is made, not before', () => {
+    const script = `
+      import { Session } from 'node:inspector'
+      const session = new Session()
+      session.connect()
+      const loaded = []
+      session.on('Debugger.scriptParsed', ({ params }) => loaded.push(params.url))
+      session.post('Debugger.enable')
+      const builtins = new Set(process.moduleLoadList)
+      const { createTokenProvider } = await import('@mca-auth/core')
+      for (const adapter of ['axios', 'got', 'undici']) await import('@mca-auth/' + adapter)
+      const provider = createTokenProvider({ tokenEndpoint: 'http://127.0.0.1:1', clientId: 'a', secret: 'fake' })
+      loaded.push(...process.moduleLoadList.filter((name) => !builtins.has(name)))
+      console.log(loaded.filter((name) => /oauth4webapi|node_modules.(axios|got|undici)|NativeModule crypto/.test(name)))
+      await provider.getToken().catch(() => {})
+      console.log(loaded.some((name) => /oauth4webapi/.test(name)))`
+    const node = ['--input-type=module', '-e', script]
+    const output = execFileSync(process.execPath, node, { cwd: import.meta.dirname, encoding: 'utf8' })
+    expect(output.split('\n')).toEqual(['[]', 'true', ''])
   })
 
   it('that adapts a client depends on core alone', () => {

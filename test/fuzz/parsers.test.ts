@@ -259,13 +259,22 @@ describe('the origin of a URL', () => {
   it('is what the URL parser says, however odd the URL', () => {
     fc.assert(
       fc.property(odd, (text) => {
-        const url = URL.canParse(text) ? new URL(text) : undefined
+        let url: URL | undefined
+        try {
+          url = new URL(text)
+        } catch {}
         const isHttp = url?.protocol === 'http:' || url?.protocol === 'https:'
         expect(originOf(text)).toBe(isHttp ? url?.origin : undefined)
         expect(originOf(text)).toBe(originOf(text)) // from the cache
       }),
       { numRuns: 5_000 },
     )
+  })
+
+  it('goes on reading letters beyond ASCII, which `URL.canParse` of Node 20 and 22 stops doing when it is hot', () => {
+    let wrong = 0
+    for (let i = 0; i < 100_000; i++) if (originOf('http://bücher.example/') !== 'http://xn--bcher-kva.example') wrong++
+    expect(wrong).toBe(0)
   })
 
   it('is secure with https, or where it is this machine', () => {

@@ -35,20 +35,32 @@ export function mcaAuth(optionsOrProvider?: McaAuthOptions | TokenProvider): <C 
     url: new URL(targetOf(config)),
     method: (config.method ?? 'get').toUpperCase(),
   }))
+  // The requests of a client mostly share one adapter, and so the one that wraps it.
+  let last: { readonly adapter: unknown; readonly inOrder: boolean; readonly wrapped: Adapter } | undefined
   return (config) => {
-    config.adapter = wrap(config, attachment)
+    const { adapter } = config
+    // axios runs the interceptor registered last first, unless told otherwise; the one registered first is to win.
+    const transitional = config.transitional as { legacyInterceptorReqResOrdering?: boolean } | undefined
+    const inOrder = transitional?.legacyInterceptorReqResOrdering === false
+    if (last === undefined || last.inOrder !== inOrder || !isSameAdapter(last.adapter, adapter)) {
+      last = { adapter, inOrder, wrapped: wrap(adapter, inOrder, attachment) }
+    }
+    config.adapter = last.wrapped
     return config
   }
 }
 
+/** Adapters given by name come as a new list with each config. */
+function isSameAdapter(one: unknown, other: unknown): boolean {
+  if (one === other) return true
+  if (!Array.isArray(one) || !Array.isArray(other) || one.length !== other.length) return false
+  return one.every((name, i) => name === other[i])
+}
+
 /** A config that is sent again already has our adapter: it neither nests nor asks the same attachment twice. */
-function wrap(config: AxiosConfig, attachment: Attachment<AxiosConfig>): Adapter {
-  const { adapter } = config
+function wrap(adapter: unknown, inOrder: boolean, attachment: Attachment<AxiosConfig>): Adapter {
   const before = typeof adapter === 'function' ? wrappedBy.get(adapter) : undefined
   if (before?.attachments.includes(attachment)) return adapter as Adapter
-  // axios runs the interceptor registered last first, unless told otherwise; the one registered first is to win.
-  const transitional = config.transitional as { legacyInterceptorReqResOrdering?: boolean } | undefined
-  const inOrder = transitional?.legacyInterceptorReqResOrdering === false
   const others = before?.attachments ?? []
   const attachments = inOrder ? [...others, attachment] : [attachment, ...others]
   const inner = before === undefined ? adapter : before.adapter

@@ -2,5 +2,5 @@
 export type { CachedToken } from './access-token.js'
 export { Attachment, unixSocket } from './attachment.js'
 export type { OutgoingRequest } from './options.js'
-export { originOf } from './origin.js'
+export { originOf, parseUrl } from './origin.js'
 export type { PreparedTokenRequest } from './token-request.js'

@@ -1,4 +1,3 @@
-import { LRUCache } from 'lru-cache'
 import type { CachedToken } from './access-token.js'
 import { CachingTokenProvider } from './caching-token-provider.js'
 import { readChallenge } from './challenge.js'
@@ -28,7 +27,11 @@ export class Attachment<Request> {
   readonly #defaultRequest: PreparedTokenRequest
   readonly #tokenRequest: McaAuthOptions['tokenRequest']
   readonly #insecureAllowed: boolean
-  readonly #rules = new LRUCache<string, Rule>({ max: 1000 })
+  /** By origin, at most 1,000. */
+  readonly #rules = new Map<string, Rule>()
+  /** Most requests go where the one before went. */
+  #lastOrigin: string | undefined
+  #lastRule: Rule = 'pass'
 
   constructor(
     optionsOrProvider: McaAuthOptions | TokenProvider | undefined,
@@ -128,12 +131,16 @@ export class Attachment<Request> {
   }
 
   #rule(origin: string): Rule {
+    if (origin === this.#lastOrigin) return this.#lastRule
     let rule = this.#rules.get(origin)
     if (rule === undefined) {
       rule = this.excludes(origin) ? 'pass' : 'attach'
       if (rule === 'attach' && origin !== unixSocket && !this.#insecureAllowed && !isSecure(origin)) rule = 'insecure'
+      if (this.#rules.size >= 1000) this.#rules.clear()
       this.#rules.set(origin, rule)
     }
+    this.#lastOrigin = origin
+    this.#lastRule = rule
     return rule
   }
 }

@@ -9,7 +9,7 @@ import { RefusalBudget } from './refusal-budget.js'
 import { registerTokenEndpoint } from './token-endpoints.js'
 import { TokenFetcher } from './token-fetcher.js'
 import type { TokenProvider, TokenProviderHealth } from './token-provider.js'
-import { type PreparedTokenRequest, prepareTokenRequest, type TokenRequest } from './token-request.js'
+import { type PreparedTokenRequest, PreparedTokenRequests, type TokenRequest } from './token-request.js'
 import { createTokenSource } from './token-source.js'
 
 // A provider that is collected without having been closed gives its token endpoint free as well.
@@ -19,8 +19,7 @@ const unregister = new FinalizationRegistry<() => void>((free) => free())
 export class CachingTokenProvider implements TokenProvider {
   /** Where its tokens may go: the same for every client that it serves. */
   readonly rules: Pick<McaAuthOptions, 'origins' | 'tokenRequest' | 'allowInsecureRequests'>
-  readonly #defaults: TokenRequest
-  readonly #defaultRequest: PreparedTokenRequest
+  readonly #requests: PreparedTokenRequests
   readonly #refresh: Required<RefreshPolicy>
   readonly #jitter: number = 1 - Math.random() / 5
   readonly #endpoint: URL
@@ -38,10 +37,9 @@ export class CachingTokenProvider implements TokenProvider {
     checkOptions(options)
     const { origins, tokenRequest, allowInsecureRequests, scope, resource, parameters } = options
     this.rules = { origins, tokenRequest, allowInsecureRequests }
-    this.#defaults = { scope, resource, parameters }
-    this.#defaultRequest = prepareTokenRequest(this.#defaults)
-    const credentials = resolveCredentials(options)
     const { cacheSize = 100, timeoutMs = 10_000, refresh = {} } = options
+    this.#requests = new PreparedTokenRequests({ scope, resource, parameters }, cacheSize)
+    const credentials = resolveCredentials(options)
     this.#refresh = { ...defaultRefreshPolicy, ...definedFields(refresh) }
     this.#tokens = new LRUCache({ max: cacheSize })
     this.#failures = new FailureMemory(cacheSize)
@@ -53,7 +51,7 @@ export class CachingTokenProvider implements TokenProvider {
   }
 
   prepare(request?: TokenRequest): PreparedTokenRequest {
-    return request === undefined ? this.#defaultRequest : prepareTokenRequest(request, this.#defaults)
+    return this.#requests.get(request)
   }
 
   /** The hot path: the token while fresh or stale. A stale one is being renewed behind the caller. */
@@ -62,10 +60,9 @@ export class CachingTokenProvider implements TokenProvider {
     if (token === undefined) return undefined
     const now = Date.now()
     const state = tokenState(token, now)
+    if (state === 'fresh') return token
     if (state === 'expired') return undefined
-    if (state === 'stale' && !this.#closed && this.#failures.blocking(request.key, now) === undefined) {
-      this.#fly(request)
-    }
+    if (!this.#closed && this.#failures.blocking(request.key, now) === undefined) this.#fly(request)
     return token
   }
 
@@ -100,7 +97,9 @@ export class CachingTokenProvider implements TokenProvider {
     request?: TokenRequest,
     init: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<string> {
-    return (await this.acquire(this.prepare(request), init.signal)).header
+    const prepared = this.prepare(request)
+    const token = init.signal?.aborted ? undefined : this.take(prepared)
+    return token !== undefined ? token.header : (await this.acquire(prepared, init.signal)).header
   }
 
   peek(request?: TokenRequest): string | undefined {
@@ -122,13 +121,13 @@ export class CachingTokenProvider implements TokenProvider {
 
   health(): TokenProviderHealth {
     const now = Date.now()
-    const token = this.#tokens.peek(this.#defaultRequest.key)
+    const token = this.#tokens.peek(this.#requests.standard.key)
     return {
       tokenEndpoint: `${this.#endpoint.origin}${this.#endpoint.pathname}`,
       cachedTokens: this.#tokens.size,
       flights: this.#flights.size,
       token: token && { state: tokenState(token, now), expiresAt: token.expiresAt },
-      failure: this.#failures.blocking(this.#defaultRequest.key, now),
+      failure: this.#failures.blocking(this.#requests.standard.key, now),
       closed: this.#closed,
     }
   }

@@ -1,24 +1,37 @@
-import { LRUCache } from 'lru-cache'
-
 // Strict on purpose: whatever does not look exactly like this goes through the URL parser, whose reading is the one
 // that counts. Matches up to the end of the authority.
 const plainOrigin = /^https?:\/\/[a-z0-9.-]+(?::\d+)?(?=[/?#]|$)/i
-const parsed = new LRUCache<string, string>({ max: 1000 })
+/** Origins by how they were written; holds nothing that does not match. */
+const parsed = new Map<string, string>()
+const most = 1000
 
 /** The origin of an absolute URL, or `undefined` where it is not http(s). Parses each origin once, not each URL. */
 export function originOf(url: string | URL): string | undefined {
   if (typeof url !== 'string') return isHttp(url) ? url.origin : undefined
+  const slash = url.indexOf('/', 'https://'.length)
+  return parsed.get(slash === -1 ? url : url.slice(0, slash)) ?? readOrigin(url)
+}
+
+function readOrigin(url: string): string | undefined {
   const prefix = plainOrigin.exec(url)?.[0]
   if (prefix === undefined) {
-    const full = URL.canParse(url) ? new URL(url) : undefined
+    const full = parseUrl(url)
     return full !== undefined && isHttp(full) ? full.origin : undefined
   }
-  let origin = parsed.get(prefix)
-  if (origin === undefined && URL.canParse(prefix)) {
-    origin = new URL(prefix).origin
-    parsed.set(prefix, origin)
-  }
+  const origin = parseUrl(prefix)?.origin
+  if (origin === undefined) return undefined
+  if (parsed.size >= most) parsed.clear()
+  parsed.set(prefix, origin)
   return origin
+}
+
+/** Not by `URL.canParse`: once it is hot, that of Node 20 and 22 refuses URLs with letters such as ü. */
+export function parseUrl(url: string, base?: string): URL | undefined {
+  try {
+    return new URL(url, base)
+  } catch {
+    return undefined
+  }
 }
 
 function isHttp(url: URL): boolean {

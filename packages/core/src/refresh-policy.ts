@@ -47,6 +47,6 @@ export function thresholds(
 
 /** A token from the future tells of a clock that was set back: it serves, but is renewed at once. */
 export function tokenState(token: Times, now: number): TokenState {
-  if (now >= token.expiredAt) return 'expired'
-  return now < token.staleAt && now >= token.issuedAt ? 'fresh' : 'stale'
+  if (now < token.staleAt && now >= token.issuedAt) return 'fresh'
+  return now < token.expiredAt ? 'stale' : 'expired'
 }

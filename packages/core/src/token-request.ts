@@ -1,3 +1,5 @@
+import { LRUCache } from 'lru-cache'
+import { parseUrl } from './origin.js'
 import { list, nonEmptyString, record, rejectUnknownKeys } from './validate.js'
 
 /** What is asked of the token endpoint, beside the grant. Fields left out come from the provider's options. */
@@ -17,9 +19,49 @@ export interface PreparedTokenRequest {
   readonly parameters: URLSearchParams
 }
 
+/** The token requests of one provider. Those that name one scope or one resource are prepared once, not at each call. */
+export class PreparedTokenRequests {
+  /** What is asked where a caller says nothing. */
+  readonly standard: PreparedTokenRequest
+  readonly #defaults: TokenRequest
+  readonly #byScope: LRUCache<string, PreparedTokenRequest>
+  readonly #byResource: LRUCache<string, PreparedTokenRequest>
+
+  constructor(defaults: TokenRequest, size: number) {
+    this.standard = prepareTokenRequest(defaults)
+    this.#defaults = defaults
+    this.#byScope = new LRUCache({ max: size })
+    this.#byResource = new LRUCache({ max: size })
+  }
+
+  /** @throws TypeError for what is no token request. */
+  get(request: TokenRequest | undefined): PreparedTokenRequest {
+    if (request === undefined) return this.standard
+    const name = onlyField(request)
+    const value = name && request[name]
+    if (typeof value !== 'string') return prepareTokenRequest(request, this.#defaults)
+    const known = name === 'scope' ? this.#byScope : this.#byResource
+    let prepared = known.get(value)
+    if (prepared === undefined) {
+      prepared = prepareTokenRequest(request, this.#defaults)
+      known.set(value, prepared)
+    }
+    return prepared
+  }
+}
+
+function onlyField(request: TokenRequest): 'scope' | 'resource' | undefined {
+  let only: string | undefined
+  for (const name in request) {
+    if (only !== undefined) return undefined
+    only = name
+  }
+  return only === 'scope' || only === 'resource' ? only : undefined
+}
+
 const reserved = ['grant_type', 'client_id', 'client_secret', 'scope', 'resource']
 
-export function prepareTokenRequest(request: TokenRequest, defaults: TokenRequest = {}): PreparedTokenRequest {
+function prepareTokenRequest(request: TokenRequest, defaults: TokenRequest = {}): PreparedTokenRequest {
   record('the token request', request)
   rejectUnknownKeys('token request field', request, ['scope', 'resource', 'parameters'])
   const parameters = new URLSearchParams()
@@ -40,7 +82,7 @@ function scopeList(scope: TokenRequest['scope']): string[] {
 
 function resourceList(resource: TokenRequest['resource']): string[] {
   return list('resource', resource).map((uri) => {
-    if (!URL.canParse(uri) || uri.includes('#')) {
+    if (parseUrl(uri) === undefined || uri.includes('#')) {
       throw new TypeError('`resource` must be an absolute URI without a fragment (RFC 8707 §2)')
     }
     return uri

@@ -1,5 +1,6 @@
 // Checks of what a caller hands in. Every failure is a TypeError that names the option and what was expected, and
 // never shows the value: it may be a secret.
+import { parseUrl } from './origin.js'
 
 export function nonEmptyString(name: string, value: unknown): asserts value is string {
   if (typeof value !== 'string' || value.trim() === '') throw expected(name, 'a non-empty string', value)
@@ -41,7 +42,7 @@ export function list(name: string, value: unknown): string[] {
 /** An absolute http or https URL without userinfo. Spaces around it are forgiven, as the published module did. */
 export function httpUrl(name: string, value: unknown): URL {
   nonEmptyString(name, value)
-  const url = URL.canParse(value.trim()) ? new URL(value.trim()) : undefined
+  const url = parseUrl(value.trim())
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '') {
     throw new TypeError(`\`${name}\` must be an absolute http(s) URL without user or password`)
   }

@@ -1,3 +1,5 @@
+import { parseUrl } from '@mca-auth/core/adapter'
+
 const lifeMs = 60_000
 const most = 10_000
 
@@ -17,8 +19,8 @@ export class RedirectMarks {
   /** `hop`: the redirect answered a marked request itself; wherever it points, the origin was left before. */
   note(origin: string, path: string, location: string, hop: boolean): void {
     const from = `${origin}${path}`
-    if (!URL.canParse(location, from)) return
-    const to = new URL(location, from)
+    const to = parseUrl(location, from)
+    if (to === undefined) return
     if (to.origin === origin && !hop) return
     const key = keyOf(to)
     const count = (this.#marks.get(key)?.count ?? 0) + 1
@@ -31,7 +33,8 @@ export class RedirectMarks {
   take(origin: string, path: string): boolean {
     if (this.#marks.size === 0) return false
     const url = `${origin}${path}`
-    const key = URL.canParse(url) ? keyOf(new URL(url)) : url
+    const parsed = parseUrl(url)
+    const key = parsed ? keyOf(parsed) : url
     const mark = this.#marks.get(key)
     if (mark === undefined) return false
     const lives = performance.now() < mark.until
