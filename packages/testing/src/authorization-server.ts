@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { isAuthenticated } from './client-check.js'
-import { LoopbackServer, readBody } from './loopback-server.js'
+import { LoopbackServer, readParameters } from './loopback-server.js'
 import { type Reply, sendReply } from './reply.js'
 import { type SigningKey, signingKey } from './signing-key.js'
 import { TokenIssuer, type VerifiedToken } from './token-issuer.js'
@@ -142,7 +142,7 @@ export class AuthorizationServer {
   async answer(request: IncomingMessage): Promise<Reply> {
     const path = new URL(request.url ?? '/', this.origin).pathname
     this.#requests.set(path, (this.#requests.get(path) ?? 0) + 1)
-    const body = new URLSearchParams((await readBody(request)).toString('utf8'))
+    const body = await readParameters(request)
     const appId = `/oauth/v${this.#version}/${this.tenantId}`
     const mca = `/imf-authserver/authorization/v1/apps/${this.tenantId}`
     switch (`${request.method} ${path}`) {

@@ -36,3 +36,14 @@ export async function readBody(request: IncomingMessage): Promise<Buffer> {
   for await (const chunk of request) chunks.push(chunk as Buffer)
   return Buffer.concat(chunks)
 }
+
+/** A form, or JSON, which App ID's own SDK sends. Empty where it is neither. */
+export async function readParameters(request: IncomingMessage): Promise<URLSearchParams> {
+  const body = (await readBody(request)).toString('utf8')
+  if (!request.headers['content-type']?.startsWith('application/json')) return new URLSearchParams(body)
+  try {
+    return new URLSearchParams(JSON.parse(body))
+  } catch {
+    return new URLSearchParams()
+  }
+}
