@@ -1,0 +1,183 @@
+// npm run bench [-- --quick]
+// Shows where it is, ends with tables, and writes results.json and the charts beside it.
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { cpus, totalmem } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { drawCharts } from './charts.js'
+import { contenders } from './contenders.js'
+import { measureApart } from './own-process.js'
+import { Servers } from './servers.js'
+import { printTables } from './tables.js'
+
+const { values } = parseArgs({ options: { quick: { type: 'boolean', default: false } } })
+const { quick } = values
+const start = Date.now()
+
+/** Quickly: ours, and for each of its clients who else is there. */
+const left = ['axios-token-interceptor', 'openid-client', 'undici-oidc-interceptor', '@badgateway/oauth2-client']
+const taking = contenders.filter(({ name, role }) => !quick || role !== 'peer' || left.includes(name))
+const attaching = taking.filter(({ role }) => role !== 'floor').map(({ name }) => name)
+const clients = [...new Set(taking.filter(({ role }) => role !== 'floor').map(({ client }) => client))]
+const gc = ['--expose-gc']
+/** Nothing of a measurement fills it, so that what is allocated can be counted. */
+const wideYoungGeneration = [...gc, '--min-semi-space-size=512', '--max-semi-space-size=512']
+
+const steps = { header, requests, instructions, cold, expiry, revocation, memory, weight }
+/** @type {Record<string, any>} */
+const results = { about: about() }
+for (const [name, step] of Object.entries(steps)) results[name] = await step()
+
+const directory = join(import.meta.dirname, quick ? 'results/quick' : 'results')
+mkdirSync(directory, { recursive: true })
+writeFileSync(join(directory, 'results.json'), `${JSON.stringify(results, rounded, 2)}\n`)
+await drawCharts(results, directory)
+progress('')
+printTables(results)
+console.log(`\n${Math.round((Date.now() - start) / 1000)} s; figures and charts are in ${directory}`)
+
+function header() {
+  return Servers.during(async ({ addresses }) => {
+    progress('header')
+    const rows = await measureApart('header', { addresses, rounds: quick ? 10 : 60, sliceMs: quick ? 5 : 10 })
+    for (const row of quick ? rows.slice(0, 4) : rows) {
+      progress(`header: bytes of ${row.name}`)
+      if (row.ns > 100_000) continue // it asks for a token each time
+      row.bytes = await measureApart('header', { addresses, bytesOf: row.name }, wideYoungGeneration)
+    }
+    return rows
+  })
+}
+
+async function requests() {
+  const rows = []
+  for (const client of clients) {
+    for (const atOnce of [1, 50]) {
+      progress(`requests: ${client}, ${atOnce} at once`)
+      const size = quick ? { rounds: 6, sliceMs: 25 } : { rounds: 40, sliceMs: 100 }
+      const measured = await Servers.during(({ addresses }) =>
+        measureApart('requests', { addresses, client, atOnce, ...size }),
+      )
+      rows.push(...measured)
+    }
+  }
+  return rows
+}
+
+async function instructions() {
+  const rows = []
+  for (const { name, client, role } of quick ? [] : contenders) {
+    if (role === 'peer' || client === 'azure' || client === 'gaxios') continue
+    progress(`instructions: ${name}`)
+    const perRequest = await Servers.during(({ addresses }) => measureApart('instructions', { addresses, name }))
+    if (perRequest !== undefined) rows.push({ name, client, role, perRequest })
+  }
+  return rows
+}
+
+async function cold() {
+  return eachContender(1, 'cold', async (servers, name) => {
+    await servers.set({ tokenDelayMs: 50 })
+    return measureApart('cold', { addresses: servers.addresses, name, callers: 1000 })
+  })
+}
+
+/** A token request takes 100 ms: who waits for it is seen. */
+async function expiry() {
+  const lives = quick ? [3600, 2] : [3600, 20, 2]
+  const seconds = { 3600: 8, 20: 25, 2: 8 }
+  const rows = []
+  for (const lifetimeSeconds of /** @type {(keyof typeof seconds)[]} */ (lives)) {
+    const measured = await eachContender(quick ? 5 : 3, `tokens of ${lifetimeSeconds} s`, async (servers, name) => {
+      await servers.set({ tokenDelayMs: 100, checked: true, lifetimeSeconds })
+      const argument = { addresses: servers.addresses, name, rate: 200, seconds: quick ? 5 : seconds[lifetimeSeconds] }
+      return { lifetimeSeconds, ...(await measureApart('expiry', argument)) }
+    })
+    rows.push(...measured)
+  }
+  return rows
+}
+
+async function revocation() {
+  const rows = []
+  for (const lateMs of [0, 150]) {
+    const measured = await eachContender(2, `revocation, 401 up to ${lateMs} ms late`, async (servers, name) => {
+      await servers.set({ checked: true, lateMs })
+      const seconds = quick ? 1.5 : 4
+      return {
+        lateMs,
+        ...(await measureApart('revocation', { addresses: servers.addresses, name, atOnce: 50, seconds })),
+      }
+    })
+    rows.push(...measured)
+  }
+  return rows
+}
+
+async function memory() {
+  const rows = []
+  for (const tokens of quick ? [1, 100, 10_000] : [1, 100, 10_000, 100_000]) {
+    progress(`memory: ${tokens} tokens`)
+    rows.push(await measureApart('memory', { tokens, rounds: quick ? 20 : 100 }, gc))
+  }
+  return rows
+}
+
+async function weight() {
+  progress('weight')
+  return measureApart('weight', { times: quick ? 2 : 15 })
+}
+
+/**
+ * Measures each contender that attaches a token with servers of its own, `lanes` of them beside each other.
+ *
+ * @param {number} lanes
+ * @param {string} what
+ * @param {(servers: Servers, name: string) => Promise<object>} work
+ */
+async function eachContender(lanes, what, work) {
+  const waiting = [...attaching.entries()]
+  /** @type {object[]} */
+  const rows = []
+  const lane = async () => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      const [place, name] = next
+      progress(`${what}: ${name}`)
+      rows[place] = { name, ...(await Servers.during((servers) => work(servers, name))) }
+    }
+  }
+  await Promise.all(Array.from({ length: lanes }, lane))
+  return rows
+}
+
+function about() {
+  const peers = Object.keys(JSON.parse(readFileSync(join(import.meta.dirname, 'package.json'), 'utf8')).dependencies)
+  const versions = ['axios', 'got', 'undici', ...peers].map((name) => [name, versionOf(name)])
+  return {
+    date: new Date().toISOString().slice(0, 10),
+    node: process.version,
+    processor: `${cpus().length} × ${cpus()[0]?.model.trim()}`,
+    memoryGigabytes: Math.round(totalmem() / 1e9),
+    versions: Object.fromEntries(versions),
+    quick,
+  }
+}
+
+/** Not through `exports`, which few packages open for this. */
+function versionOf(/** @type {string} */ name) {
+  const folders = createRequire(import.meta.url).resolve.paths(name) ?? []
+  const manifest = folders.map((folder) => join(folder, name, 'package.json')).find((path) => existsSync(path))
+  return manifest && JSON.parse(readFileSync(manifest, 'utf8')).version
+}
+
+/** Three significant digits say all that there is to say. */
+function rounded(/** @type {string} */ _name, /** @type {unknown} */ value) {
+  return typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(4)) : value
+}
+
+function progress(/** @type {string} */ text) {
+  const seconds = String(Math.round((Date.now() - start) / 1000)).padStart(4)
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text && `${seconds} s  ${text}`}`)
+  else if (text !== '') process.stderr.write(`${seconds} s  ${text}\n`)
+}

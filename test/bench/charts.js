@@ -1,0 +1,129 @@
+// The figures as pictures, drawn without a browser.
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parse, View } from 'vega'
+import { compile } from 'vega-lite'
+
+const colours = { domain: ['ours', 'peer', 'control'], range: ['#0f62fe', '#8d8d8d', '#c6c6c6'] }
+const width = 520
+
+export async function drawCharts(/** @type {Record<string, any>} */ results, /** @type {string} */ directory) {
+  const { date, node, processor, versions } = results.about
+  const clients = ['axios', 'got', 'undici'].map((name) => `${name} ${versions[name]}`).join(', ')
+  const subtitle = [`${date}, Node.js ${node}, ${processor}`, clients]
+  const draw = async (/** @type {string} */ name, /** @type {string} */ text, /** @type {object} */ spec) => {
+    const { spec: vega } = compile(
+      /** @type {any} */ ({
+        $schema: 'https://vega.github.io/schema/vega-lite/v5.json',
+        background: 'white',
+        padding: 12,
+        title: { text, subtitle, anchor: 'start', subtitleColor: '#525252' },
+        config: { axis: { labelLimit: 320, grid: true }, view: { stroke: null }, font: 'sans-serif' },
+        ...spec,
+      }),
+    )
+    writeFileSync(join(directory, `${name}.svg`), `${await new View(parse(vega), { renderer: 'none' }).toSVG()}\n`)
+  }
+
+  const y = { field: 'name', type: 'nominal', sort: null, title: null }
+  const color = { field: 'role', type: 'nominal', scale: colours, legend: null }
+
+  const cpu = results.requests
+    .filter((/** @type {any} */ row) => row.role !== 'floor')
+    .map((/** @type {any} */ row) => ({
+      ...row,
+      ...row.cpuRatio,
+      rows: row.atOnce === 1 ? 'one after the other' : '50 at once',
+    }))
+  const x = (/** @type {string} */ field, /** @type {string | null} */ title, /** @type {object} */ scale = {}) => ({
+    field,
+    type: 'quantitative',
+    title,
+    scale: { zero: false, ...scale },
+  })
+  const ratios = { type: 'log', domain: [0.7, 10], nice: false }
+  const ticks = { values: [0.8, 1, 1.2, 1.5, 2, 3, 5, 10], format: '~g' }
+  await draw('cpu', 'CPU per request, over the bare client with a fixed header', {
+    data: { values: cpu },
+    facet: {
+      row: {
+        field: 'rows',
+        title: null,
+        sort: null,
+        header: { labelAnchor: 'start', labelAngle: 0, labelOrient: 'top' },
+      },
+    },
+    spec: {
+      width,
+      layer: [
+        { mark: { type: 'rule', color: '#161616', strokeDash: [3, 3] }, encoding: { x: { datum: 1 } } },
+        {
+          mark: { type: 'rule', strokeWidth: 5, opacity: 0.35 },
+          encoding: {
+            y,
+            color,
+            x: {
+              ...x('low', 'ratio: median and quartiles; grey: the floor against itself, and peers', ratios),
+              axis: ticks,
+            },
+            x2: { field: 'high' },
+          },
+        },
+        {
+          mark: { type: 'point', filled: true, size: 60, opacity: 1 },
+          encoding: { y, color, x: x('median', null, ratios) },
+        },
+      ],
+    },
+    resolve: { scale: { y: 'independent' } },
+  })
+
+  const named = (/** @type {string} */ name) =>
+    /mca-auth/.test(name) ? 'ours' : /lru|once more/.test(name) ? 'control' : 'peer'
+  await draw('header', 'A header from the cache, in nanoseconds', {
+    width,
+    data: { values: results.header.map((/** @type {any} */ row) => ({ ...row, role: named(row.name) })) },
+    mark: { type: 'point', filled: true, size: 70, opacity: 1 },
+    encoding: { y, color, x: x('ns', 'ns, logarithmic', { type: 'log' }) },
+  })
+
+  await draw('expiry', 'The slowest of 200 requests a second, as tokens expire', {
+    width,
+    data: {
+      values: results.expiry.map((/** @type {any} */ row) => ({
+        ...row,
+        life: row.lifetimeSeconds === 3600 ? 'none expires' : `tokens of ${row.lifetimeSeconds} s`,
+      })),
+    },
+    mark: { type: 'point', size: 70, opacity: 1 },
+    encoding: {
+      y,
+      x: x('slowestMs', 'ms, logarithmic; a token request takes 100 ms', { type: 'log' }),
+      shape: { field: 'life', type: 'nominal', sort: null, title: null },
+      color: {
+        field: 'life',
+        type: 'nominal',
+        sort: null,
+        title: null,
+        scale: { range: ['#a8a8a8', '#33b1ff', '#0f62fe'] },
+        legend: { orient: 'bottom' },
+      },
+    },
+  })
+
+  await draw('weight', 'What it takes to have it, beside the bare client', {
+    data: {
+      values: results.weight
+        .filter((/** @type {any} */ row) => row.packages > 0)
+        .map((/** @type {any} */ row) => ({ ...row, role: named(row.name) })),
+    },
+    hconcat: [
+      { width: width / 2, mark: 'bar', encoding: { y, color, x: x('importMs', 'import, ms', { zero: true }) } },
+      {
+        width: width / 2,
+        mark: 'bar',
+        encoding: { y: { ...y, axis: null }, color, x: x('kilobytes', 'size, kB', { zero: true }) },
+      },
+    ],
+  })
+}

@@ -1,0 +1,78 @@
+// CPU and time per request: floor, floor once more, and contenders take turns in one process.
+import { contenders } from '../contenders.js'
+import { median, pairedRatios } from '../statistics.js'
+
+/**
+ * @param {{ addresses: import('../servers.js').Addresses, client: string, atOnce: number, rounds: number, sliceMs: number }} argument
+ */
+export async function measure({ addresses, client, atOnce, rounds, sliceMs }) {
+  const group = contenders.filter((contender) => contender.client === client)
+  const floor = group.filter(({ role }) => role === 'floor')
+  const names = [...floor, ...floor, ...group.filter(({ role }) => role !== 'floor')]
+  const turns = []
+  for (const contender of names) {
+    const { send } = await contender.make(addresses)
+    await slice(send, 20, atOnce)
+    const warm = await slice(send, 100, atOnce)
+    // Compiled by now; slices last equally long, however slow who takes his turn.
+    await slice(send, Math.min(2000, Math.ceil((100 * 1000) / warm.ms)), atOnce)
+    const { ms } = await slice(send, 100, atOnce)
+    turns.push({ send, requests: Math.max(atOnce, Math.ceil((100 * sliceMs) / ms)) })
+  }
+  /** @type {number[][]} */
+  const cpu = []
+  /** @type {number[][]} */
+  const time = []
+  for (let round = 0; round < rounds; round++) {
+    /** @type {number[]} */
+    const cpuOfRound = []
+    /** @type {number[]} */
+    const timeOfRound = []
+    for (let i = 0; i < turns.length; i++) {
+      // Everybody follows everybody else equally often.
+      const place = round % 2 === 0 ? (i + round) % turns.length : (turns.length * 2 - i - 1 + round) % turns.length
+      const { send, requests } = /** @type {(typeof turns)[0]} */ (turns[place])
+      const { cpuUs, ms } = await slice(send, requests, atOnce)
+      cpuOfRound[place] = cpuUs / requests
+      timeOfRound[place] = (ms * 1000) / requests
+    }
+    cpu.push(cpuOfRound)
+    time.push(timeOfRound)
+  }
+  const cpuRatios = pairedRatios(cpu)
+  const timeRatios = pairedRatios(time)
+  return names.map(({ name, role }, i) => ({
+    name: i === 1 ? `${name} once more` : name,
+    client,
+    role: i === 1 ? 'control' : role,
+    atOnce,
+    cpuUs: median(cpu.map((round) => round[i] ?? Number.NaN)),
+    cpuRatio: cpuRatios[i],
+    perSecond: 1e6 / median(time.map((round) => round[i] ?? Number.NaN)),
+    throughputRatio: invert(/** @type {import('../statistics.js').Quartiles} */ (timeRatios[i])),
+  }))
+}
+
+async function slice(
+  /** @type {() => Promise<number>} */ send,
+  /** @type {number} */ requests,
+  /** @type {number} */ atOnce,
+) {
+  let left = requests
+  const caller = async () => {
+    while (left-- > 0) {
+      const status = await send()
+      if (status !== 200) throw new Error(`answered ${status}`)
+    }
+  }
+  const cpuBefore = process.cpuUsage()
+  const start = performance.now()
+  await Promise.all(Array.from({ length: atOnce }, caller))
+  const ms = performance.now() - start
+  const { user, system } = process.cpuUsage(cpuBefore)
+  return { cpuUs: user + system, ms }
+}
+
+function invert(/** @type {import('../statistics.js').Quartiles} */ { low, median: middle, high }) {
+  return { low: 1 / high, median: 1 / middle, high: 1 / low }
+}
