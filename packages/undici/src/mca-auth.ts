@@ -1,9 +1,9 @@
 import type { McaAuthOptions, TokenProvider } from '@mca-auth/core'
 import { Attachment, originOf, type PreparedTokenRequest } from '@mca-auth/core/adapter'
-import { fail, type Handler } from './dual-handler.js'
+import { fail, type Handler } from './handler.js'
+import { tokenHandler } from './handlers.js'
 import { hasAuthorization, type ReadableHeaders, readableHeaders } from './headers.js'
 import { RedirectMarks } from './redirect-marks.js'
-import { TokenHandler } from './token-handler.js'
 
 /** The part of undici's dispatch options that is read here; structural, so that undici 6, 7 and 8 fit. */
 export interface DispatchOptions {
@@ -61,7 +61,7 @@ export function mcaAuth(optionsOrProvider?: McaAuthOptions | TokenProvider): (di
       } catch (error) {
         return refuse(handler, error)
       }
-      const ours = new TokenHandler(handler, via, options, origin, hop)
+      const ours = tokenHandler(handler, via, options, origin, hop)
       return request === undefined ? dispatch(asRead(options, headers), ours) : ours.send(request, headers)
     }
   }

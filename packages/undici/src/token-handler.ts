@@ -1,6 +1,6 @@
 import type { Attachment, CachedToken, PreparedTokenRequest } from '@mca-auth/core/adapter'
 import { untilAborted } from './abort-signal.js'
-import { type Controller, DualHandler, fail, type Handler, type ParsedHeaders, parsed } from './dual-handler.js'
+import { type Controller, fail, type Handler, type Headers, valuesOf } from './handler.js'
 import { type ReadableHeaders, withAuthorization } from './headers.js'
 import type { Dispatch, DispatchOptions } from './mca-auth.js'
 import type { RedirectMarks } from './redirect-marks.js'
@@ -26,15 +26,19 @@ interface Carried {
 const longestDiscard = 64 * 1024
 const discardMs = 1_000
 
-/** Stands between the dispatcher and the caller's handler until the status is known; after that it passes things on. */
-export class TokenHandler extends DualHandler {
+/**
+ * Stands between the dispatcher and the caller's handler until the status is known; after that it passes things on. What
+ * happens is decided here; how undici tells of it, and how the caller's handler is told, is up to the subclass.
+ */
+export abstract class TokenHandler {
+  readonly target: Handler
   readonly #via: Via
   readonly #options: DispatchOptions
   readonly #origin: string
   /** Whether a redirect to another origin led here. */
   readonly #hop: boolean
   #carried: Carried | undefined
-  #context: { readonly history?: readonly URL[] } | undefined
+  #history: readonly URL[] | undefined
   /** Delivers a 401 that waits for another token. */
   #held: (() => void) | undefined
   /** The connection was lost while it waited. */
@@ -44,7 +48,7 @@ export class TokenHandler extends DualHandler {
   #timer: NodeJS.Timeout | undefined
 
   constructor(target: Handler, via: Via, options: DispatchOptions, origin: string, hop: boolean) {
-    super(target)
+    this.target = target
     this.#via = via
     this.#options = options
     this.#origin = origin
@@ -62,54 +66,63 @@ export class TokenHandler extends DualHandler {
     return true
   }
 
-  override onRequestStart(controller: Controller, context: unknown): void {
-    this.#context = context as { history?: URL[] } | undefined
-    super.onRequestStart(controller, context)
+  protected started(context: unknown): void {
+    this.#history = (context as { history?: readonly URL[] } | undefined)?.history
   }
 
-  override onResponseStart(
-    controller: Controller,
-    status: number,
-    headers: ParsedHeaders | undefined,
-    text?: string,
-  ): void {
+  /** Whether the caller may see this response. Where not, it is to be held. */
+  protected passes(status: number, headers: Headers): boolean {
+    if (status < 200) return true // announces a response, and is none
     const carried = this.#carried
-    // 1xx announce a response and are none.
-    if (status >= 200) this.#carried = undefined
-    if (status >= 300 && status < 400) this.#noteRedirect(parsed(controller, headers))
-    if (carried?.isReplay && status >= 200) this.#via.attachment.replayed(carried.token, this.#origin, status)
-    if (status === 401 && this.#mayReplay(carried, parsed(controller, headers))) {
-      controller.pause()
-      this.#held = () => {
-        super.onResponseStart(controller, status, headers, text)
-        controller.resume()
-      }
-      this.#renew(carried as Carried, controller)
-    } else super.onResponseStart(controller, status, headers, text)
+    if (status >= 300 && status < 400) this.#noteRedirect(headers)
+    if (carried?.isReplay) this.#via.attachment.replayed(carried.token, this.#origin, status)
+    if (status === 401 && this.#mayReplay(carried, headers)) return false
+    this.#carried = undefined
+    return true
   }
 
-  override onResponseData(controller: Controller, chunk: Uint8Array): void {
-    if (this.#discarded === undefined) super.onResponseData(controller, chunk)
-    else {
-      this.#discarded += chunk.byteLength
-      if (this.#discarded > longestDiscard) controller.abort(new Error('the body of a refused request is too long'))
-    }
+  /** Gets another token, then either replays or delivers. */
+  protected hold(controller: Controller, deliver: () => void): void {
+    const carried = this.#carried as Carried
+    const { token, request } = carried
+    this.#carried = undefined
+    this.#held = deliver
+    untilAborted(this.#options.signal, (signal) => this.#via.attachment.renew(token, request, signal)).then(
+      (another) => this.#decide(controller, another && { ...carried, token: another, isReplay: true }),
+      () => this.#decide(controller, undefined),
+    )
   }
 
-  override onResponseEnd(controller: Controller, trailers: ParsedHeaders): void {
-    if (this.#discarded === undefined) super.onResponseEnd(controller, trailers)
-    else clearTimeout(this.#timer)
+  /** Whether the caller is to see this part of the body. */
+  protected passesData(controller: Controller, chunk: Uint8Array): boolean {
+    if (this.#discarded === undefined) return true
+    this.#discarded += chunk.byteLength
+    if (this.#discarded > longestDiscard) controller.abort(new Error('the body of a refused request is too long'))
+    return false
   }
 
-  override onResponseError(controller: Controller | undefined, error: unknown): void {
-    if (this.#discarded !== undefined) clearTimeout(this.#timer)
+  protected passesEnd(): boolean {
+    clearTimeout(this.#timer)
+    return this.#discarded === undefined
+  }
+
+  protected passesError(controller: Controller | undefined, error: unknown): boolean {
+    clearTimeout(this.#timer)
+    if (this.#discarded !== undefined) return false
     // A server may close at once after its 401. Another token may still save the request, unless the caller gave up.
-    else if (this.#held !== undefined && controller?.aborted === false) this.#lost = { error }
-    else {
-      this.#held = undefined
-      super.onResponseError(controller, error)
+    if (this.#held !== undefined && controller?.aborted === false) {
+      this.#lost = { error }
+      return false
     }
+    this.#held = undefined
+    return true
   }
+
+  /** Tells the caller's handler of an error. */
+  protected abstract tellError(controller: Controller | undefined, error: unknown): void
+
+  /** A handler for the same request, which is sent once more: this one still hears of the response that is discarded. */
+  protected abstract another(via: Via, options: DispatchOptions, origin: string, hop: boolean): TokenHandler
 
   #sendWith(request: PreparedTokenRequest, headers: ReadableHeaders, token: CachedToken): boolean {
     const body = replayable(this.#options.body)
@@ -122,28 +135,20 @@ export class TokenHandler extends DualHandler {
     return this.#via.dispatch({ ...this.#options, headers, body }, this)
   }
 
-  #noteRedirect({ location }: ParsedHeaders): void {
-    const target = [location].flat()[0]
+  #noteRedirect(headers: Headers): void {
+    const [target] = valuesOf(headers, 'location')
     if (target !== undefined) this.#via.marks?.note(this.#origin, this.#options.path, target, this.#hop)
   }
 
   /** Judges a 401, and invalidates the token where the 401 is about it. */
-  #mayReplay(carried: Carried | undefined, headers: ParsedHeaders): boolean {
+  #mayReplay(carried: Carried | undefined, headers: Headers): boolean {
     if (carried === undefined || carried.isReplay) return false
     // With a redirect interceptor beneath us, the last of the history is who answered.
-    if ((this.#context?.history?.at(-1)?.origin ?? this.#origin) !== this.#origin) return false
+    if ((this.#history?.at(-1)?.origin ?? this.#origin) !== this.#origin) return false
     const { method = 'GET' } = this.#options
-    const challenge = headers['www-authenticate']
+    const challenge = valuesOf(headers, 'www-authenticate')
     const canResend = carried.body.again() !== undefined
     return this.#via.attachment.refused(carried.token, this.#origin, method, challenge, canResend)
-  }
-
-  #renew(carried: Carried, controller: Controller): void {
-    const { token, request } = carried
-    untilAborted(this.#options.signal, (signal) => this.#via.attachment.renew(token, request, signal)).then(
-      (another) => this.#decide(controller, another && { ...carried, token: another, isReplay: true }),
-      () => this.#decide(controller, undefined),
-    )
   }
 
   /** Replays with another token, or delivers the 401 that was held. */
@@ -155,12 +160,11 @@ export class TokenHandler extends DualHandler {
       if (this.#lost === undefined) this.#discard(controller)
       this.#replay(replay)
     } else if (this.#lost === undefined) deliver()
-    else super.onResponseError(controller, this.#lost.error)
+    else this.tellError(controller, this.#lost.error)
   }
 
-  /** By another handler: this one still hears of the response that is discarded. */
   #replay(carried: Carried): void {
-    const again = new TokenHandler(this.target, this.#via, this.#options, this.#origin, this.#hop)
+    const again = this.another(this.#via, this.#options, this.#origin, this.#hop)
     try {
       again.#dispatch(carried, carried.body.again()?.body)
     } catch (error) {

@@ -112,7 +112,7 @@ async function timed(/** @type {(calls: number) => unknown} */ repeat, /** @type
 async function bytesPerCall(/** @type {Source} */ { call }) {
   const { repeat } = await compile(call)
   const calls = 20_000
-  const warmUntil = performance.now() + 2_000
+  const warmUntil = performance.now() + 1_000
   while (performance.now() < warmUntil) await repeat(calls)
   /** @type {number[]} */
   const bytes = []

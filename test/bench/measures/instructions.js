@@ -3,12 +3,14 @@ import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { contenderNamed } from '../contenders.js'
 
-const few = 750
-const many = 2250
+/** Of so many requests and so many: in between, what is hot has been compiled. */
+const counts = { few: 1500, many: 4000 }
+const countsOfUndici = { few: 3000, many: 9000 }
 
 /** @param {{ addresses: import('../servers.js').Addresses, name: string }} argument */
 export async function measure({ addresses, name }) {
   if (spawnSync('valgrind', ['--version']).error !== undefined) return undefined
+  const { few, many } = contenderNamed(name).client === 'undici' ? countsOfUndici : counts
   // What start and compilation take is in both.
   const [before, after] = await Promise.all([few, many].map((requests) => count(addresses, name, requests)))
   return (Number(after) - Number(before)) / (many - few)

@@ -10,32 +10,36 @@ export async function measure({ addresses, client, atOnce, rounds, sliceMs }) {
   const floor = group.filter(({ role }) => role === 'floor')
   const names = [...floor, ...floor, ...group.filter(({ role }) => role !== 'floor')]
   const turns = []
+  let requests = 0
   for (const contender of names) {
     const { send } = await contender.make(addresses)
-    await slice(send, 20, atOnce)
-    const warm = await slice(send, 100, atOnce)
-    // Compiled by now; slices last equally long, however slow who takes his turn.
-    await slice(send, Math.min(2000, Math.ceil((100 * 1000) / warm.ms)), atOnce)
-    const { ms } = await slice(send, 100, atOnce)
-    turns.push({ send, requests: Math.max(atOnce, Math.ceil((100 * sliceMs) / ms)) })
+    await slice(send, 200, atOnce)
+    const { ms } = await slice(send, 200, atOnce)
+    requests ||= Math.max(2 * atOnce, Math.ceil((200 * sliceMs) / ms))
+    // As many for each, but for those who would take all the time.
+    const share = Math.min(1, (5 * sliceMs * 200) / (requests * ms))
+    turns.push({ send, requests: Math.max(atOnce, Math.ceil(requests * share)) })
   }
   /** @type {number[][]} */
   const cpu = []
   /** @type {number[][]} */
   const time = []
-  for (let round = 0; round < rounds; round++) {
+  // The first rounds compile.
+  for (let round = -3; round < rounds; round++) {
     /** @type {number[]} */
     const cpuOfRound = []
     /** @type {number[]} */
     const timeOfRound = []
     for (let i = 0; i < turns.length; i++) {
       // Everybody follows everybody else equally often.
-      const place = round % 2 === 0 ? (i + round) % turns.length : (turns.length * 2 - i - 1 + round) % turns.length
+      const place =
+        round % 2 === 0 ? (i + round + 6) % turns.length : (turns.length * 2 - i - 1 + round + 6) % turns.length
       const { send, requests } = /** @type {(typeof turns)[0]} */ (turns[place])
       const { cpuUs, ms } = await slice(send, requests, atOnce)
       cpuOfRound[place] = cpuUs / requests
       timeOfRound[place] = (ms * 1000) / requests
     }
+    if (round < 0) continue
     cpu.push(cpuOfRound)
     time.push(timeOfRound)
   }
