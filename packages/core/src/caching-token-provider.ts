@@ -1,11 +1,12 @@
 import { LRUCache } from 'lru-cache'
-import { type AccessToken, CachedToken } from './access-token.js'
+import { type AccessToken, CachedToken, type TokenResponse } from './access-token.js'
 import { resolveCredentials } from './credentials.js'
 import { FailureMemory } from './failure-memory.js'
 import { Flight } from './flight.js'
 import { checkOptions, type McaAuthOptions } from './options.js'
 import { defaultRefreshPolicy, type RefreshPolicy, tokenState } from './refresh-policy.js'
 import { RefusalBudget } from './refusal-budget.js'
+import { type SharedTokens, sharedTokens } from './shared-tokens.js'
 import { registerTokenEndpoint } from './token-endpoints.js'
 import { TokenFetcher } from './token-fetcher.js'
 import type { TokenProvider, TokenProviderHealth } from './token-provider.js'
@@ -25,6 +26,8 @@ export class CachingTokenProvider implements TokenProvider {
   readonly #endpoint: URL
   readonly #freeEndpoint: () => void
   readonly #fetcher: TokenFetcher
+  readonly #timeoutMs: number
+  readonly #shared: SharedTokens | undefined
   readonly #failures: FailureMemory
   readonly #refusals = new RefusalBudget()
   /** Bounded; whether a token is still good is judged by its own times. */
@@ -44,7 +47,9 @@ export class CachingTokenProvider implements TokenProvider {
     this.#tokens = new LRUCache({ max: cacheSize })
     this.#failures = new FailureMemory(cacheSize)
     const source = createTokenSource(credentials, options.fetch)
-    this.#fetcher = new TokenFetcher(source, credentials.secret, this.#failures, timeoutMs)
+    this.#fetcher = new TokenFetcher(source, credentials.secret, this.#failures)
+    this.#timeoutMs = timeoutMs
+    this.#shared = sharedTokens(options, credentials)
     this.#endpoint = credentials.tokenEndpoint
     this.#freeEndpoint = registerTokenEndpoint(this.#endpoint)
     unregister.register(this, this.#freeEndpoint, this)
@@ -77,7 +82,7 @@ export class CachingTokenProvider implements TokenProvider {
   refuse(token: CachedToken, origin: string): boolean {
     if (this.#tokens.peek(token.key) !== token) return true
     if (!this.#refusals.take(token.key, origin)) return false
-    this.#tokens.delete(token.key)
+    this.#drop(token)
     return true
   }
 
@@ -116,7 +121,8 @@ export class CachingTokenProvider implements TokenProvider {
     if (current === undefined) return false
     // Servers reissue the same string: an object is compared as the object, a string as the string.
     const same = typeof rejected === 'string' ? current.accessToken === bare(rejected) : current === rejected
-    return same && this.#tokens.delete(key)
+    if (same) this.#drop(current)
+    return same
   }
 
   health(): TokenProviderHealth {
@@ -162,10 +168,32 @@ export class CachingTokenProvider implements TokenProvider {
     return flight
   }
 
+  #obtain(request: PreparedTokenRequest): Promise<TokenResponse> {
+    const start = performance.now()
+    const ask = () => this.#fetcher.fetch(request, start + this.#timeoutMs)
+    if (this.#shared === undefined) return ask()
+    // While a token of our own still serves, only a fresher one is of use.
+    const held = this.#tokens.peek(request.key)
+    const serves = held !== undefined && tokenState(held, Date.now()) !== 'expired'
+    const isWanted = (response: TokenResponse) => {
+      const state = tokenState(this.#tokenOf(request, response), Date.now())
+      return serves ? state === 'fresh' : state !== 'expired'
+    }
+    return this.#shared.obtain(request.key, isWanted, start + this.#timeoutMs / 2, ask)
+  }
+
+  #tokenOf({ key }: PreparedTokenRequest, response: TokenResponse): CachedToken {
+    return new CachedToken(key, response, Date.now(), this.#refresh, this.#jitter)
+  }
+
+  #drop(token: CachedToken): void {
+    this.#tokens.delete(token.key)
+    this.#shared?.refuse(token)
+  }
+
   async #renew(request: PreparedTokenRequest): Promise<CachedToken> {
     try {
-      const response = await this.#fetcher.fetch(request)
-      const token = new CachedToken(request.key, response, Date.now(), this.#refresh, this.#jitter)
+      const token = this.#tokenOf(request, await this.#obtain(request))
       this.#tokens.set(request.key, token)
       return token
     } catch (error) {

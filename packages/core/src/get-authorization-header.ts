@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import { CachingTokenProvider } from './caching-token-provider.js'
 import { checkOptions, type McaAuthOptions } from './options.js'
+import type { SharedTokenCache } from './shared-token-cache.js'
 
 /** One token each, for credentials that come with each call. The first call's `cacheSize` counts. */
 let providers: LRUCache<string, CachingTokenProvider> | undefined
@@ -57,8 +58,13 @@ function identify(options: McaAuthOptions): string {
     .sort(([a], [b]) => (a < b ? -1 : 1))
   return JSON.stringify(
     [entries, VCAP_SERVICES, VCAP_APPLICATION, CE_SERVICES, SERVICE_BINDING_ROOT],
-    (_key, value: unknown) => (typeof value === 'function' ? `function ${identityOf(value)}` : value),
+    (_key, value: unknown) => (isOpaque(value) ? `object ${identityOf(value)}` : value),
   )
+}
+
+/** A function or a shared cache: the same or another, whatever is in it. */
+function isOpaque(value: unknown): value is object {
+  return typeof value === 'function' || typeof (value as SharedTokenCache | null)?.lease === 'function'
 }
 
 function identityOf(value: object): number {

@@ -8,5 +8,6 @@ export {
 } from './get-authorization-header.js'
 export type { McaAuthOptions, OutgoingRequest } from './options.js'
 export type { RefreshPolicy, TokenState } from './refresh-policy.js'
+export type { SharedToken, SharedTokenCache } from './shared-token-cache.js'
 export { createTokenProvider, type TokenProvider, type TokenProviderHealth } from './token-provider.js'
 export type { TokenRequest } from './token-request.js'

@@ -1,5 +1,6 @@
 import type { ClientAuth } from './client-authentication.js'
 import type { RefreshPolicy } from './refresh-policy.js'
+import type { SharedTokenCache } from './shared-token-cache.js'
 import type { TokenRequest } from './token-request.js'
 import {
   boolean,
@@ -11,6 +12,7 @@ import {
   positiveInteger,
   record,
   rejectUnknownKeys,
+  sealingKeys,
 } from './validate.js'
 
 /** The request that a client is about to send, as `tokenRequest` sees it. */
@@ -72,6 +74,10 @@ export interface McaAuthOptions {
   readonly fetch?: typeof globalThis.fetch | undefined
   /** When tokens are renewed. */
   readonly refresh?: RefreshPolicy | undefined
+  /** A second level that a fleet shares, e.g. `redisTokenCache()` of `@mca-auth/redis`. Fails open. @default none */
+  readonly sharedCache?: SharedTokenCache | undefined
+  /** How much longer a token may take because of the shared cache, in ms. @default 250 */
+  readonly sharedCacheTimeoutMs?: number | undefined
   /** Chooses scope or resource for each outgoing request; `false` sends it without a token. */
   readonly tokenRequest?: ((outgoing: OutgoingRequest) => TokenRequest | false) | undefined
 }
@@ -115,6 +121,15 @@ const checks: { readonly [name in keyof Required<McaAuthOptions>]: (name: string
     rejectUnknownKeys('refresh option', value, ['staleMs', 'expiredMs'])
     for (const [key, ms] of Object.entries(value)) if (ms !== undefined) duration(`refresh.${key}`, ms, 0)
   },
+  sharedCache: (name, value) => {
+    record(`\`${name}\``, value)
+    for (const method of ['get', 'set', 'delete', 'lease', 'release']) {
+      callable(`${name}.${method}`, (value as Record<string, unknown>)[method])
+    }
+    const { encryptionKeys } = value as { encryptionKeys?: unknown }
+    if (encryptionKeys !== undefined) sealingKeys('encryptionKeys', encryptionKeys)
+  },
+  sharedCacheTimeoutMs: (name, value) => duration(name, value, 1),
   tokenRequest: callable,
 }
 

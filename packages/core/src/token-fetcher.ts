@@ -16,23 +16,24 @@ export class TokenFetcher {
   readonly #source: TokenSource
   readonly #secret: Credentials['secret']
   readonly #failures: FailureMemory
-  readonly #timeoutMs: number
   /** The one fetch that may ask a server which failed or throttled last; the others wait for its end. */
   #probe: Promise<void> | undefined
   #closed = false
   /** Ends each wait that is going on. */
   readonly #cancels = new Set<(reason: McaAuthError) => void>()
 
-  constructor(source: TokenSource, secret: Credentials['secret'], failures: FailureMemory, timeoutMs: number) {
+  constructor(source: TokenSource, secret: Credentials['secret'], failures: FailureMemory) {
     this.#source = source
     this.#secret = secret
     this.#failures = failures
-    this.#timeoutMs = timeoutMs
   }
 
-  /** @throws McaAuthError, already remembered. */
-  async fetch(request: PreparedTokenRequest): Promise<TokenResponse> {
-    const deadline = performance.now() + this.#timeoutMs
+  /**
+   * `deadline` on the clock of `performance.now()`.
+   *
+   * @throws McaAuthError, already remembered.
+   */
+  async fetch(request: PreparedTokenRequest, deadline: number): Promise<TokenResponse> {
     let end: () => void = () => {}
     const me = new Promise<void>((resolve) => {
       end = resolve

@@ -39,6 +39,14 @@ export function list(name: string, value: unknown): string[] {
   return entries
 }
 
+/** Keys of at least 32 bytes each. */
+export function sealingKeys(name: string, value: unknown): void {
+  const isLong = (key: unknown) =>
+    (typeof key === 'string' || key instanceof Uint8Array) && Buffer.byteLength(key) >= 32
+  if (Array.isArray(value) && value.length > 0 && value.every(isLong)) return
+  throw new TypeError(`\`${name}\` must be a list of strings or Uint8Arrays of at least 32 bytes each`)
+}
+
 /** An absolute http or https URL without userinfo. Spaces around it are forgiven, as the published module did. */
 export function httpUrl(name: string, value: unknown): URL {
   nonEmptyString(name, value)

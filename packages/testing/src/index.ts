@@ -3,6 +3,7 @@ export {
   type AuthorizationServerOptions,
   startAuthorizationServer,
 } from './authorization-server.js'
+export { memoryTokenCache } from './memory-token-cache.js'
 export {
   type ProtectedResource,
   type ProtectedResourceOptions,
@@ -10,4 +11,5 @@ export {
   startProtectedResource,
 } from './protected-resource.js'
 export type { Reply } from './reply.js'
+export { type Requirement, sharedTokenCacheContract } from './shared-token-cache-contract.js'
 export type { VerifiedToken } from './token-issuer.js'

@@ -1,0 +1,46 @@
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto'
+
+/** Seals what leaves the process for a shared cache, and names it, so that a reader there learns neither. */
+export interface Sealer {
+  /** The key under which to store what belongs to this subject. */
+  keyFor(subject: string): string
+  /** The text, bound to the key: moved to another it does not open. */
+  seal(key: string, text: string): string
+  /** `undefined` for what was not sealed by this sealer for this key, or was altered since. */
+  open(key: string, sealed: string): string | undefined
+  /** Equal for equal texts; tells nothing else of them. */
+  digest(text: string): string
+}
+
+const version = '1.'
+const ivBytes = 12
+const tagBytes = 16
+
+/** AES-256-GCM and HMAC-SHA-256, with keys derived by HKDF (RFC 5869). */
+export function createSealer(secret: string | Uint8Array): Sealer {
+  const derive = (purpose: string) => Buffer.from(hkdfSync('sha256', secret, 'mca-auth', version + purpose, 32))
+  const [sealing, naming, digesting] = [derive('seal'), derive('name'), derive('digest')]
+  const hmac = (key: Buffer, text: string) => createHmac('sha256', key).update(text).digest('base64url')
+  return {
+    keyFor: (subject) => hmac(naming, subject),
+    seal(key, text) {
+      const iv = randomBytes(ivBytes)
+      const cipher = createCipheriv('aes-256-gcm', sealing, iv).setAAD(Buffer.from(version + key))
+      const sealed = [iv, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()]
+      return version + Buffer.concat(sealed).toString('base64url')
+    },
+    open(key, sealed) {
+      const bytes = Buffer.from(sealed.slice(version.length), 'base64url')
+      if (!sealed.startsWith(version) || bytes.length < ivBytes + tagBytes) return undefined
+      try {
+        const iv = bytes.subarray(0, ivBytes)
+        const decipher = createDecipheriv('aes-256-gcm', sealing, iv, { authTagLength: tagBytes })
+        decipher.setAAD(Buffer.from(version + key)).setAuthTag(bytes.subarray(-tagBytes))
+        return decipher.update(bytes.subarray(ivBytes, -tagBytes), undefined, 'utf8') + decipher.final('utf8')
+      } catch {
+        return undefined
+      }
+    },
+    digest: (text) => hmac(digesting, text),
+  }
+}
