@@ -3,6 +3,7 @@ import * as axios from '@mca-auth/axios'
 import * as core from '@mca-auth/core'
 import * as adapter from '@mca-auth/core/adapter'
 import * as got from '@mca-auth/got'
+import * as redis from '@mca-auth/redis'
 import * as testing from '@mca-auth/testing'
 import * as undici from '@mca-auth/undici'
 import { describe, expect, it } from 'vitest'
@@ -10,7 +11,7 @@ import { packageFolders, read, sourceFiles as sources } from './repository.ts'
 
 describe('the public interface', () => {
   it('is what each package exports, and nothing more', () => {
-    const exported = Object.entries({ axios, core, 'core/adapter': adapter, got, testing, undici })
+    const exported = Object.entries({ axios, core, 'core/adapter': adapter, got, redis, testing, undici })
     expect(
       Object.fromEntries(exported.map(([name, module]) => [name, Object.keys(module).sort()])),
     ).toMatchInlineSnapshot(`
@@ -34,7 +35,12 @@ describe('the public interface', () => {
         "got": [
           "mcaAuth",
         ],
+        "redis": [
+          "redisTokenCache",
+        ],
         "testing": [
+          "memoryTokenCache",
+          "sharedTokenCacheContract",
           "startAuthorizationServer",
           "startProtectedResource",
         ],
@@ -76,7 +82,7 @@ describe('each package', () => {
     .filter(({ json }) => !json.private)
 
   it('says where it is, what it needs, and ships no more than it must', () => {
-    expect(packages).toHaveLength(5)
+    expect(packages).toHaveLength(6)
     for (const { directory, json } of packages) {
       expect(json.repository.directory).toBe(directory)
       expect(json.name).toBe(directory.replace('packages/', '@mca-auth/'))

@@ -1,0 +1,28 @@
+/** A client of `redis` (node-redis), also its cluster and its sentinel. */
+interface NodeRedis {
+  eval(script: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>
+  sendCommand(...args: never[]): unknown
+}
+
+/** A client of `ioredis`, also its cluster. */
+interface IoRedis {
+  eval(script: string, numberOfKeys: number, ...keysAndArguments: string[]): Promise<unknown>
+  call(...args: never[]): unknown
+}
+
+/** What `redisTokenCache()` takes; structural, so that every version fits. */
+export type RedisClient = NodeRedis | IoRedis
+
+type Run = (script: string, keys: string[], args: string[]) => Promise<unknown>
+
+export function runner(client: RedisClient): Run {
+  if (typeof (client as Partial<IoRedis> | null)?.eval === 'function') {
+    if (typeof (client as Partial<IoRedis>).call === 'function') {
+      return (script, keys, args) => (client as IoRedis).eval(script, keys.length, ...keys, ...args)
+    }
+    if (typeof (client as Partial<NodeRedis>).sendCommand === 'function') {
+      return (script, keys, args) => (client as NodeRedis).eval(script, { keys, arguments: args })
+    }
+  }
+  throw new TypeError('`client` must be a client, cluster or sentinel of redis or ioredis')
+}

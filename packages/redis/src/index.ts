@@ -1,0 +1,1 @@
+export { type RedisClient, type RedisTokenCacheOptions, redisTokenCache } from './redis-token-cache.js'

@@ -1,0 +1,58 @@
+import { redisTokenCache } from '@mca-auth/redis'
+import { memoryTokenCache, sharedTokenCacheContract } from '@mca-auth/testing'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { hasRedis, RedisServer, startCluster } from '../servers/redis-server.ts'
+import { type Connected, clients, clusters } from './clients.ts'
+
+describe('the shared cache in memory', () => {
+  for (const { name, check } of sharedTokenCacheContract()) it(name, () => check(memoryTokenCache()))
+})
+
+describe.runIf(hasRedis)('the shared cache on Redis', () => {
+  let redis: RedisServer
+  let cluster: Awaited<ReturnType<typeof startCluster>>
+
+  beforeAll(async () => {
+    redis = await RedisServer.start()
+    cluster = await startCluster()
+  }, 60_000)
+
+  afterAll(async () => {
+    await redis[Symbol.asyncDispose]()
+    await cluster[Symbol.asyncDispose]()
+  })
+
+  const ways = [
+    ...Object.entries(clients).map(([name, connect]) => [name, () => connect(redis.url)] as const),
+    ...Object.entries(clusters).map(
+      ([name, connect]) => [`${name}, three masters`, () => connect(cluster.urls)] as const,
+    ),
+  ]
+  describe.each(ways)('with %s', (_name, connect) => {
+    let connected: Connected
+    beforeAll(async () => {
+      connected = await connect()
+    })
+    afterAll(() => connected.close())
+
+    for (const { name, check } of sharedTokenCacheContract()) it(name, () => check(redisTokenCache(connected.client)))
+  })
+
+  it('keeps to its prefix, so that an ACL may', async () => {
+    redis.cli('acl', 'setuser', 'orders', 'on', '>not-a-real-password', '~orders:*', '+@all')
+    const { client, close } = await (clients['redis 6'] as (url: string) => Promise<Connected>)(
+      redis.url.replace('//', '//orders:not-a-real-password@'),
+    )
+    for (const { check } of sharedTokenCacheContract()) await check(redisTokenCache(client, { keyPrefix: 'orders' }))
+    await expect(redisTokenCache(client).get('any')).rejects.toThrow(/permission/i)
+    close()
+  })
+
+  it('says what is wrong with its options', () => {
+    const client = { eval: async () => null, call: () => null }
+    expect(() => redisTokenCache({} as never)).toThrow(/`client` must be a client, cluster or sentinel/)
+    expect(() => redisTokenCache(undefined as never)).toThrow(/`client` must be/)
+    expect(() => redisTokenCache(client, { prefix: 'a' } as never)).toThrow(/unknown option `prefix`/)
+    expect(() => redisTokenCache(client, { keyPrefix: '{a}' })).toThrow(/`keyPrefix` must be/)
+  })
+})

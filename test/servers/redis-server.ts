@@ -1,0 +1,99 @@
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+/** Whether there is a Redis to test with. In CI there must be one. */
+export const hasRedis = spawnSync('redis-server', ['--version']).error === undefined
+if (!hasRedis) {
+  const how = 'install one, e.g. with `apt-get install redis-server`'
+  if (process.env.CI) throw new Error(`there is no redis-server on PATH: ${how}`)
+  console.warn(`There is no redis-server on PATH, so the tests of the shared cache on Redis are skipped: ${how}.`)
+}
+
+/** A real Redis on a free port, for as long as a test needs it. */
+export class RedisServer {
+  readonly port: number
+  readonly url: string
+  readonly #directory = mkdtempSync(join(tmpdir(), 'mca-auth-redis-'))
+  readonly #options: readonly string[]
+  #process: ChildProcess | undefined
+
+  static async start(...options: string[]): Promise<RedisServer> {
+    const server = new RedisServer(await freePort(), options)
+    await server.start()
+    return server
+  }
+
+  private constructor(port: number, options: readonly string[]) {
+    this.port = port
+    this.url = `redis://127.0.0.1:${port}`
+    this.#options = options
+  }
+
+  async start(): Promise<void> {
+    const common = ['--port', String(this.port), '--bind', '127.0.0.1', '--save', '', '--dir', this.#directory]
+    this.#process = spawn('redis-server', [...common, ...this.#options], { stdio: 'ignore' })
+    for (let i = 0; i < 200; i++) {
+      if (this.cli('ping').trim() === 'PONG') return
+      await sleep(25)
+    }
+    throw new Error('redis-server did not start')
+  }
+
+  /** Its answer to a command, or what went wrong, as text. */
+  cli(...command: string[]): string {
+    const { stdout, stderr } = spawnSync('redis-cli', ['-p', String(this.port), ...command], { encoding: 'utf8' })
+    return stdout || stderr
+  }
+
+  /** Everything that a reader of this Redis can see. */
+  everything(): string {
+    const keys = this.cli('--scan').split('\n').filter(Boolean)
+    return keys.map((key) => `${key} ${this.cli('hgetall', key)} ${this.cli('get', key)}`).join('\n')
+  }
+
+  async stop(): Promise<void> {
+    const ended = this.#process
+    if (ended === undefined) return
+    this.#process = undefined
+    ended.kill('SIGKILL')
+    await once(ended, 'exit')
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+    rmSync(this.#directory, { recursive: true, force: true })
+  }
+}
+
+/** Three masters, and nothing but masters. */
+export async function startCluster(): Promise<{ readonly urls: string[]; [Symbol.asyncDispose](): Promise<void> }> {
+  const options = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000']
+  const masters = await Promise.all([1, 2, 3].map(() => RedisServer.start(...options)))
+  const addresses = masters.map(({ port }) => `127.0.0.1:${port}`)
+  execFileSync('redis-cli', ['--cluster', 'create', ...addresses, '--cluster-yes'], { stdio: 'ignore' })
+  const formed = () => masters.every((master) => master.cli('cluster', 'info').includes('cluster_state:ok'))
+  for (let i = 0; i < 200 && !formed(); i++) await sleep(50)
+  return {
+    urls: masters.map(({ url }) => url),
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all(masters.map((master) => master[Symbol.asyncDispose]()))
+    },
+  }
+}
+
+/** Below what the cluster bus needs: its port is this one and 10,000. */
+async function freePort(): Promise<number> {
+  for (;;) {
+    const server = createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as { port: number }
+    server.close()
+    await once(server, 'close')
+    if (port < 55_000) return port
+  }
+}
