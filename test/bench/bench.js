@@ -1,5 +1,5 @@
-// npm run bench [-- --quick]
-// Shows where it is, ends with tables, and writes results.json and the charts beside it.
+// npm run bench [-- --quick | fleet]
+// Shows where it is, ends with tables, and writes results.json (or fleet.json) and the charts beside it.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { cpus, totalmem } from 'node:os'
@@ -7,31 +7,37 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { drawCharts } from './charts.js'
 import { contenders } from './contenders.js'
+import { measureFleet } from './fleet.js'
 import { measureApart } from './own-process.js'
 import { Servers } from './servers.js'
 import { printTables } from './tables.js'
 
-const { values } = parseArgs({ options: { quick: { type: 'boolean', default: false } } })
+const { values, positionals } = parseArgs({
+  options: { quick: { type: 'boolean', default: false } },
+  allowPositionals: true,
+})
 const { quick } = values
+const isFleet = positionals.includes('fleet')
 const start = Date.now()
 
 /** Quickly: ours, and for each of its clients who else is there. */
-const left = ['axios-token-interceptor', 'openid-client', 'undici-oidc-interceptor', '@badgateway/oauth2-client']
-const taking = contenders.filter(({ name, role }) => !quick || role !== 'peer' || left.includes(name))
+const quickPeers = ['axios-token-interceptor', 'openid-client', 'undici-oidc-interceptor', '@badgateway/oauth2-client']
+const taking = contenders.filter(({ name, role }) => !quick || role !== 'peer' || quickPeers.includes(name))
 const attaching = taking.filter(({ role }) => role !== 'floor').map(({ name }) => name)
 const clients = [...new Set(taking.filter(({ role }) => role !== 'floor').map(({ client }) => client))]
 const gc = ['--expose-gc']
 /** Nothing of a measurement fills it, so that what is allocated can be counted. */
 const wideYoungGeneration = [...gc, '--min-semi-space-size=512', '--max-semi-space-size=512']
 
-const steps = { header, requests, instructions, cold, expiry, revocation, memory, weight }
+const single = { header, requests, instructions, cold, expiry, revocation, memory, weight }
+const steps = isFleet ? { fleet: () => measureFleet(progress) } : single
 /** @type {Record<string, any>} */
 const results = { about: about() }
 for (const [name, step] of Object.entries(steps)) results[name] = await step()
 
 const directory = join(import.meta.dirname, quick ? 'results/quick' : 'results')
 mkdirSync(directory, { recursive: true })
-writeFileSync(join(directory, 'results.json'), `${JSON.stringify(results, rounded, 2)}\n`)
+writeFileSync(join(directory, isFleet ? 'fleet.json' : 'results.json'), `${JSON.stringify(results, rounded, 2)}\n`)
 await drawCharts(results, directory)
 progress('')
 printTables(results)

@@ -25,6 +25,41 @@ export async function drawCharts(/** @type {Record<string, any>} */ results, /**
     writeFileSync(join(directory, `${name}.svg`), `${await new View(parse(vega), { renderer: 'none' }).toSVG()}\n`)
   }
 
+  if (results.fleet !== undefined) {
+    const values = results.fleet.simulation.flatMap((/** @type {any} */ { shared, jitter, tokenRequests }) =>
+      tokenRequests.map((/** @type {number} */ count, /** @type {number} */ minute) => ({
+        minute,
+        count: Math.max(count, 0.5),
+        way: `${shared ? 'shared cache' : 'each alone'}, ${jitter ? 'with' : 'without'} jitter`,
+      })),
+    )
+    await draw('fleet', 'Token requests a minute, 10,000 processes, tokens of an hour', {
+      width,
+      height: 220,
+      data: { values },
+      mark: { type: 'line', interpolate: 'step' },
+      encoding: {
+        x: { field: 'minute', type: 'quantitative', title: 'minutes on a virtual clock; all start in the first' },
+        y: {
+          field: 'count',
+          type: 'quantitative',
+          title: 'token requests, logarithmic',
+          scale: { type: 'log', domain: [0.5, 20_000] },
+          axis: { values: [1, 10, 100, 1000, 10_000] },
+        },
+        color: {
+          field: 'way',
+          type: 'nominal',
+          title: null,
+          sort: null,
+          scale: { range: ['#8d8d8d', '#c6c6c6', '#33b1ff', '#0f62fe'] },
+          legend: { orient: 'bottom', columns: 2 },
+        },
+      },
+    })
+    return
+  }
+
   const y = { field: 'name', type: 'nominal', sort: null, title: null }
   const color = { field: 'role', type: 'nominal', scale: colours, legend: null }
 

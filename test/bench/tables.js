@@ -6,6 +6,10 @@ export function printTables(/** @type {Record<string, any>} */ results) {
   const { date, node, processor } = results.about
   console.log(`${date}, Node.js ${node}, ${processor}`)
 
+  if (results.fleet !== undefined) {
+    printFleet(results.fleet)
+    return
+  }
   table('A header from the cache', results.header, {
     contender: (row) => row.name,
     ns: (row) => number(row.ns),
@@ -64,6 +68,24 @@ export function printTables(/** @type {Record<string, any>} */ results) {
     'import ms': (row) => row.importMs.toFixed(1),
     kB: (row) => number(row.kilobytes),
     packages: (row) => number(row.packages),
+  })
+}
+
+function printFleet(/** @type {any} */ { processes, simulation }) {
+  table('A fleet on one Redis, 20 cold callers in each process', processes, {
+    processes: (row) => number(row.processes),
+    'token requests': (row) => number(row.tokenRequests),
+    'first token after ms, slowest': (row) => number(row.slowestMs),
+    'Redis commands a request': (row) => row.commandsPerRequest.toFixed(3),
+    failures: (row) => number(row.failures),
+  })
+  table('10,000 processes on a virtual clock, tokens of an hour', simulation, {
+    'shared cache': (row) => (row.shared ? 'yes' : 'no'),
+    jitter: (row) => (row.jitter ? 'yes' : 'no'),
+    'token requests in 150 minutes': (row) =>
+      number(row.tokenRequests.reduce((/** @type {number} */ sum, /** @type {number} */ count) => sum + count, 0)),
+    'most in a minute': (row) => number(Math.max(...row.tokenRequests)),
+    'most in a minute, after the first': (row) => number(Math.max(...row.tokenRequests.slice(1))),
   })
 }
 

@@ -1,0 +1,104 @@
+// npm run bench -- fleet
+// What a shared cache saves: real processes on a real Redis, and ten thousand on a virtual clock.
+import { fork, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { measureApart } from './own-process.js'
+import { Servers } from './servers.js'
+
+/** @param {(text: string) => void} progress */
+export async function measureFleet(progress) {
+  return { processes: await processes(progress), simulation: await simulation(progress) }
+}
+
+async function processes(/** @type {(text: string) => void} */ progress) {
+  if (spawnSync('redis-server', ['--version']).error !== undefined) {
+    throw new Error('there is no redis-server on PATH: install one, e.g. with `apt-get install redis-server`')
+  }
+  const rows = []
+  for (const size of [1, 2, 4, 8, 16, 32, 64]) {
+    progress(`fleet: ${size} processes`)
+    rows.push(await Servers.during((servers) => withRedis((port) => measureProcesses(servers, port, size))))
+  }
+  return rows
+}
+
+async function measureProcesses(
+  /** @type {Servers} */ servers,
+  /** @type {number} */ port,
+  /** @type {number} */ size,
+) {
+  const { clientId, secret, oauthServerUrl, url } = servers.addresses
+  await servers.set({ tokenDelayMs: 50 })
+  const options = { clientId, secret, oauthServerUrl, sharedCacheTimeoutMs: 5_000 }
+  const argument = JSON.stringify({ options, redisUrl: `redis://127.0.0.1:${port}`, skewMs: 0 })
+  const workers = Array.from({ length: size }, () => fork(join(import.meta.dirname, '../redis/worker.js'), [argument]))
+  try {
+    await Promise.all(workers.map((worker) => once(worker, 'message')))
+    await servers.tokenRequests()
+    const order = (/** @type {string} */ name, /** @type {object} */ argument) =>
+      Promise.all(
+        workers.map(async (worker) => {
+          worker.send({ order: name, argument })
+          return (await once(worker, 'message'))[0]
+        }),
+      )
+    const cold = await order('ask', { callers: 20 })
+    const tokenRequests = await servers.tokenRequests()
+    await sleep(200)
+    const before = commands(port)
+    const loaded = await order('load', { url, rate: 20, seconds: 2 })
+    const requests = loaded.reduce((sum, row) => sum + row.requests, 0)
+    return {
+      processes: size,
+      tokenRequests,
+      slowestMs: Math.max(...cold.map(({ ms }) => ms)),
+      // Asking how many there were is one as well.
+      commandsPerRequest: Math.max(0, commands(port) - before - 1) / requests,
+      failures: [...cold, ...loaded].reduce((sum, row) => sum + row.failures, 0),
+    }
+  } finally {
+    for (const worker of workers) worker.kill()
+  }
+}
+
+function commands(/** @type {number} */ port) {
+  const { stdout } = spawnSync('redis-cli', ['-p', String(port), 'info', 'stats'], { encoding: 'utf8' })
+  return Number(/total_commands_processed:(\d+)/.exec(stdout)?.[1])
+}
+
+/** @template T */
+async function withRedis(/** @type {(port: number) => Promise<T>} */ work) {
+  const probe = createServer().listen(0, '127.0.0.1')
+  await once(probe, 'listening')
+  const { port } = /** @type {import('node:net').AddressInfo} */ (probe.address())
+  probe.close()
+  await once(probe, 'close')
+  const directory = mkdtempSync(join(tmpdir(), 'mca-auth-bench-'))
+  const options = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', directory]
+  const redis = spawn('redis-server', options, { stdio: 'ignore' })
+  try {
+    while (Number.isNaN(commands(port))) await sleep(25)
+    return await work(port)
+  } finally {
+    redis.kill()
+    await once(redis, 'exit')
+    rmSync(directory, { recursive: true })
+  }
+}
+
+async function simulation(/** @type {(text: string) => void} */ progress) {
+  const rows = []
+  for (const shared of [false, true]) {
+    for (const jitter of [false, true]) {
+      progress(`fleet: 10,000 processes, ${shared ? 'shared' : 'each alone'}, ${jitter ? 'with' : 'without'} jitter`)
+      const tokenRequests = await measureApart('fleet-simulation', { processes: 10_000, minutes: 150, shared, jitter })
+      rows.push({ shared, jitter, tokenRequests })
+    }
+  }
+  return rows
+}
