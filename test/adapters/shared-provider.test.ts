@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process'
 import { mcaAuth as axiosAuth } from '@mca-auth/axios'
 import { createTokenProvider } from '@mca-auth/core'
 import { mcaAuth as gotAuth } from '@mca-auth/got'
@@ -59,17 +58,6 @@ it('require() works, and errors are those of the axios that was required', async
   )
   expect((await promise).trim()).toBe('true 500')
   expect(resource.received[0]?.headers.authorization).toMatch(/^Bearer ey/)
-})
-
-it('importing an adapter loads neither the protocol library nor axios a second time', () => {
-  const script = `
-    await import('@mca-auth/axios'); await import('@mca-auth/got'); await import('@mca-auth/undici')
-    const { createRequire } = await import('node:module')
-    const loaded = process.moduleLoadList.filter((name) => /crypto|undici/.test(name) && !/internal\\/crypto\\/hashnames/.test(name))
-    console.log(JSON.stringify(loaded))`
-  const baseline = execFileSync(process.execPath, ['--input-type=module', '-e', script.split('\n').slice(2).join('\n')])
-  const ours = execFileSync(process.execPath, ['--input-type=module', '-e', script], { cwd: import.meta.dirname })
-  expect(JSON.parse(String(ours))).toEqual(JSON.parse(String(baseline)))
 })
 
 function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void } {

@@ -1,5 +1,6 @@
 import { mcaAuth as axiosAuth } from '@mca-auth/axios'
 import type { TokenProvider } from '@mca-auth/core'
+import { mcaAuth as fetchAuth } from '@mca-auth/fetch'
 import { mcaAuth as gotAuth } from '@mca-auth/got'
 import { mcaAuth as undiciAuth } from '@mca-auth/undici'
 import axios from 'axios'
@@ -60,6 +61,19 @@ export const clients: readonly Subject[] = [
   },
   {
     name: 'fetch',
+    start(provider) {
+      const send = fetchAuth(provider)
+      const call: Running['call'] = async (url, { method = 'GET', timeoutMs } = {}) => {
+        const signal = timeoutMs === undefined ? null : AbortSignal.timeout(timeoutMs)
+        const response = await send(url, { method, signal })
+        await response.arrayBuffer()
+        return response.status
+      }
+      return { call, [Symbol.asyncDispose]: nothing }
+    },
+  },
+  {
+    name: 'undici under fetch',
     start(provider) {
       const agent = new Agent()
       const dispatcher = agent.compose(undiciAuth(provider))

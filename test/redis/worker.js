@@ -14,7 +14,7 @@ redis.on('error', () => {})
 await redis.connect()
 const sharedCache = redisTokenCache(/** @type {any} */ (redis))
 const provider = createTokenProvider({ ...options, sharedCache })
-const dispatcher = new Agent().compose(mcaAuth(provider))
+const dispatcher = new Agent({ connections: 4 }).compose(mcaAuth(provider))
 
 /** @type {Record<string, (argument: any) => Promise<object>>} */
 const orders = {

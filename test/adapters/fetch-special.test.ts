@@ -1,0 +1,124 @@
+import { createTokenProvider } from '@mca-auth/core'
+import { type Fetch, mcaAuth } from '@mca-auth/fetch'
+import {
+  type AuthorizationServer,
+  type ProtectedResource,
+  startAuthorizationServer,
+  startProtectedResource,
+} from '@mca-auth/testing'
+import OpenAI from 'openai'
+import createOpenApiClient from 'openapi-fetch'
+import { Request as UndiciRequest, fetch as undiciFetch } from 'undici'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+
+describe('the fetch adapter', () => {
+  let server: AuthorizationServer
+  let resource: ProtectedResource
+
+  beforeEach(async () => {
+    server = await startAuthorizationServer()
+    resource = await startProtectedResource({ authorizationServer: server })
+  })
+
+  afterEach(async () => {
+    await resource.close()
+    await server.close()
+  })
+
+  it('serves openapi-fetch, also past a refused token', async () => {
+    interface Paths {
+      '/orders': { post: { requestBody: { content: { 'application/json': { a: number } } }; responses: object } }
+    }
+    const client = createOpenApiClient<Paths>({ baseUrl: resource.origin, fetch: mcaAuth(server.appId) })
+    await client.POST('/orders', { body: { a: 1 } } as never)
+    server.revokeAll()
+    const { data } = await client.POST('/orders', { body: { a: 2 } } as never)
+    expect(data).toMatchObject({ method: 'POST', body: '{"a":2}' })
+    expect(server.tokenRequests).toBe(2)
+  })
+
+  it("serves an SDK of OpenAI's style, which sets a header of its own unless told otherwise", async () => {
+    const client = new OpenAI({
+      apiKey: 'not-a-real-key',
+      baseURL: resource.origin,
+      fetch: mcaAuth(server.appId),
+      defaultHeaders: { authorization: null },
+      maxRetries: 0,
+    })
+    await client.models.list()
+    server.revokeAll()
+    await client.chat.completions.create({ model: 'any', messages: [{ role: 'user', content: 'hello' }] })
+    expect(resource.received.at(-1)?.body.toString()).toContain('hello')
+    expect(resource.received.at(-1)?.headers.authorization).toMatch(/^Bearer ey/)
+    expect(server.tokenRequests).toBe(2)
+  })
+
+  it('may replace the global fetch, by which its own token requests travel', async () => {
+    const before = globalThis.fetch
+    try {
+      globalThis.fetch = mcaAuth(server.appId)
+      expect((await fetch(resource.origin)).status).toBe(200)
+      globalThis.fetch = mcaAuth({ ...server.mca, origins: 'https://another.example.com' })
+      expect((await fetch(resource.origin)).status).toBe(200)
+    } finally {
+      globalThis.fetch = before
+    }
+    expect(server.tokenRequests).toBe(1)
+  })
+
+  it('takes a Request of another copy of fetch, and never sends it bare', async () => {
+    const ofUndici = mcaAuth(server.appId, { fetch: undiciFetch as unknown as Fetch })
+    const request = new UndiciRequest(resource.origin, { method: 'PUT', body: 'text' })
+    const response = await ofUndici(request as unknown as Request)
+    expect(await response.json()).toMatchObject({ method: 'PUT', body: 'text' })
+  })
+
+  it('leaves the headers of a call as they are, and those of a Request', async () => {
+    const fetch = mcaAuth(server.appId)
+    const headers = new Headers({ 'x-a': '1' })
+    const request = new Request(resource.origin, { headers: { 'x-b': '2' } })
+    await fetch(resource.origin, { headers })
+    await fetch(request)
+    await fetch(request, { headers })
+    expect([...headers.keys()]).toEqual(['x-a'])
+    expect([...request.headers.keys()]).toEqual(['x-b'])
+    const sent = resource.received.map((one) => [one.headers['x-a'], one.headers['x-b']])
+    expect(sent).toEqual([
+      ['1', undefined],
+      [undefined, '2'],
+      ['1', undefined],
+    ])
+  })
+
+  it('uses the body of a Request up, as fetch does', async () => {
+    const fetch = mcaAuth(server.appId)
+    const request = new Request(resource.origin, { method: 'POST', body: 'text' })
+    await fetch(request)
+    expect(request.bodyUsed).toBe(true)
+    await expect(fetch(request)).rejects.toThrow(TypeError)
+  })
+
+  it('leaves a call to fetch that has no http URL or a header that is none', async () => {
+    const fetch = mcaAuth(server.appId)
+    expect(await (await fetch('data:text/plain,hello')).text()).toBe('hello')
+    await expect(fetch('/relative')).rejects.toThrow(TypeError)
+    await expect(fetch(resource.origin, { headers: { 'a b': 'c' } })).rejects.toThrow(TypeError)
+    expect(server.tokenRequests).toBe(0)
+  })
+
+  it('ends the wait for a token with the signal of the call or of the Request', async () => {
+    server.delayMs = 1_000
+    await using provider = createTokenProvider(server.appId)
+    const fetch = mcaAuth(provider)
+    const signal = () => AbortSignal.timeout(50)
+    await expect(fetch(resource.origin, { signal: signal() })).rejects.toMatchObject({ name: 'TimeoutError' })
+    await expect(fetch(new Request(resource.origin, { signal: signal() }))).rejects.toMatchObject({
+      name: 'TimeoutError',
+    })
+  })
+
+  it('says what is wrong with its second argument', () => {
+    expect(() => mcaAuth(server.appId, { fetch: 'no' as never })).toThrow('`fetch` must be a function')
+    expect(() => mcaAuth(server.appId, { fetsh: fetch } as never)).toThrow(/unknown option `fetsh`/)
+  })
+})
