@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import * as axios from '@mca-auth/axios'
 import * as core from '@mca-auth/core'
 import * as adapter from '@mca-auth/core/adapter'
+import * as fetch from '@mca-auth/fetch'
 import * as got from '@mca-auth/got'
 import * as redis from '@mca-auth/redis'
 import * as testing from '@mca-auth/testing'
@@ -11,7 +12,7 @@ import { packageFolders, read, sourceFiles as sources } from './repository.ts'
 
 describe('the public interface', () => {
   it('is what each package exports, and nothing more', () => {
-    const exported = Object.entries({ axios, core, 'core/adapter': adapter, got, redis, testing, undici })
+    const exported = Object.entries({ axios, core, 'core/adapter': adapter, fetch, got, redis, testing, undici })
     expect(
       Object.fromEntries(exported.map(([name, module]) => [name, Object.keys(module).sort()])),
     ).toMatchInlineSnapshot(`
@@ -31,6 +32,9 @@ describe('the public interface', () => {
           "originOf",
           "parseUrl",
           "unixSocket",
+        ],
+        "fetch": [
+          "mcaAuth",
         ],
         "got": [
           "mcaAuth",
@@ -82,7 +86,7 @@ describe('each package', () => {
     .filter(({ json }) => !json.private)
 
   it('says where it is, what it needs, and ships no more than it must', () => {
-    expect(packages).toHaveLength(6)
+    expect(packages).toHaveLength(7)
     for (const { directory, json } of packages) {
       expect(json.repository.directory).toBe(directory)
       expect(json.name).toBe(directory.replace('packages/', '@mca-auth/'))
@@ -106,7 +110,7 @@ describe('each package', () => {
       session.post('Debugger.enable')
       const builtins = new Set(process.moduleLoadList)
       const { createTokenProvider } = await import('@mca-auth/core')
-      for (const adapter of ['axios', 'got', 'undici']) await import('@mca-auth/' + adapter)
+      for (const adapter of ['axios', 'fetch', 'got', 'redis', 'undici']) await import('@mca-auth/' + adapter)
       const provider = createTokenProvider({ tokenEndpoint: 'http://127.0.0.1:1', clientId: 'a', secret: 'fake' })
       loaded.push(...process.moduleLoadList.filter((name) => !builtins.has(name)))
       console.log(loaded.filter((name) => /oauth4webapi|node_modules.(axios|got|undici)|NativeModule crypto/.test(name)))

@@ -18,7 +18,7 @@ export async function drawCharts(/** @type {Record<string, any>} */ results, /**
         background: 'white',
         padding: 12,
         title: { text, subtitle, anchor: 'start', subtitleColor: '#525252' },
-        config: { axis: { labelLimit: 320, grid: true }, view: { stroke: null }, font: 'sans-serif' },
+        config: { axis: { labelLimit: 360, grid: true }, view: { stroke: null }, font: 'sans-serif' },
         ...spec,
       }),
     )
@@ -53,7 +53,7 @@ export async function drawCharts(/** @type {Record<string, any>} */ results, /**
           title: null,
           sort: null,
           scale: { range: ['#8d8d8d', '#c6c6c6', '#33b1ff', '#0f62fe'] },
-          legend: { orient: 'bottom', columns: 2 },
+          legend: { orient: 'bottom', columns: 2, labelLimit: 300 },
         },
       },
     })

@@ -56,6 +56,7 @@ async function loadAll() {
   const fetch = async () => Response.json({ access_token: 'x', token_type: 'Bearer', expires_in: 1 })
   const options = { tokenEndpoint: 'https://idp.example/token', clientId: 'a', secret: 'b', fetch }
   await createTokenProvider({ ...options, sharedCache: memoryTokenCache() }).getToken()
+  await turns() // and what it does behind its caller
 }
 
 const realImmediate = setImmediate
