@@ -7,6 +7,8 @@ export default defineConfig({
     // A rejection that nobody handles fails the whole run: the default, said here because the README promises it.
     dangerouslyIgnoreUnhandledErrors: false,
     pool: 'forks',
+    // Much of the time is waited, not worked.
+    maxWorkers: 2,
     setupFiles: ['./servers/loopback-names.ts'],
     testTimeout: 20_000,
     // Self-signed certificates of the tests' own servers.

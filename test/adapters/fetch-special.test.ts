@@ -6,6 +6,8 @@ import {
   startAuthorizationServer,
   startProtectedResource,
 } from '@mca-auth/testing'
+import ky from 'ky'
+import { ofetch } from 'ofetch'
 import OpenAI from 'openai'
 import createOpenApiClient from 'openapi-fetch'
 import { Request as UndiciRequest, fetch as undiciFetch } from 'undici'
@@ -23,6 +25,25 @@ describe('the fetch adapter', () => {
   afterEach(async () => {
     await resource.close()
     await server.close()
+  })
+
+  it('serves ky, also past a refused token', async () => {
+    const api = ky.extend({ fetch: mcaAuth(server.appId), retry: 0 })
+    await api.get(resource.origin)
+    server.revokeAll()
+    expect(await api.post(resource.origin, { json: { a: 1 } }).json()).toMatchObject({
+      method: 'POST',
+      body: '{"a":1}',
+    })
+    expect(server.tokenRequests).toBe(2)
+  })
+
+  it('serves ofetch, also past a refused token', async () => {
+    const api = ofetch.create({ retry: false }, { fetch: mcaAuth(server.appId) })
+    await api(resource.origin)
+    server.revokeAll()
+    expect(await api(resource.origin, { method: 'POST', body: { a: 1 } })).toMatchObject({ body: '{"a":1}' })
+    expect(server.tokenRequests).toBe(2)
   })
 
   it('serves openapi-fetch, also past a refused token', async () => {

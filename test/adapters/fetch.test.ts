@@ -1,7 +1,5 @@
 import type { McaAuthOptions, TokenProvider } from '@mca-auth/core'
 import { type Fetch, mcaAuth } from '@mca-auth/fetch'
-import ky from 'ky'
-import { ofetch } from 'ofetch'
 import { Agent, fetch as undiciFetch } from 'undici'
 import { type Client, contract, type Init } from './contract.ts'
 
@@ -64,22 +62,5 @@ contract(
 contract(
   client('fetch, with a Request', globalThis.fetch, (fetch, url, options) => fetch(new Request(url, init(options))), {
     oneShot: {},
-  }),
-)
-
-contract(
-  client(
-    'ky',
-    globalThis.fetch,
-    (fetch, url, options) => ky.extend({ fetch, retry: 0, throwHttpErrors: false, timeout: false })(url, init(options)),
-    // A Request has made a stream of its body, which can be read twice.
-    { oneShot: {} },
-  ),
-)
-
-contract(
-  client('ofetch', globalThis.fetch, async (fetch, url, options) => {
-    const created = ofetch.create({ retry: false, ignoreResponseError: true }, { fetch })
-    return (await created.raw(url, { ...init(options), responseType: 'stream' } as never)) as unknown as Response
   }),
 )

@@ -19,15 +19,17 @@ const outage = { firstMs: 1_000, longestMs: 30_000 }
  */
 export class FailureMemory {
   #all: Remembered | undefined
-  readonly #byKey: LRUCache<string, Remembered>
+  readonly #size: number
+  /** Made with the first failure: there may be none. */
+  #byKey: LRUCache<string, Remembered> | undefined
 
   constructor(size: number) {
-    this.#byKey = new LRUCache({ max: size })
+    this.#size = size
   }
 
   /** The error that a caller for this key gets without a token request, if any. */
   blocking(key: string, now: number): McaAuthError | undefined {
-    for (const remembered of [this.#all, this.#byKey.peek(key)]) {
+    for (const remembered of [this.#all, this.#byKey?.peek(key)]) {
       if (remembered && isBlocking(remembered, now)) return remembered.error
     }
     return undefined
@@ -41,7 +43,7 @@ export class FailureMemory {
   /** Remembers a failure and gives the error that callers see, with its `retryAt`. */
   record(key: string, error: McaAuthError, now: number): McaAuthError {
     const general = concernsAll(error)
-    const before = general ? this.#all : this.#byKey.peek(key)
+    const before = general ? this.#all : this.#byKey?.peek(key)
     const { firstMs, longestMs } = error.code === 'TOKEN_REQUEST_REFUSED' ? refusal : outage
     const sameKind = before?.error.code === error.code
     // A flight that failed beside the one which already recorded it tells nothing new: it doubles nothing.
@@ -59,19 +61,22 @@ export class FailureMemory {
     })
     const remembered = { error: told, at: now, until, coolDownMs }
     if (general) this.#all = remembered
-    else this.#byKey.set(key, remembered)
+    else {
+      this.#byKey ??= new LRUCache({ max: this.#size })
+      this.#byKey.set(key, remembered)
+    }
     return told
   }
 
   /** A token was issued. */
   recovered(key: string): void {
     this.#all = undefined
-    this.#byKey.delete(key)
+    this.#byKey?.delete(key)
   }
 
   clear(): void {
     this.#all = undefined
-    this.#byKey.clear()
+    this.#byKey?.clear()
   }
 }
 

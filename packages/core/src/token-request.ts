@@ -24,14 +24,14 @@ export class PreparedTokenRequests {
   /** What is asked where a caller says nothing. */
   readonly standard: PreparedTokenRequest
   readonly #defaults: TokenRequest
-  readonly #byScope: LRUCache<string, PreparedTokenRequest>
-  readonly #byResource: LRUCache<string, PreparedTokenRequest>
+  readonly #size: number
+  /** By scope and by resource; made when they are needed. */
+  readonly #known: { [name in 'scope' | 'resource']?: LRUCache<string, PreparedTokenRequest> } = {}
 
   constructor(defaults: TokenRequest, size: number) {
     this.standard = prepareTokenRequest(defaults)
     this.#defaults = defaults
-    this.#byScope = new LRUCache({ max: size })
-    this.#byResource = new LRUCache({ max: size })
+    this.#size = size
   }
 
   /** @throws TypeError for what is no token request. */
@@ -39,8 +39,9 @@ export class PreparedTokenRequests {
     if (request === undefined) return this.standard
     const name = onlyField(request)
     const value = name && request[name]
-    if (typeof value !== 'string') return prepareTokenRequest(request, this.#defaults)
-    const known = name === 'scope' ? this.#byScope : this.#byResource
+    if (name === undefined || typeof value !== 'string') return prepareTokenRequest(request, this.#defaults)
+    this.#known[name] ??= new LRUCache({ max: this.#size })
+    const known = this.#known[name]
     let prepared = known.get(value)
     if (prepared === undefined) {
       prepared = prepareTokenRequest(request, this.#defaults)
