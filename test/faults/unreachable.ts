@@ -2,7 +2,6 @@ import { once } from 'node:events'
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { McaAuthOptions } from '@mca-auth/core'
-import { startAuthorizationServer } from '@mca-auth/testing'
 import { generate } from 'selfsigned'
 import { Agent, fetch } from 'undici'
 
@@ -43,11 +42,11 @@ export const unreachable: readonly Unreachable[] = [
   {
     fault: 'refuses connections',
     cause: /^ECONNREFUSED$/,
-    async start() {
-      const gone = await startAuthorizationServer()
-      await gone.close()
-      return { options: { ...gone.appId, timeoutMs: 1_000 }, [Symbol.asyncDispose]: nothing }
-    },
+    // Not a port that was free a moment ago: another test may have it by now.
+    start: async () => ({
+      options: { ...client, tokenEndpoint: 'http://127.0.0.1:2/token' },
+      [Symbol.asyncDispose]: nothing,
+    }),
   },
   {
     fault: 'has a name that does not resolve',

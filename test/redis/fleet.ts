@@ -7,6 +7,8 @@ export interface Asked {
   readonly tokens: string[]
   readonly failures: number
   readonly ms: number
+  /** How much longer the token lives, as this process sees it. */
+  readonly lifeMs: number
 }
 
 export interface Loaded {

@@ -24,7 +24,9 @@ const orders = {
     const wanted = scope === undefined ? undefined : { scope }
     const answers = await Promise.allSettled(Array.from({ length: callers }, () => provider.getToken(wanted)))
     const tokens = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value.accessToken] : []))
-    return { tokens: [...new Set(tokens)], failures: callers - tokens.length, ms: performance.now() - start }
+    const ms = performance.now() - start
+    const lifeMs = (await provider.getToken(wanted)).expiresAt - Date.now()
+    return { tokens: [...new Set(tokens)], failures: callers - tokens.length, ms, lifeMs }
   },
   /** Requests at a steady rate. */
   async load({ url, rate, seconds }) {

@@ -176,7 +176,9 @@ export class CachingTokenProvider implements TokenProvider {
     const held = this.#tokens.peek(request.key)
     const serves = held !== undefined && tokenState(held, Date.now()) !== 'expired'
     const isWanted = (response: TokenResponse) => {
-      const state = tokenState(this.#tokenOf(request, response), Date.now())
+      const token = this.#tokenOf(request, response)
+      if (token.expiresAt !== response.issuedAt + response.lifetimeMs) return false // it is over
+      const state = tokenState(token, Date.now())
       return serves ? state === 'fresh' : state !== 'expired'
     }
     return this.#shared.obtain(request.key, isWanted, start + this.#timeoutMs / 2, ask)
