@@ -32,6 +32,8 @@ export class CachingTokenProvider implements TokenProvider {
   readonly #refusals = new RefusalBudget()
   /** Bounded; whether a token is still good is judged by its own times. */
   readonly #tokens: LRUCache<string, CachedToken>
+  /** What was taken last is the most recent there already: taking it again needs no look-up. */
+  #last: CachedToken | undefined
   /** At most one per key. Apart from the LRU, so that eviction never touches a flight. */
   readonly #flights = new Map<string, Flight<CachedToken>>()
   #closed = false
@@ -61,7 +63,8 @@ export class CachingTokenProvider implements TokenProvider {
 
   /** The hot path: the token while fresh or stale. A stale one is being renewed behind the caller. */
   take(request: PreparedTokenRequest): CachedToken | undefined {
-    const token = this.#tokens.get(request.key)
+    if (this.#last?.key !== request.key) this.#last = this.#tokens.get(request.key)
+    const token = this.#last
     if (token === undefined) return undefined
     const now = Date.now()
     const state = tokenState(token, now)
@@ -91,16 +94,13 @@ export class CachingTokenProvider implements TokenProvider {
     this.#refusals.giveBack(token.key, origin)
   }
 
-  async getToken(
-    request?: TokenRequest,
-    init: { readonly signal?: AbortSignal | undefined } = {},
-  ): Promise<AccessToken> {
+  async getToken(request?: TokenRequest, init: { signal?: AbortSignal | undefined } = {}): Promise<AccessToken> {
     return this.acquire(this.prepare(request), init.signal)
   }
 
   async getAuthorizationHeader(
     request?: TokenRequest,
-    init: { readonly signal?: AbortSignal | undefined } = {},
+    init: { signal?: AbortSignal | undefined } = {},
   ): Promise<string> {
     const prepared = this.prepare(request)
     const token = init.signal?.aborted ? undefined : this.take(prepared)
@@ -140,6 +140,7 @@ export class CachingTokenProvider implements TokenProvider {
 
   clear(): void {
     this.#tokens.clear()
+    this.#last = undefined
     this.#failures.clear()
   }
 
@@ -190,6 +191,7 @@ export class CachingTokenProvider implements TokenProvider {
 
   #drop(token: CachedToken): void {
     this.#tokens.delete(token.key)
+    this.#last = undefined
     this.#shared?.refuse(token)
   }
 
@@ -197,6 +199,7 @@ export class CachingTokenProvider implements TokenProvider {
     try {
       const token = this.#tokenOf(request, await this.#obtain(request))
       this.#tokens.set(request.key, token)
+      this.#last = undefined
       return token
     } catch (error) {
       // A token in its last seconds is better than an error.
