@@ -4,6 +4,7 @@ import * as core from '@mca-auth/core'
 import * as adapter from '@mca-auth/core/adapter'
 import * as fetch from '@mca-auth/fetch'
 import * as got from '@mca-auth/got'
+import * as ibmCloudSdk from '@mca-auth/ibm-cloud-sdk'
 import * as redis from '@mca-auth/redis'
 import * as testing from '@mca-auth/testing'
 import * as undici from '@mca-auth/undici'
@@ -12,7 +13,17 @@ import { packageFolders, read, sourceFiles as sources } from './repository.ts'
 
 describe('the public interface', () => {
   it('is what each package exports, and nothing more', () => {
-    const exported = Object.entries({ axios, core, 'core/adapter': adapter, fetch, got, redis, testing, undici })
+    const exported = Object.entries({
+      axios,
+      core,
+      'core/adapter': adapter,
+      fetch,
+      got,
+      'ibm-cloud-sdk': ibmCloudSdk,
+      redis,
+      testing,
+      undici,
+    })
     expect(
       Object.fromEntries(exported.map(([name, module]) => [name, Object.keys(module).sort()])),
     ).toMatchInlineSnapshot(`
@@ -38,6 +49,9 @@ describe('the public interface', () => {
         ],
         "got": [
           "mcaAuth",
+        ],
+        "ibm-cloud-sdk": [
+          "McaAuthenticator",
         ],
         "redis": [
           "redisTokenCache",
@@ -86,7 +100,7 @@ describe('each package', () => {
     .filter(({ json }) => !json.private)
 
   it('says where it is, what it needs, and ships no more than it must', () => {
-    expect(packages).toHaveLength(7)
+    expect(packages).toHaveLength(8)
     for (const { directory, json } of packages) {
       expect(json.repository.directory).toBe(directory)
       expect(json.name).toBe(directory.replace('packages/', '@mca-auth/'))
@@ -121,9 +135,10 @@ describe('each package', () => {
     expect(output.split('\n')).toEqual(['[]', 'true', ''])
   })
 
-  it('that adapts a client depends on core alone', () => {
+  it('that adapts a client depends on core alone, or on the adapter of what its client sends with', () => {
     for (const { json } of packages.filter(({ json }) => json.peerDependencies)) {
-      expect(Object.keys(json.dependencies)).toEqual(['@mca-auth/core'])
+      const below = json.name === '@mca-auth/ibm-cloud-sdk' ? ['@mca-auth/axios'] : []
+      expect(Object.keys(json.dependencies)).toEqual([...below, '@mca-auth/core'])
     }
   })
 })

@@ -1,0 +1,2 @@
+export type { McaAuthOptions, TokenProvider } from '@mca-auth/core'
+export { McaAuthenticator, type RequestOptions } from './mca-authenticator.js'

@@ -1,0 +1,63 @@
+import { createRequire } from 'node:module'
+import { type AxiosConfig, mcaAuth } from '@mca-auth/axios'
+import type { McaAuthOptions, TokenProvider } from '@mca-auth/core'
+
+/** The part of an SDK's request options that is used here. */
+export interface RequestOptions {
+  /** What the SDK hands to axios with the request. */
+  axiosOptions?: { adapter?: unknown } | undefined
+}
+
+/** The axios that the SDKs send with. */
+interface SdkAxios {
+  readonly defaults: { readonly adapter?: unknown }
+  getAdapter(adapters: unknown): unknown
+}
+
+/**
+ * An authenticator for `@ibm-cloud/cloudant` and every other SDK on `ibm-cloud-sdk-core`: each request carries a cached
+ * access token, and is sent once more where the token was refused.
+ *
+ * @throws TypeError for a bad option; McaAuthError where credentials are missing. Requests reject with the SDK's error,
+ *   whose message is McaAuthError's, where no token can be had, and are not sent.
+ * @example
+ * ```ts
+ * import { CloudantV1 } from '@ibm-cloud/cloudant'
+ * import { McaAuthenticator } from '@mca-auth/ibm-cloud-sdk'
+ *
+ * const serviceUrl = 'https://orders.cloudant.example.com'
+ * const cloudant = new CloudantV1({ authenticator: new McaAuthenticator({ origins: serviceUrl }) })
+ * cloudant.setServiceUrl(serviceUrl)
+ * await cloudant.getAllDbs()
+ * ```
+ */
+export class McaAuthenticator {
+  readonly #intercept: (config: AxiosConfig) => AxiosConfig
+  #adapter: unknown
+
+  constructor(optionsOrProvider?: McaAuthOptions | TokenProvider) {
+    this.#intercept = mcaAuth(optionsOrProvider)
+  }
+
+  /** Called by the SDK before each request, whose axios options it changes. */
+  async authenticate(requestOptions: RequestOptions): Promise<void> {
+    const { axiosOptions } = requestOptions
+    const config = { ...axiosOptions, adapter: axiosOptions?.adapter ?? this.#sdkAdapter() }
+    // The interceptor only puts an adapter around that of the config; the headers are made later.
+    requestOptions.axiosOptions = this.#intercept(config as unknown as AxiosConfig)
+  }
+
+  authenticationType(): string {
+    return 'mcaAuth'
+  }
+
+  /** That of the SDK's own axios, of which a program may have several. */
+  #sdkAdapter(): unknown {
+    if (this.#adapter === undefined) {
+      const require = createRequire(import.meta.url)
+      const axios = createRequire(require.resolve('ibm-cloud-sdk-core'))('axios') as SdkAxios
+      this.#adapter = axios.getAdapter(axios.defaults.adapter)
+    }
+    return this.#adapter
+  }
+}

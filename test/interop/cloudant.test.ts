@@ -1,0 +1,120 @@
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { CloudantV1 } from '@ibm-cloud/cloudant'
+import { McaAuthenticator } from '@mca-auth/ibm-cloud-sdk'
+import { type AuthorizationServer, startAuthorizationServer } from '@mca-auth/testing'
+import express, { type Request, type Response } from 'express'
+import couch from 'express-pouchdb'
+import memory from 'pouchdb-adapter-memory'
+import PouchDB from 'pouchdb-core'
+import find from 'pouchdb-find'
+import mapreduce from 'pouchdb-mapreduce'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+
+describe('Cloudant, by its real SDK, behind a bearer check', () => {
+  let server: AuthorizationServer
+  let close: () => Promise<void>
+  let serviceUrl: string
+  let refused: number
+  let bare: number
+  let db: string
+
+  beforeEach(async () => {
+    server = await startAuthorizationServer()
+    refused = 0
+    bare = 0
+    db = `orders-${randomUUID()}`
+  })
+
+  afterEach(() => server.close())
+
+  beforeAll(async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'mca-auth-couch-'))
+    const Database = PouchDB.plugin(memory).plugin(mapreduce).plugin(find).defaults({ adapter: 'memory' })
+    const app = express()
+    app.use(async (request: Request, response: Response, next: () => void) => {
+      const { authorization = '' } = request.headers
+      if (authorization === '') bare++
+      if (await server.verify(authorization.replace(/^Bearer /, ''))) {
+        delete request.headers.authorization // CouchDB has users of its own
+        return next()
+      }
+      refused++
+      response.set('www-authenticate', 'Bearer scope="appid_default", error="invalid_token"').status(401).end()
+    })
+    const mode = { mode: 'minimumForPouchDB', overrideMode: { include: ['routes/find'] } }
+    app.use(couch(Database, { ...mode, inMemoryConfig: true, logPath: join(directory, 'log.txt') }))
+    const listening = app.listen(0, '127.0.0.1')
+    await once(listening, 'listening')
+    serviceUrl = `http://127.0.0.1:${(listening.address() as AddressInfo).port}`
+    close = async () => {
+      listening.closeAllConnections()
+      listening.close()
+      await once(listening, 'close')
+      rmSync(directory, { recursive: true, force: true })
+    }
+  })
+
+  afterAll(() => close())
+
+  function client(options: object = {}): CloudantV1 {
+    const cloudant = new CloudantV1({ authenticator: new McaAuthenticator({ ...server.appId, ...options }) })
+    cloudant.setServiceUrl(serviceUrl)
+    return cloudant
+  }
+
+  it('creates a database, writes, queries, and streams its changes, while tokens are revoked', async () => {
+    const cloudant = client()
+    await cloudant.putDatabase({ db })
+    server.revokeAll()
+    await cloudant.postDocument({ db, document: { _id: 'a', item: 'tea', count: 2 } })
+    server.revokeAll()
+    await cloudant.postBulkDocs({ db, bulkDocs: { docs: [{ _id: 'b', item: 'milk', count: 1 }] } })
+    const { result } = await cloudant.postFind({ db, selector: { count: { $gt: 1 } } })
+    expect(result.docs.map((document) => document._id)).toEqual(['a'])
+    server.revokeAll()
+    const { result: changes } = await cloudant.postChangesAsStream({ db })
+    const lines = JSON.parse(await text(changes as never)) as { results: { id: string }[] }
+    expect(lines.results.map(({ id }) => id).sort()).toEqual(['a', 'b'])
+    expect(server.tokenRequests).toBe(4)
+    expect(refused).toBe(3)
+    expect(bare).toBe(0)
+  })
+
+  it('follows a continuous feed of changes past the end of its token', async () => {
+    server.lifetimeSeconds = 1
+    const cloudant = client()
+    await cloudant.putDatabase({ db })
+    for (const _id of ['a', 'b', 'c', 'd']) {
+      await cloudant.postDocument({ db, document: { _id } })
+      await new Promise((resolve) => setTimeout(resolve, 400))
+    }
+    const { result } = await cloudant.postChanges({ db })
+    expect(result.results.map(({ id }) => id).sort()).toEqual(['a', 'b', 'c', 'd'])
+    expect(server.tokenRequests).toBeGreaterThan(1)
+    expect(refused).toBe(0)
+  })
+
+  it('sends nothing where no token can be had, and says why', async () => {
+    const cloudant = client({ secret: 'wrong' })
+    await expect(cloudant.getAllDbs()).rejects.toThrow(/refused.*invalid_client/)
+    expect(bare + refused).toBe(0)
+  })
+
+  it("passes the service's own errors on", async () => {
+    await expect(client().getDatabaseInformation({ db: 'none' })).rejects.toMatchObject({ status: 404 })
+  })
+
+  it('shows no token in what the SDK gives or throws', async () => {
+    const { inspect } = await import('node:util')
+    const cloudant = client()
+    const response = await cloudant.getAllDbs()
+    const error = await cloudant.getDatabaseInformation({ db: 'none' }).catch((caught) => caught)
+    for (const shown of [response, error]) expect(inspect(shown, { depth: 10 })).not.toMatch(/Bearer ey/)
+  })
+})
