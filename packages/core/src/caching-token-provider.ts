@@ -1,17 +1,16 @@
 import { LRUCache } from 'lru-cache'
-import { type AccessToken, CachedToken, type TokenResponse } from './access-token.js'
+import { type AccessToken, CachedToken } from './access-token.js'
 import { resolveCredentials } from './credentials.js'
 import { FailureMemory } from './failure-memory.js'
 import { Flight } from './flight.js'
 import { checkOptions, type McaAuthOptions } from './options.js'
-import { defaultRefreshPolicy, type RefreshPolicy, tokenState } from './refresh-policy.js'
+import { tokenState } from './refresh-policy.js'
 import { RefusalBudget } from './refusal-budget.js'
-import { type SharedTokens, sharedTokens } from './shared-tokens.js'
+import { Telemetry } from './telemetry.js'
 import { registerTokenEndpoint } from './token-endpoints.js'
-import { TokenFetcher } from './token-fetcher.js'
 import type { TokenProvider, TokenProviderHealth } from './token-provider.js'
 import { type PreparedTokenRequest, PreparedTokenRequests, type TokenRequest } from './token-request.js'
-import { createTokenSource } from './token-source.js'
+import { TokenSupply } from './token-supply.js'
 
 // A provider that is collected without having been closed gives its token endpoint free as well.
 const unregister = new FinalizationRegistry<() => void>((free) => free())
@@ -21,13 +20,10 @@ export class CachingTokenProvider implements TokenProvider {
   /** Where its tokens may go: the same for every client that it serves. */
   readonly rules: Pick<McaAuthOptions, 'origins' | 'tokenRequest' | 'allowInsecureRequests'>
   readonly #requests: PreparedTokenRequests
-  readonly #refresh: Required<RefreshPolicy>
-  readonly #jitter: number = 1 - Math.random() / 5
   readonly #endpoint: URL
   readonly #freeEndpoint: () => void
-  readonly #fetcher: TokenFetcher
-  readonly #timeoutMs: number
-  readonly #shared: SharedTokens | undefined
+  readonly #supply: TokenSupply
+  readonly #telemetry: Telemetry
   readonly #failures: FailureMemory
   readonly #refusals = new RefusalBudget()
   /** Bounded; whether a token is still good is judged by its own times. */
@@ -42,16 +38,13 @@ export class CachingTokenProvider implements TokenProvider {
     checkOptions(options)
     const { origins, tokenRequest, allowInsecureRequests, scope, resource, parameters } = options
     this.rules = { origins, tokenRequest, allowInsecureRequests }
-    const { cacheSize = 100, timeoutMs = 10_000, refresh = {} } = options
+    const { cacheSize = 100 } = options
     this.#requests = new PreparedTokenRequests({ scope, resource, parameters }, cacheSize)
     const credentials = resolveCredentials(options)
-    this.#refresh = { ...defaultRefreshPolicy, ...definedFields(refresh) }
     this.#tokens = new LRUCache({ max: cacheSize })
     this.#failures = new FailureMemory(cacheSize)
-    const source = createTokenSource(credentials, options.fetch)
-    this.#fetcher = new TokenFetcher(source, credentials.secret, this.#failures)
-    this.#timeoutMs = timeoutMs
-    this.#shared = sharedTokens(options, credentials)
+    this.#telemetry = new Telemetry(credentials)
+    this.#supply = new TokenSupply(options, credentials, this.#failures, this.#telemetry)
     this.#endpoint = credentials.tokenEndpoint
     this.#freeEndpoint = registerTokenEndpoint(this.#endpoint)
     unregister.register(this, this.#freeEndpoint, this)
@@ -70,6 +63,7 @@ export class CachingTokenProvider implements TokenProvider {
     const state = tokenState(token, now)
     if (state === 'fresh') return token
     if (state === 'expired') return undefined
+    this.#telemetry.stale(token)
     if (!this.#closed && this.#failures.blocking(request.key, now) === undefined) this.#fly(request)
     return token
   }
@@ -86,6 +80,7 @@ export class CachingTokenProvider implements TokenProvider {
     if (this.#tokens.peek(token.key) !== token) return true
     if (!this.#refusals.take(token.key, origin)) return false
     this.#drop(token)
+    this.#telemetry.refused(token, origin)
     return true
   }
 
@@ -148,7 +143,7 @@ export class CachingTokenProvider implements TokenProvider {
     this.#closed = true
     this.#freeEndpoint()
     unregister.unregister(this)
-    this.#fetcher.close()
+    this.#supply.close()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -169,35 +164,15 @@ export class CachingTokenProvider implements TokenProvider {
     return flight
   }
 
-  #obtain(request: PreparedTokenRequest): Promise<TokenResponse> {
-    const start = performance.now()
-    const ask = () => this.#fetcher.fetch(request, start + this.#timeoutMs)
-    if (this.#shared === undefined) return ask()
-    // While a token of our own still serves, only a fresher one is of use.
-    const held = this.#tokens.peek(request.key)
-    const serves = held !== undefined && tokenState(held, Date.now()) !== 'expired'
-    const isWanted = (response: TokenResponse) => {
-      const token = this.#tokenOf(request, response)
-      if (token.expiresAt !== response.issuedAt + response.lifetimeMs) return false // it is over
-      const state = tokenState(token, Date.now())
-      return serves ? state === 'fresh' : state !== 'expired'
-    }
-    return this.#shared.obtain(request.key, isWanted, start + this.#timeoutMs / 2, ask)
-  }
-
-  #tokenOf({ key }: PreparedTokenRequest, response: TokenResponse): CachedToken {
-    return new CachedToken(key, response, Date.now(), this.#refresh, this.#jitter)
-  }
-
   #drop(token: CachedToken): void {
     this.#tokens.delete(token.key)
     this.#last = undefined
-    this.#shared?.refuse(token)
+    this.#supply.refuse(token)
   }
 
   async #renew(request: PreparedTokenRequest): Promise<CachedToken> {
     try {
-      const token = this.#tokenOf(request, await this.#obtain(request))
+      const token = await this.#supply.renew(request, this.#tokens.peek(request.key))
       this.#tokens.set(request.key, token)
       this.#last = undefined
       return token
@@ -212,9 +187,4 @@ export class CachingTokenProvider implements TokenProvider {
 
 function bare(tokenOrHeader: string): string {
   return tokenOrHeader.replace(/^Bearer /i, '')
-}
-
-/** Without the fields that are `undefined`, which would override defaults in a spread. */
-function definedFields<T extends object>(object: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as never
 }

@@ -68,10 +68,11 @@ export class FailureMemory {
     return told
   }
 
-  /** A token was issued. */
-  recovered(key: string): void {
+  /** A token was issued. Returns whether there was anything to recover from. */
+  recovered(key: string): boolean {
+    const before = this.#all
     this.#all = undefined
-    this.#byKey?.delete(key)
+    return this.#byKey?.delete(key) === true || before !== undefined
   }
 
   clear(): void {

@@ -9,5 +9,6 @@ export {
 export type { McaAuthOptions, OutgoingRequest } from './options.js'
 export type { RefreshPolicy, TokenState } from './refresh-policy.js'
 export type { SharedToken, SharedTokenCache } from './shared-token-cache.js'
+export type { McaAuthChannels, TokenFailure, TokenSubject } from './telemetry.js'
 export { createTokenProvider, type TokenProvider, type TokenProviderHealth } from './token-provider.js'
 export type { TokenRequest } from './token-request.js'

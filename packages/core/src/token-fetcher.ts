@@ -2,6 +2,7 @@ import type { TokenResponse } from './access-token.js'
 import type { Credentials } from './credentials.js'
 import { McaAuthError } from './error.js'
 import type { FailureMemory } from './failure-memory.js'
+import type { Telemetry } from './telemetry.js'
 import type { PreparedTokenRequest } from './token-request.js'
 import type { TokenSource } from './token-source.js'
 
@@ -16,16 +17,18 @@ export class TokenFetcher {
   readonly #source: TokenSource
   readonly #secret: Credentials['secret']
   readonly #failures: FailureMemory
+  readonly #telemetry: Telemetry
   /** The one fetch that may ask a server which failed or throttled last; the others wait for its end. */
   #probe: Promise<void> | undefined
   #closed = false
   /** Ends each wait that is going on. */
   readonly #cancels = new Set<(reason: McaAuthError) => void>()
 
-  constructor(source: TokenSource, secret: Credentials['secret'], failures: FailureMemory) {
+  constructor(source: TokenSource, secret: Credentials['secret'], failures: FailureMemory, telemetry: Telemetry) {
     this.#source = source
     this.#secret = secret
     this.#failures = failures
+    this.#telemetry = telemetry
   }
 
   /**
@@ -48,8 +51,9 @@ export class TokenFetcher {
         try {
           secret = await this.#within(share(), () => this.#currentSecret())
           if (refused !== undefined && secret === refused.secret) throw refused.error
+          this.#telemetry.requested(request, attempt)
           const response = await this.#within(share(), (signal) => this.#source.request(request, secret, signal))
-          this.#failures.recovered(request.key)
+          if (this.#failures.recovered(request.key)) this.#telemetry.coolDownLeft(request)
           return response
         } catch (error) {
           if (this.#closed || !(error instanceof McaAuthError)) throw error
@@ -63,6 +67,7 @@ export class TokenFetcher {
             continue
           }
           const told = this.#failures.record(request.key, error, Date.now())
+          this.#telemetry.coolDownEntered(request, told)
           // Throttled: the next round waits as long as the server asks, or tells it where the budget is too short.
           if (told.code !== 'TOKEN_REQUEST_THROTTLED') throw told
         }

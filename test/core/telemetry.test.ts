@@ -1,0 +1,111 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { createTokenProvider, type McaAuthChannels } from '@mca-auth/core'
+import { mcaAuth } from '@mca-auth/fetch'
+import {
+  type AuthorizationServer,
+  memoryTokenCache,
+  startAuthorizationServer,
+  startProtectedResource,
+} from '@mca-auth/testing'
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+
+const names: (keyof McaAuthChannels)[] = [
+  'mca-auth:token:requested',
+  'mca-auth:token:refreshed',
+  'mca-auth:token:failed',
+  'mca-auth:token:refused',
+  'mca-auth:token:stale',
+  'mca-auth:cooldown:entered',
+  'mca-auth:cooldown:left',
+]
+
+let server: AuthorizationServer
+let heard: [name: string, message: Record<string, unknown>][]
+const hear = (message: unknown, name: string | symbol) => {
+  heard.push([String(name).replace('mca-auth:', ''), message as Record<string, unknown>])
+}
+const told = () => heard.splice(0).map(([name]) => name)
+
+beforeEach(async () => {
+  vi.useFakeTimers({ toFake: ['Date'] })
+  server = await startAuthorizationServer()
+  heard = []
+  for (const name of names) subscribe(name, hear)
+})
+
+afterEach(async () => {
+  vi.useRealTimers()
+  for (const name of names) unsubscribe(name, hear)
+  await server.close()
+})
+
+it('tells of a token that is requested, refreshed, served stale and renewed', async () => {
+  await using provider = createTokenProvider({ ...server.appId, scope: 'orders.read' })
+  const { expiresAt } = await provider.getToken()
+  const subject = {
+    tokenEndpoint: `${server.appId.oauthServerUrl}/token`,
+    clientId: server.clientId,
+    scope: 'orders.read',
+  }
+  expect(heard).toEqual([
+    ['token:requested', { ...subject, attempt: 1 }],
+    ['token:refreshed', { ...subject, expiresAt, durationMs: expect.any(Number), fromSharedCache: false }],
+  ])
+  heard = []
+  await provider.getToken()
+  expect(told()).toEqual([])
+  vi.setSystemTime(Date.now() + (3600 - 100) * 1000)
+  await provider.getToken()
+  await vi.waitFor(() => expect(provider.health().flights).toBe(0))
+  expect(heard[0]).toEqual(['token:stale', { ...subject, expiresAt }])
+  expect(told()).toEqual(['token:stale', 'token:requested', 'token:refreshed'])
+})
+
+it('tells of each attempt, of the failure that callers see, and of the cool-down until it is over', async () => {
+  await using provider = createTokenProvider(server.appId)
+  server.script({ status: 500 }, { status: 500 }, { status: 503 })
+  const error = await provider.getToken().catch((caught) => caught)
+  const failure = { code: 'TOKEN_REQUEST_FAILED', status: 503, retryAt: error.retryAt }
+  expect(heard.map(([, { attempt }]) => attempt)).toEqual([1, 2, 3, undefined, undefined])
+  expect(heard[3]).toEqual(['cooldown:entered', expect.objectContaining(failure)])
+  expect(heard[4]).toEqual(['token:failed', expect.objectContaining(failure)])
+  heard = []
+  await provider.getToken().catch(() => {})
+  expect(told()).toEqual(['token:failed'])
+  vi.setSystemTime(error.retryAt)
+  await provider.getToken()
+  expect(told()).toEqual(['token:requested', 'cooldown:left', 'token:refreshed'])
+})
+
+it('tells which origin refused a token', async () => {
+  await using resource = await startProtectedResource({ authorizationServer: server })
+  await using provider = createTokenProvider(server.appId)
+  const fetch = mcaAuth(provider)
+  await fetch(resource.origin)
+  server.revokeAll()
+  heard = []
+  await fetch(resource.origin)
+  expect(heard[0]).toEqual(['token:refused', expect.objectContaining({ origin: resource.origin })])
+  expect(told()).toEqual(['token:refused', 'token:requested', 'token:refreshed'])
+})
+
+it('tells of a token that came from the shared cache', async () => {
+  const sharedCache = memoryTokenCache()
+  await using one = createTokenProvider({ ...server.appId, sharedCache })
+  await one.getToken()
+  heard = []
+  await using other = createTokenProvider({ ...server.appId, sharedCache })
+  await vi.waitFor(() => other.getToken())
+  expect(heard).toEqual([['token:refreshed', expect.objectContaining({ fromSharedCache: true })]])
+})
+
+it('tells no secrets', async () => {
+  await using provider = createTokenProvider(server.appId)
+  const { accessToken } = await provider.getToken()
+  server.rotateSecret('another-fake-secret')
+  vi.setSystemTime(Date.now() + 3600_000)
+  await provider.getToken().catch(() => {})
+  const text = JSON.stringify(heard)
+  expect(text).toContain('invalid_client')
+  for (const secret of [accessToken, server.secret, 'not-a-real-secret']) expect(text).not.toContain(secret)
+})
