@@ -5,6 +5,7 @@ import * as adapter from '@mca-auth/core/adapter'
 import * as fetch from '@mca-auth/fetch'
 import * as got from '@mca-auth/got'
 import * as ibmCloudSdk from '@mca-auth/ibm-cloud-sdk'
+import * as opentelemetry from '@mca-auth/opentelemetry'
 import * as redis from '@mca-auth/redis'
 import * as testing from '@mca-auth/testing'
 import * as undici from '@mca-auth/undici'
@@ -20,6 +21,7 @@ describe('the public interface', () => {
       fetch,
       got,
       'ibm-cloud-sdk': ibmCloudSdk,
+      opentelemetry,
       redis,
       testing,
       undici,
@@ -52,6 +54,9 @@ describe('the public interface', () => {
         ],
         "ibm-cloud-sdk": [
           "McaAuthenticator",
+        ],
+        "opentelemetry": [
+          "instrumentMcaAuth",
         ],
         "redis": [
           "redisTokenCache",
@@ -100,7 +105,7 @@ describe('each package', () => {
     .filter(({ json }) => !json.private)
 
   it('says where it is, what it needs, and ships no more than it must', () => {
-    expect(packages).toHaveLength(8)
+    expect(packages).toHaveLength(9)
     for (const { directory, json } of packages) {
       expect(json.repository.directory).toBe(directory)
       expect(json.name).toBe(directory.replace('packages/', '@mca-auth/'))

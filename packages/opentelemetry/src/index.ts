@@ -1,0 +1,1 @@
+export { type InstrumentationOptions, instrumentMcaAuth } from './instrument.js'

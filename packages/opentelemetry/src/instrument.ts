@@ -1,0 +1,108 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import type { McaAuthChannels, TokenSubject } from '@mca-auth/core'
+import {
+  type Attributes,
+  type MeterProvider,
+  metrics,
+  SpanKind,
+  SpanStatusCode,
+  type TracerProvider,
+  trace,
+} from '@opentelemetry/api'
+
+export interface InstrumentationOptions {
+  /** @default the global one */
+  readonly tracerProvider?: TracerProvider | undefined
+  /** @default the global one */
+  readonly meterProvider?: MeterProvider | undefined
+}
+
+type Listeners = { [Name in keyof McaAuthChannels]: (message: McaAuthChannels[Name]) => void }
+
+/**
+ * Makes spans and metrics of what all providers of this process do, for as long as it runs, or until the function that it
+ * returns is called. Attributes follow the semantic conventions where they have one: `server.address`, `server.port`,
+ * `error.type`, `http.request.resend_count`; others begin with `mca_auth.`.
+ *
+ * - span `mca_auth.token`: a wait for a token, from the first caller on, with all attempts
+ * - `mca_auth.token.duration`, histogram, s: the same
+ * - `mca_auth.token.requests`, `.refused`, `.served_stale`, `mca_auth.cooldowns`: counters
+ *
+ * @example
+ * ```ts
+ * import { instrumentMcaAuth } from '@mca-auth/opentelemetry'
+ *
+ * instrumentMcaAuth() // once, when the OpenTelemetry SDK has been started
+ * ```
+ */
+export function instrumentMcaAuth(options: InstrumentationOptions = {}): () => void {
+  const tracer = (options.tracerProvider ?? trace).getTracer('@mca-auth/opentelemetry')
+  const meter = (options.meterProvider ?? metrics).getMeter('@mca-auth/opentelemetry')
+  const duration = meter.createHistogram('mca_auth.token.duration', {
+    description: 'How long callers waited for a token, all attempts together',
+    unit: 's',
+    advice: { explicitBucketBoundaries: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] },
+  })
+  const counter = (name: string, unit: string, description: string) => meter.createCounter(name, { unit, description })
+  const requests = counter('mca_auth.token.requests', '{request}', 'Token requests sent')
+  const refused = counter('mca_auth.token.refused', '{token}', 'Tokens that a resource refused')
+  const stale = counter('mca_auth.token.served_stale', '{token}', 'Tokens served while a refresh was due')
+  const coolDowns = counter('mca_auth.cooldowns', '{cooldown}', 'Failures after which no token was asked for a while')
+
+  const waited = (durationMs: number, attributes: Attributes, errorType?: string) => {
+    const told = errorType === undefined ? attributes : { ...attributes, 'error.type': errorType }
+    const end = Date.now()
+    const span = tracer.startSpan('mca_auth.token', {
+      kind: SpanKind.INTERNAL,
+      startTime: end - durationMs,
+      attributes: told,
+    })
+    if (errorType !== undefined) span.setStatus({ code: SpanStatusCode.ERROR })
+    span.end(end)
+    const { 'mca_auth.scope': _, ...few } = told // scopes may be many
+    duration.record(durationMs / 1000, few)
+  }
+
+  const listeners: Listeners = {
+    'mca-auth:token:requested': (message) =>
+      requests.add(1, { ...server(message), 'http.request.resend_count': message.attempt - 1 }),
+    'mca-auth:token:refreshed': (message) =>
+      waited(message.durationMs, { ...subject(message), 'mca_auth.shared_cache.hit': message.fromSharedCache }),
+    'mca-auth:token:failed': (message) =>
+      waited(
+        message.durationMs,
+        {
+          ...subject(message),
+          ...(message.status !== undefined && { 'http.response.status_code': message.status }),
+          ...(message.error !== undefined && { 'mca_auth.oauth_error': message.error }),
+        },
+        message.code,
+      ),
+    'mca-auth:token:refused': (message) => {
+      const { hostname } = new URL(message.origin)
+      refused.add(1, { ...server(message), 'mca_auth.resource.address': hostname })
+    },
+    'mca-auth:token:stale': (message) => stale.add(1, server(message)),
+    'mca-auth:cooldown:entered': (message) => coolDowns.add(1, { ...server(message), 'error.type': message.code }),
+    'mca-auth:cooldown:left': () => {},
+  }
+  const all = Object.entries(listeners) as [string, (message: unknown) => void][]
+  for (const [name, listener] of all) subscribe(name, listener)
+  return () => {
+    for (const [name, listener] of all) unsubscribe(name, listener)
+  }
+}
+
+/** Few values: for metrics. */
+function server({ tokenEndpoint, clientId }: TokenSubject): Attributes {
+  const { hostname, port, protocol } = new URL(tokenEndpoint)
+  return {
+    'server.address': hostname,
+    'server.port': Number(port) || (protocol === 'https:' ? 443 : 80),
+    'mca_auth.client_id': clientId,
+  }
+}
+
+function subject(message: TokenSubject): Attributes {
+  return { ...server(message), ...(message.scope !== undefined && { 'mca_auth.scope': message.scope }) }
+}

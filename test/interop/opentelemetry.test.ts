@@ -1,0 +1,109 @@
+import { createTokenProvider } from '@mca-auth/core'
+import { mcaAuth } from '@mca-auth/fetch'
+import { instrumentMcaAuth } from '@mca-auth/opentelemetry'
+import { type AuthorizationServer, startAuthorizationServer, startProtectedResource } from '@mca-auth/testing'
+import { context, SpanStatusCode, trace } from '@opentelemetry/api'
+import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
+import {
+  AggregationTemporality,
+  InMemoryMetricExporter,
+  MeterProvider,
+  PeriodicExportingMetricReader,
+} from '@opentelemetry/sdk-metrics'
+import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+
+let server: AuthorizationServer
+let spans: InMemorySpanExporter
+let tracerProvider: BasicTracerProvider
+let metrics: InMemoryMetricExporter
+let meterProvider: MeterProvider
+let stop: () => void
+
+beforeEach(async () => {
+  server = await startAuthorizationServer()
+  spans = new InMemorySpanExporter()
+  tracerProvider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(spans)] })
+  metrics = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE)
+  const reader = new PeriodicExportingMetricReader({ exporter: metrics, exportIntervalMillis: 3_600_000 })
+  meterProvider = new MeterProvider({ readers: [reader] })
+  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable())
+  stop = instrumentMcaAuth({ tracerProvider, meterProvider })
+})
+
+afterEach(async () => {
+  stop()
+  context.disable()
+  await meterProvider.shutdown()
+  await server.close()
+})
+
+/** The sum of a counter, or the count of a histogram, by name. */
+async function measured(): Promise<Record<string, number>> {
+  await meterProvider.forceFlush()
+  const all =
+    metrics
+      .getMetrics()
+      .at(-1)
+      ?.scopeMetrics.flatMap((scope) => scope.metrics) ?? []
+  const countOf = (value: unknown) => (typeof value === 'number' ? value : (value as { count: number }).count)
+  return Object.fromEntries(
+    all.map(({ descriptor, dataPoints }) => [
+      descriptor.name,
+      dataPoints.reduce((sum, { value }) => sum + countOf(value), 0),
+    ]),
+  )
+}
+
+it('makes a span of a wait for a token, below the request that waited first', async () => {
+  await using provider = createTokenProvider({ ...server.appId, scope: 'orders.read' })
+  const parent = tracerProvider.getTracer('test').startSpan('incoming')
+  server.delayMs = 50
+  await context.with(trace.setSpan(context.active(), parent), () => provider.getToken())
+  const [span] = spans.getFinishedSpans()
+  expect(span?.name).toBe('mca_auth.token')
+  expect(span?.parentSpanContext?.spanId).toBe(parent.spanContext().spanId)
+  expect(span?.attributes).toEqual({
+    'server.address': '127.0.0.1',
+    'server.port': Number(new URL(server.origin).port),
+    'mca_auth.client_id': server.clientId,
+    'mca_auth.scope': 'orders.read',
+    'mca_auth.shared_cache.hit': false,
+  })
+  expect((span?.duration[0] ?? 0) * 1000 + (span?.duration[1] ?? 0) / 1e6).toBeGreaterThan(40)
+})
+
+it('counts what happens, and measures how long callers wait', async () => {
+  await using resource = await startProtectedResource({ authorizationServer: server })
+  const fetch = mcaAuth(server.appId)
+  await fetch(resource.origin)
+  server.revokeAll()
+  server.script({ status: 500 })
+  await fetch(resource.origin)
+  expect(await measured()).toEqual({
+    'mca_auth.token.duration': 2,
+    'mca_auth.token.requests': 3,
+    'mca_auth.token.refused': 1,
+  })
+})
+
+it('says of a failure what it was, and no secret', async () => {
+  await using provider = createTokenProvider({ ...server.appId, secret: 'a-wrong-fake-secret' })
+  await provider.getToken().catch(() => {})
+  const [span] = spans.getFinishedSpans()
+  expect(span?.status.code).toBe(SpanStatusCode.ERROR)
+  expect(span?.attributes).toMatchObject({
+    'error.type': 'TOKEN_REQUEST_REFUSED',
+    'http.response.status_code': 401,
+    'mca_auth.oauth_error': 'invalid_client',
+  })
+  expect(await measured()).toMatchObject({ 'mca_auth.cooldowns': 1 })
+  expect(JSON.stringify([span?.attributes, metrics.getMetrics()])).not.toContain('a-wrong-fake-secret')
+})
+
+it('is silent once it has been stopped', async () => {
+  stop()
+  await using provider = createTokenProvider(server.appId)
+  await provider.getToken()
+  expect(spans.getFinishedSpans()).toEqual([])
+})
