@@ -36,6 +36,7 @@ describe('the public interface', () => {
         "core": [
           "McaAuthError",
           "createTokenProvider",
+          "forwardIncoming",
           "getAuthorizationHeader",
           "getAuthorizationHeaderBySecret",
           "getAuthorizationHeaderFromIncomingRequest",

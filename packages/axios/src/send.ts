@@ -1,4 +1,4 @@
-import { type Attachment, type CachedToken, originOf, type PreparedTokenRequest } from '@mca-auth/core/adapter'
+import { type Attachment, type CarriedToken, originOf, type PreparedTokenRequest } from '@mca-auth/core/adapter'
 import { axiosCopyOf } from './axios-copy.js'
 
 export type Adapter = (config: AxiosConfig) => Promise<unknown>
@@ -60,7 +60,7 @@ export function send(request: Send): Promise<unknown> {
   )
 }
 
-function sendWith(request: Send, token: CachedToken): Promise<unknown> {
+function sendWith(request: Send, token: CarriedToken): Promise<unknown> {
   return exchange(request, token, (response, leftOrigin, settle) =>
     // A 401 from where a redirect led is not about our token.
     response?.status === 401 && !leftOrigin ? recover(request, token, response, settle) : settle(),
@@ -69,7 +69,7 @@ function sendWith(request: Send, token: CachedToken): Promise<unknown> {
 
 async function recover(
   request: Send,
-  refused: CachedToken,
+  refused: CarriedToken,
   response: AxiosResponse,
   settle: () => unknown,
 ): Promise<unknown> {
@@ -91,7 +91,7 @@ async function recover(
  */
 function exchange(
   { config, adapter, origin }: Send,
-  token: CachedToken,
+  token: CarriedToken,
   then: (response: AxiosResponse | undefined, leftOrigin: boolean, settle: () => unknown) => unknown,
 ): Promise<unknown> {
   let leftOrigin = false

@@ -2,6 +2,7 @@ import type { CachedToken } from './access-token.js'
 import { CachingTokenProvider } from './caching-token-provider.js'
 import { readChallenge } from './challenge.js'
 import { McaAuthError } from './error.js'
+import { ForwardedToken, incomingToken } from './incoming.js'
 import type { McaAuthOptions, OutgoingRequest } from './options.js'
 import { isSecure } from './origin.js'
 import { hasTokenEndpoint, isTokenEndpoint } from './token-endpoints.js'
@@ -10,6 +11,20 @@ import type { PreparedTokenRequest } from './token-request.js'
 
 /** Where a request goes that leaves through a unix socket: this machine, but no origin that `origins` could list. */
 export const unixSocket = 'unix:'
+
+/** What a request carries: a token of ours, or the one that an incoming request brought along. */
+export type CarriedToken = CachedToken | ForwardedToken
+
+/** Asks nobody: it has its token. */
+class ForwardedRequest implements PreparedTokenRequest {
+  readonly key = ''
+  readonly parameters: URLSearchParams = new URLSearchParams()
+  readonly token: ForwardedToken
+
+  constructor(token: ForwardedToken) {
+    this.token = token
+  }
+}
 
 type Rule = 'attach' | 'pass' | 'insecure'
 
@@ -27,6 +42,7 @@ export class Attachment<Request> {
   readonly #defaultRequest: PreparedTokenRequest
   readonly #tokenRequest: McaAuthOptions['tokenRequest']
   readonly #insecureAllowed: boolean
+  readonly #forwards: boolean
   /** By origin, at most 1,000. */
   readonly #rules = new Map<string, Rule>()
   /** Most requests go where the one before went. */
@@ -40,10 +56,11 @@ export class Attachment<Request> {
     this.#provider = toProvider(optionsOrProvider)
     this.#describe = describe
     this.#defaultRequest = this.#provider.prepare()
-    const { origins, tokenRequest, allowInsecureRequests = false } = this.#provider.rules
+    const { origins, tokenRequest, allowInsecureRequests = false, incoming } = this.#provider.rules
     this.origins = origins === undefined ? undefined : new Set([origins].flat().map((origin) => new URL(origin).origin))
     this.#tokenRequest = tokenRequest
     this.#insecureAllowed = allowInsecureRequests
+    this.#forwards = incoming === 'forward'
   }
 
   /** Whether `origins` lets requests to this origin pass by untouched, whatever else they are. */
@@ -75,12 +92,16 @@ export class Attachment<Request> {
       }
       prepared = this.#provider.prepare(chosen)
     }
+    const incoming = this.#forwards ? incomingToken() : undefined
+    // Never our own token instead: that would raise the caller's rights.
+    if (incoming === 'none') return undefined
     if (rule === 'insecure') throw insecure(origin)
-    return prepared
+    return incoming === undefined ? prepared : new ForwardedRequest(incoming)
   }
 
   /** The token while it can be had at once. */
-  take(request: PreparedTokenRequest): CachedToken | undefined {
+  take(request: PreparedTokenRequest): CarriedToken | undefined {
+    if (this.#forwards && request instanceof ForwardedRequest) return request.token
     return this.#provider.take(request)
   }
 
@@ -93,14 +114,14 @@ export class Attachment<Request> {
    * request may be sent once more, if {@link renew} has another token. `challenge` is its `WWW-Authenticate`.
    */
   refused(
-    token: CachedToken,
+    token: CarriedToken,
     origin: string,
     method: string,
     challenge: string | readonly string[] | null | undefined,
     canResend: boolean,
   ): boolean {
     const verdict = readChallenge(challenge)
-    if (verdict === 'other' || verdict === 'insufficient_scope') return false
+    if (verdict === 'other' || verdict === 'insufficient_scope' || token instanceof ForwardedToken) return false
     if (!this.#provider.refuse(token, origin)) return false
     // Without a challenge it may not have been the token, and the request may have done its work.
     return canResend && (verdict === 'bearer' || idempotent.has(method.toUpperCase()))
@@ -112,7 +133,7 @@ export class Attachment<Request> {
    * @throws `signal.reason` on abort
    */
   async renew(
-    refused: CachedToken,
+    refused: CarriedToken,
     request: PreparedTokenRequest,
     signal: AbortSignal | undefined,
   ): Promise<CachedToken | undefined> {
@@ -126,8 +147,8 @@ export class Attachment<Request> {
   }
 
   /** Says that a replay was answered: anything but another 401 gives the refresh budget back. */
-  replayed(token: CachedToken, origin: string, status: number): void {
-    if (status !== 401) this.#provider.accepted(token, origin)
+  replayed(token: CarriedToken, origin: string, status: number): void {
+    if (status !== 401 && !(token instanceof ForwardedToken)) this.#provider.accepted(token, origin)
   }
 
   #rule(origin: string): Rule {

@@ -18,7 +18,7 @@ const unregister = new FinalizationRegistry<() => void>((free) => free())
 /** The provider, with what core's own adapters need beside the public interface. */
 export class CachingTokenProvider implements TokenProvider {
   /** Where its tokens may go: the same for every client that it serves. */
-  readonly rules: Pick<McaAuthOptions, 'origins' | 'tokenRequest' | 'allowInsecureRequests'>
+  readonly rules: Pick<McaAuthOptions, 'origins' | 'tokenRequest' | 'allowInsecureRequests' | 'incoming'>
   readonly #requests: PreparedTokenRequests
   readonly #endpoint: URL
   readonly #freeEndpoint: () => void
@@ -36,8 +36,8 @@ export class CachingTokenProvider implements TokenProvider {
 
   constructor(options: McaAuthOptions) {
     checkOptions(options)
-    const { origins, tokenRequest, allowInsecureRequests, scope, resource, parameters } = options
-    this.rules = { origins, tokenRequest, allowInsecureRequests }
+    const { origins, tokenRequest, allowInsecureRequests, incoming, scope, resource, parameters } = options
+    this.rules = { origins, tokenRequest, allowInsecureRequests, incoming }
     const { cacheSize = 100 } = options
     this.#requests = new PreparedTokenRequests({ scope, resource, parameters }, cacheSize)
     const credentials = resolveCredentials(options)

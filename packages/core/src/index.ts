@@ -6,6 +6,7 @@ export {
   getAuthorizationHeader as getAuthorizationHeaderBySecret,
   getAuthorizationHeaderFromIncomingRequest,
 } from './get-authorization-header.js'
+export { forwardIncoming, type IncomingRequest } from './incoming.js'
 export type { McaAuthOptions, OutgoingRequest } from './options.js'
 export type { RefreshPolicy, TokenState } from './refresh-policy.js'
 export type { SharedToken, SharedTokenCache } from './shared-token-cache.js'

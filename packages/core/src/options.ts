@@ -66,6 +66,12 @@ export interface McaAuthOptions {
     | undefined
   /** Origins that may be sent a token, e.g. `['https://api.example.com']`. @default whatever the caller addresses */
   readonly origins?: string | readonly string[] | undefined
+  /**
+   * Within `forwardIncoming()`: `'forward'` sends the token of the incoming request, and none where it had none, to
+   * `origins`, which must be given; `'ignore'` sends our own.
+   * @default 'ignore'
+   */
+  readonly incoming?: 'forward' | 'ignore' | undefined
   /** Allow plain http beyond loopback, for the token endpoint and for requests. @default false */
   readonly allowInsecureRequests?: boolean | undefined
   /** How long a caller waits for a token at most, all attempts together, in ms. @default 10_000 */
@@ -113,6 +119,9 @@ const checks: { readonly [name in keyof Required<McaAuthOptions>]: (name: string
       }
     }
   },
+  incoming: (name, value) => {
+    if (value !== 'forward' && value !== 'ignore') throw new TypeError(`\`${name}\` must be 'forward' or 'ignore'`)
+  },
   allowInsecureRequests: boolean,
   timeoutMs: (name, value) => duration(name, value, 1),
   fetch: callable,
@@ -141,6 +150,9 @@ export function checkOptions(options: unknown): asserts options is McaAuthOption
   for (const [name, check] of Object.entries(checks)) {
     const value = given[name as keyof McaAuthOptions]
     if (value !== undefined) check(name, value)
+  }
+  if (given.incoming === 'forward' && given.origins === undefined) {
+    throw new TypeError("`incoming: 'forward'` needs `origins`: the callers' tokens go nowhere else")
   }
   const servers = ['serverUrl', 'oauthServerUrl', 'oAuthServerUrl', 'tokenEndpoint'].filter(
     (name) => given[name as keyof McaAuthOptions] !== undefined,

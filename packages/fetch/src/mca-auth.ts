@@ -1,5 +1,5 @@
 import type { McaAuthOptions, TokenProvider } from '@mca-auth/core'
-import { Attachment, type CachedToken, originOf, type PreparedTokenRequest } from '@mca-auth/core/adapter'
+import { Attachment, type CarriedToken, originOf, type PreparedTokenRequest } from '@mca-auth/core/adapter'
 
 export type Fetch = typeof globalThis.fetch
 type Input = Parameters<Fetch>[0]
@@ -58,7 +58,7 @@ export function mcaAuth(
     return exchange({ call, request, origin }, token)
   }
 
-  async function exchange({ call, request, origin }: Exchange, token: CachedToken): Promise<Response> {
+  async function exchange({ call, request, origin }: Exchange, token: CarriedToken): Promise<Response> {
     const again = spareOf(call)
     const response = await fetch(call.input, withToken(call, token))
     const isOurs = response.status === 401 && (!response.redirected || originOf(response.url) === origin)
@@ -103,7 +103,7 @@ function headersOf({ input, init }: Call): Headers {
   return new Headers(init?.headers ?? (isRequest(input) ? input.headers : undefined))
 }
 
-function withToken(call: Call, token: CachedToken): Init {
+function withToken(call: Call, token: CarriedToken): Init {
   const headers = headersOf(call)
   headers.set('authorization', token.header)
   return { ...call.init, headers }

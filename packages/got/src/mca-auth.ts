@@ -1,5 +1,5 @@
 import type { McaAuthOptions, TokenProvider } from '@mca-auth/core'
-import { Attachment, type CachedToken, originOf, type PreparedTokenRequest, unixSocket } from '@mca-auth/core/adapter'
+import { Attachment, type CarriedToken, originOf, type PreparedTokenRequest, unixSocket } from '@mca-auth/core/adapter'
 
 /** The part of got's options that is read here; structural, so that got 14, 15 and 16 fit. */
 export interface GotOptions {
@@ -47,14 +47,14 @@ interface State {
   leftOrigin: boolean
   attached: Attached | undefined
   /** The token that the replay is to carry. */
-  replayWith: CachedToken | undefined
+  replayWith: CarriedToken | undefined
   replay: 'none' | 'sent' | 'answered'
 }
 
 interface Attached {
   readonly attachment: Attachment<GotOptions>
   readonly request: PreparedTokenRequest
-  readonly token: CachedToken
+  readonly token: CarriedToken
 }
 
 /** Got carries `context` along over redirects and retries, and prints it: so it holds a handle only. */
@@ -108,7 +108,7 @@ function attach(options: GotOptions, attachment: Attachment<GotOptions>): void |
   const request = attached?.request ?? attachment.claim(origin, options, header !== undefined)
   if (request === undefined) return
 
-  const set = (token: CachedToken) => {
+  const set = (token: CarriedToken) => {
     state.attached = { attachment, request, token }
     options.headers.authorization = token.header
   }

@@ -1,4 +1,4 @@
-import type { Attachment, CachedToken, PreparedTokenRequest } from '@mca-auth/core/adapter'
+import type { Attachment, CarriedToken, PreparedTokenRequest } from '@mca-auth/core/adapter'
 import { untilAborted } from './abort-signal.js'
 import { type Controller, fail, type Handler, type Headers, valuesOf } from './handler.js'
 import { type ReadableHeaders, withAuthorization } from './headers.js'
@@ -16,7 +16,7 @@ export interface Via {
 
 /** The token that a request carries, and what it takes to send it again. */
 interface Carried {
-  readonly token: CachedToken
+  readonly token: CarriedToken
   readonly request: PreparedTokenRequest
   readonly headers: ReadableHeaders
   readonly body: Body
@@ -124,7 +124,7 @@ export abstract class TokenHandler {
   /** A handler for the same request, which is sent once more: this one still hears of the response that is discarded. */
   protected abstract another(via: Via, options: DispatchOptions, origin: string, hop: boolean): TokenHandler
 
-  #sendWith(request: PreparedTokenRequest, headers: ReadableHeaders, token: CachedToken): boolean {
+  #sendWith(request: PreparedTokenRequest, headers: ReadableHeaders, token: CarriedToken): boolean {
     const body = replayable(this.#options.body)
     return this.#dispatch({ token, request, headers, body, isReplay: false }, body.first)
   }

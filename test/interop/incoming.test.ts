@@ -1,0 +1,187 @@
+import { once } from 'node:events'
+import { createServer, type RequestListener, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { inspect } from 'node:util'
+import { mcaAuth as axiosAuth } from '@mca-auth/axios'
+import { createTokenProvider, forwardIncoming, type TokenProvider } from '@mca-auth/core'
+import { mcaAuth as fetchAuth } from '@mca-auth/fetch'
+import { mcaAuth as gotAuth } from '@mca-auth/got'
+import { type AuthorizationServer, startAuthorizationServer } from '@mca-auth/testing'
+import { mcaAuth as undiciAuth } from '@mca-auth/undici'
+import axios from 'axios'
+import express from 'express'
+import fastify from 'fastify'
+import got from 'got'
+import Koa from 'koa'
+import { Agent, request } from 'undici'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { type Recorder, startRecorder } from '../servers/recorder.ts'
+
+type Send = (url: string) => Promise<unknown>
+
+const clients: Record<string, (provider: TokenProvider) => Send> = {
+  axios: (provider) => {
+    const api = axios.create({ validateStatus: () => true })
+    api.interceptors.request.use(axiosAuth(provider))
+    return (url) => api.get(url)
+  },
+  got: (provider) => got.extend({ throwHttpErrors: false, retry: { limit: 0 } }, gotAuth(provider)),
+  undici: (provider) => {
+    const dispatcher = new Agent().compose(undiciAuth(provider))
+    return async (url) => (await request(url, { dispatcher })).body.dump()
+  },
+  fetch: (provider) => fetchAuth(provider),
+}
+
+let server: AuthorizationServer
+let resource: Recorder
+let origin: string
+let status: number
+const open: Server[] = []
+
+beforeEach(async () => {
+  server = await startAuthorizationServer()
+  status = 200
+  resource = await startRecorder((_request, response) => response.writeHead(status, bearer).end())
+  origin = `http://127.0.0.1:${resource.port}`
+})
+
+afterEach(async () => {
+  for (const listening of open.splice(0)) {
+    listening.closeAllConnections()
+    listening.close()
+  }
+  await resource[Symbol.asyncDispose]()
+  await server.close()
+})
+
+const bearer = { 'www-authenticate': 'Bearer error="invalid_token"' }
+const provide = (options: object = {}) =>
+  createTokenProvider({ ...server.appId, origins: origin, incoming: 'forward', ...options })
+const sent = () => resource.received.splice(0).map(({ headers }) => headers.authorization)
+
+describe.each(Object.entries(clients))('within an incoming request, by %s', (_name, make) => {
+  const within = (authorization: string | undefined, send: Send) =>
+    forwardIncoming({ headers: { authorization } }, () => send(origin))
+
+  it("sends that request's own token, and none where it had none", async () => {
+    await using provider = provide()
+    const send = make(provider)
+    await within('Bearer of-the-caller', send)
+    await within(undefined, send)
+    await within('Basic not-a-real-password', send)
+    await Promise.all(['a', 'b', 'c'].map((caller) => within(`Bearer of-${caller}`, send)))
+    expect(
+      sent()
+        .map((header) => header ?? 'none')
+        .sort(),
+    ).toEqual(['Bearer of-a', 'Bearer of-b', 'Bearer of-c', 'Bearer of-the-caller', 'none', 'none'].sort())
+    expect(server.tokenRequests).toBe(0)
+  })
+
+  it('sends our own outside of one, and where it is ignored', async () => {
+    await using provider = provide()
+    await make(provider)(origin)
+    await using ignoring = provide({ incoming: 'ignore' })
+    await within('Bearer of-the-caller', make(ignoring))
+    expect(sent().map((header) => header?.slice(0, 9))).toEqual(['Bearer ey', 'Bearer ey'])
+  })
+
+  it('never replays it, and never caches it', async () => {
+    await using provider = provide()
+    const send = make(provider)
+    await send(origin)
+    status = 401
+    await within('Bearer of-the-caller', send)
+    status = 200
+    await send(origin)
+    expect(sent().map((header) => header?.slice(0, 9))).toEqual(['Bearer ey', 'Bearer of', 'Bearer ey'])
+    expect(server.tokenRequests).toBe(1)
+  })
+
+  it('sends it to no other origin', async () => {
+    await using provider = provide({ origins: 'https://another.example.com' })
+    await within('Bearer of-the-caller', make(provider))
+    expect(sent()).toEqual([undefined])
+  })
+})
+
+describe('the middleware', () => {
+  async function listen(listener: RequestListener): Promise<string> {
+    const listening = createServer(listener).listen(0, '127.0.0.1')
+    open.push(listening)
+    await once(listening, 'listening')
+    return `http://127.0.0.1:${(listening.address() as AddressInfo).port}`
+  }
+
+  /** Two callers at once, with bodies to be read. */
+  async function call(url: string): Promise<void> {
+    const post = (caller: string) =>
+      fetch(url, {
+        method: 'POST',
+        headers: { authorization: `Bearer of-${caller}`, 'content-type': 'application/json' },
+        body: '{"a":1}',
+      })
+    const answers = await Promise.all([post('one'), post('two')])
+    expect(answers.map((answer) => answer.status)).toEqual([200, 200])
+    expect(sent().sort()).toEqual(['Bearer of-one', 'Bearer of-two'])
+  }
+
+  it('of Express', async () => {
+    await using provider = provide()
+    const send = fetchAuth(provider)
+    const app = express()
+    app.use((express as unknown as { json(): unknown }).json())
+    app.use((incoming: never, _response: unknown, next: () => void) => forwardIncoming(incoming, next))
+    app.post('/', async (_request: unknown, response: { end(): void }) => {
+      await send(origin)
+      response.end()
+    })
+    await call(await listen(app))
+  })
+
+  it('of Koa', async () => {
+    await using provider = provide()
+    const send = fetchAuth(provider)
+    const app = new Koa()
+    app.use((context: { req: never }, next: () => Promise<void>) => forwardIncoming(context.req, next))
+    app.use(async (context: { body: unknown }) => {
+      await send(origin)
+      context.body = 'ok'
+    })
+    await call(await listen(app.callback()))
+  })
+
+  it('of Fastify', async () => {
+    await using provider = provide()
+    const send = fetchAuth(provider)
+    const app = fastify()
+    app.addHook('preHandler', (incoming, _reply, done) => forwardIncoming(incoming, done))
+    app.post('/', async () => {
+      await send(origin)
+      return 'ok'
+    })
+    const url = await app.listen({ port: 0, host: '127.0.0.1' })
+    await call(url)
+    await app.close()
+  })
+})
+
+it('needs to know where the tokens of callers may go', () => {
+  const { origins, ...rest } = { ...server.appId, origins: origin }
+  expect(() => createTokenProvider({ ...rest, incoming: 'forward' })).toThrow(
+    "`incoming: 'forward'` needs `origins`: the callers' tokens go nowhere else",
+  )
+  expect(() => createTokenProvider({ ...rest, origins, incoming: 'pass' as never })).toThrow(
+    "`incoming` must be 'forward' or 'ignore'",
+  )
+})
+
+it('refuses plain http with it as well, and shows it nowhere', async () => {
+  await using provider = provide({ origins: 'http://orders.example.com' })
+  const error = await forwardIncoming({ headers: { authorization: 'Bearer of-the-caller' } }, () =>
+    fetchAuth(provider)('http://orders.example.com').catch((caught) => caught),
+  )
+  expect(error.code).toBe('INSECURE_TRANSPORT')
+  expect(inspect(error)).not.toContain('of-the-caller')
+})
