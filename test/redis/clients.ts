@@ -1,7 +1,7 @@
 import type { RedisClient } from '@mca-auth/redis'
 import { Cluster as IoCluster, Redis as IoRedis } from 'ioredis'
 import { Redis as IoRedis5 } from 'ioredis5'
-import { createClient, createCluster } from 'redis'
+import { createClient, createCluster, createSentinel } from 'redis'
 import { createClient as createClient5 } from 'redis5'
 
 export interface Connected {
@@ -45,4 +45,22 @@ export const clusters: Readonly<Record<string, (urls: string[]) => Promise<Conne
     cluster.on('error', noise)
     return { client: cluster as unknown as RedisClient, close: () => cluster.disconnect() }
   },
+}
+
+export const sentinels: Readonly<Record<string, (port: number) => Promise<Connected>>> = {
+  'redis 6': async (port) => {
+    const sentinel = createSentinel({ name: 'orders', sentinelRootNodes: [{ host: '127.0.0.1', port }] })
+    sentinel.on('error', noise)
+    await sentinel.connect()
+    return { client: sentinel as unknown as RedisClient, close: () => sentinel.destroy() }
+  },
+  'ioredis 6': async (port) => ioRedis(new IoRedis({ name: 'orders', sentinels: [{ host: '127.0.0.1', port }] })),
+}
+
+/** Self-signed, as servers of tests are. */
+const tls = { rejectUnauthorized: false }
+
+export const secured: Readonly<Record<string, (url: string) => Promise<Connected>>> = {
+  'redis 6': (url) => nodeRedis(createClient({ url, socket: { tls: true, ...tls } }) as unknown as NodeRedis),
+  'ioredis 6': async (url) => ioRedis(new IoRedis(url, { tls })),
 }

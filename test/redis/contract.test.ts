@@ -1,8 +1,8 @@
 import { redisTokenCache } from '@mca-auth/redis'
 import { memoryTokenCache, sharedTokenCacheContract } from '@mca-auth/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { hasRedis, RedisServer, startCluster } from '../servers/redis-server.ts'
-import { type Connected, clients, clusters } from './clients.ts'
+import { hasRedis, RedisServer, startCluster, startTls } from '../servers/redis-server.ts'
+import { type Connected, clients, clusters, secured, sentinels } from './clients.ts'
 
 describe('the shared cache in memory', () => {
   for (const { name, check } of sharedTokenCacheContract()) it(name, () => check(memoryTokenCache()))
@@ -11,13 +11,19 @@ describe('the shared cache in memory', () => {
 describe.runIf(hasRedis)('the shared cache on Redis', () => {
   let redis: RedisServer
   let cluster: Awaited<ReturnType<typeof startCluster>>
+  let sentinel: RedisServer
+  let overTls: Awaited<ReturnType<typeof startTls>>
 
   beforeAll(async () => {
     redis = await RedisServer.start()
     cluster = await startCluster()
+    sentinel = await RedisServer.startSentinel(redis)
+    overTls = await startTls()
   }, 60_000)
 
   afterAll(async () => {
+    await overTls[Symbol.asyncDispose]()
+    await sentinel[Symbol.asyncDispose]()
     await redis[Symbol.asyncDispose]()
     await cluster[Symbol.asyncDispose]()
   })
@@ -27,6 +33,10 @@ describe.runIf(hasRedis)('the shared cache on Redis', () => {
     ...Object.entries(clusters).map(
       ([name, connect]) => [`${name}, three masters`, () => connect(cluster.urls)] as const,
     ),
+    ...Object.entries(sentinels).map(
+      ([name, connect]) => [`${name}, a Sentinel`, () => connect(sentinel.port)] as const,
+    ),
+    ...Object.entries(secured).map(([name, connect]) => [`${name}, TLS`, () => connect(overTls.url)] as const),
   ]
   describe.each(ways)('with %s', (_name, connect) => {
     let connected: Connected
@@ -35,7 +45,8 @@ describe.runIf(hasRedis)('the shared cache on Redis', () => {
     })
     afterAll(() => connected.close())
 
-    for (const { name, check } of sharedTokenCacheContract()) it(name, () => check(redisTokenCache(connected.client)))
+    for (const { name, check } of sharedTokenCacheContract())
+      it.concurrent(name, () => check(redisTokenCache(connected.client)))
   })
 
   it('keeps to its prefix, so that an ACL may', async () => {

@@ -1,10 +1,11 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { generate } from 'selfsigned'
 
 /** Whether there is a Redis to test with. In CI there must be one. */
 export const hasRedis = spawnSync('redis-server', ['--version']).error === undefined
@@ -20,6 +21,8 @@ export class RedisServer {
   readonly url: string
   readonly #directory = mkdtempSync(join(tmpdir(), 'mca-auth-redis-'))
   readonly #options: readonly string[]
+  /** Of a Sentinel, which writes into its file. */
+  #configuration: string | undefined
   #process: ChildProcess | undefined
 
   static async start(...options: string[]): Promise<RedisServer> {
@@ -34,9 +37,21 @@ export class RedisServer {
     this.#options = options
   }
 
+  /** A Sentinel that watches a master, which it calls `orders`. */
+  static async startSentinel(master: RedisServer): Promise<RedisServer> {
+    const server = new RedisServer(await freePort(), [])
+    const monitor = `sentinel monitor orders 127.0.0.1 ${master.port} 1`
+    server.#configuration = `port ${server.port}\nbind 127.0.0.1\ndir ${server.#directory}\n${monitor}\n`
+    await server.start()
+    return server
+  }
+
   async start(): Promise<void> {
     const common = ['--port', String(this.port), '--bind', '127.0.0.1', '--save', '', '--dir', this.#directory]
-    this.#process = spawn('redis-server', [...common, ...this.#options], { stdio: 'ignore' })
+    const file = join(this.#directory, 'redis.conf')
+    if (this.#configuration !== undefined) writeFileSync(file, this.#configuration)
+    const how = this.#configuration === undefined ? [...common, ...this.#options] : [file, '--sentinel']
+    this.#process = spawn('redis-server', how, { stdio: 'ignore' })
     for (let i = 0; i < 200; i++) {
       if (this.cli('ping').trim() === 'PONG') return
       await sleep(25)
@@ -67,6 +82,25 @@ export class RedisServer {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop()
     rmSync(this.#directory, { recursive: true, force: true })
+  }
+}
+
+/** A Redis that speaks TLS on a port of its own, besides. */
+export async function startTls(): Promise<{ readonly url: string } & AsyncDisposable> {
+  const pem = await generate([{ name: 'commonName', value: 'localhost' }])
+  const directory = mkdtempSync(join(tmpdir(), 'mca-auth-redis-tls-'))
+  const [key, cert] = [join(directory, 'key.pem'), join(directory, 'cert.pem')]
+  writeFileSync(key, pem.private)
+  writeFileSync(cert, pem.cert)
+  const port = await freePort()
+  const files = ['--tls-key-file', key, '--tls-cert-file', cert, '--tls-ca-cert-file', cert, '--tls-auth-clients', 'no']
+  const server = await RedisServer.start('--tls-port', String(port), ...files)
+  return {
+    url: `rediss://127.0.0.1:${port}`,
+    async [Symbol.asyncDispose]() {
+      await server[Symbol.asyncDispose]()
+      rmSync(directory, { recursive: true, force: true })
+    },
   }
 }
 
