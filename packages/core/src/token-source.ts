@@ -66,9 +66,10 @@ function failed(endpoint: URL, error: unknown): McaAuthError {
   return new McaAuthError('TOKEN_REQUEST_FAILED', `the token request to ${endpoint.origin} failed`, { cause })
 }
 
-/** Node's HTTP parser puts into its errors what it could not read, which may be a token. */
+/** A parser of HTTP puts into its errors what it could not read, which may be a token: http's and undici's, by any name. */
 function quotesTheAnswer(error: unknown): boolean {
   if (!(error instanceof Error)) return false
-  const { code } = error as NodeJS.ErrnoException
-  return (typeof code === 'string' && code.startsWith('HPE_')) || quotesTheAnswer(error.cause)
+  const { name, code } = error as NodeJS.ErrnoException
+  const isParser = name === 'HTTPParserError' || (typeof code === 'string' && code.startsWith('HPE_'))
+  return isParser || 'data' in error || 'rawPacket' in error || quotesTheAnswer(error.cause)
 }
