@@ -66,6 +66,29 @@ describe('the shared cache', () => {
     expect(performance.now() - start).toBeLessThan(3_000)
   })
 
+  it('is given up where it does not answer, within the delay it may cause', async () => {
+    const never = () => new Promise<never>(() => {})
+    const sharedCache = { ...memoryTokenCache(), get: never }
+    await using provider = createTokenProvider({ ...server.appId, sharedCache, sharedCacheTimeoutMs: 100 })
+    const start = performance.now()
+    await provider.getToken()
+    expect(performance.now() - start).toBeGreaterThan(95)
+    expect(performance.now() - start).toBeLessThan(2_000)
+  })
+
+  it('has a refused token deleted at once, also where nobody asks for another', async () => {
+    const sharedCache = memoryTokenCache()
+    const deleted: string[] = []
+    const spy: SharedTokenCache['delete'] = async (key, digest) => {
+      deleted.push(digest)
+      await sharedCache.delete(key, digest)
+    }
+    await using provider = createTokenProvider({ ...server.appId, sharedCache: { ...sharedCache, delete: spy } })
+    provider.invalidate(await provider.getToken())
+    await expect.poll(() => deleted.length).toBe(1)
+    expect(deleted[0]).toMatch(/^[\w-]{43}$/)
+  })
+
   it('gives the lease on when the token request fails, so that the next learns it at once', async () => {
     const sharedCache = memoryTokenCache()
     const options = { ...server.appId, secret: 'wrong', sharedCache }
