@@ -1,9 +1,13 @@
-/** How a handler of undici 7 and 8 steers its response. */
-export interface Controller {
+/** What it takes to go on with a response that is held, or to end it. */
+export interface Steering {
   readonly aborted: boolean
-  pause(): void
   resume(): void
   abort(reason: unknown): void
+}
+
+/** How a handler of undici 7 and 8 steers its response. */
+export interface Controller extends Steering {
+  pause(): void
 }
 
 /** As a record with lower-case names, or as names and values in turn, in bytes. */

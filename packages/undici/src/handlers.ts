@@ -1,6 +1,6 @@
 // undici 6 calls handlers by other names and with other arguments than undici 8; undici 7 takes both. What stands
 // between a dispatcher and the caller's handler speaks in the way of that handler, so that nothing is translated.
-import { type Controller, type Handler, type Headers, isModern } from './handler.js'
+import { type Controller, type Handler, type Headers, isModern, type Steering } from './handler.js'
 import type { DispatchOptions } from './mca-auth.js'
 import { TokenHandler, type Via } from './token-handler.js'
 
@@ -50,20 +50,8 @@ class ModernHandler extends TokenHandler implements Handler {
     if (this.passesError(controller, error)) this.tellError(controller, error)
   }
 
-  onBodySent(chunk: unknown): void {
-    this.target.onBodySent?.(chunk)
-  }
-
-  onRequestSent(): void {
-    this.target.onRequestSent?.()
-  }
-
-  onResponseStarted(): void {
-    this.target.onResponseStarted?.()
-  }
-
-  protected tellError(controller: Controller | undefined, error: unknown): void {
-    this.target.onResponseError?.(controller, error)
+  protected tellError(controller: Steering | undefined, error: unknown): void {
+    this.target.onResponseError?.(controller as Controller | undefined, error)
   }
 
   protected another(...rest: [Via, DispatchOptions, string, boolean]): TokenHandler {
@@ -72,14 +60,10 @@ class ModernHandler extends TokenHandler implements Handler {
 }
 
 /** For undici 6 and 7. It is its own controller. */
-class LegacyHandler extends TokenHandler implements Handler, Controller {
+class LegacyHandler extends TokenHandler implements Handler, Steering {
   aborted = false
   #abort: ((reason?: unknown) => void) | undefined
   #resume: (() => void) | undefined
-
-  pause(): void {
-    // A response that is held is paused by the answer to onHeaders.
-  }
 
   resume(): void {
     this.#resume?.()
@@ -121,19 +105,7 @@ class LegacyHandler extends TokenHandler implements Handler, Controller {
     if (this.passesError(this, error)) this.tellError(undefined, error)
   }
 
-  onBodySent(chunk: unknown): void {
-    this.target.onBodySent?.(chunk)
-  }
-
-  onRequestSent(): void {
-    this.target.onRequestSent?.()
-  }
-
-  onResponseStarted(): void {
-    this.target.onResponseStarted?.()
-  }
-
-  protected tellError(_controller: Controller | undefined, error: unknown): void {
+  protected tellError(_controller: unknown, error: unknown): void {
     this.target.onError?.(error)
   }
 

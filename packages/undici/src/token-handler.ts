@@ -1,6 +1,6 @@
 import type { Attachment, CarriedToken, PreparedTokenRequest } from '@mca-auth/core/adapter'
 import { untilAborted } from './abort-signal.js'
-import { type Controller, fail, type Handler, type Headers, valuesOf } from './handler.js'
+import { fail, type Handler, type Headers, type Steering, valuesOf } from './handler.js'
 import { type ReadableHeaders, withAuthorization } from './headers.js'
 import type { Dispatch, DispatchOptions } from './mca-auth.js'
 import type { RedirectMarks } from './redirect-marks.js'
@@ -66,6 +66,18 @@ export abstract class TokenHandler {
     return true
   }
 
+  onBodySent(chunk: unknown): void {
+    this.target.onBodySent?.(chunk)
+  }
+
+  onRequestSent(): void {
+    this.target.onRequestSent?.()
+  }
+
+  onResponseStarted(): void {
+    this.target.onResponseStarted?.()
+  }
+
   protected started(context: unknown): void {
     this.#history = (context as { history?: readonly URL[] } | undefined)?.history
   }
@@ -82,7 +94,7 @@ export abstract class TokenHandler {
   }
 
   /** Gets another token, then either replays or delivers. */
-  protected hold(controller: Controller, deliver: () => void): void {
+  protected hold(controller: Steering, deliver: () => void): void {
     const carried = this.#carried as Carried
     const { token, request } = carried
     this.#carried = undefined
@@ -94,7 +106,7 @@ export abstract class TokenHandler {
   }
 
   /** Whether the caller is to see this part of the body. */
-  protected passesData(controller: Controller, chunk: Uint8Array): boolean {
+  protected passesData(controller: Steering, chunk: Uint8Array): boolean {
     if (this.#discarded === undefined) return true
     this.#discarded += chunk.byteLength
     if (this.#discarded > longestDiscard) controller.abort(new Error('the body of a refused request is too long'))
@@ -106,7 +118,7 @@ export abstract class TokenHandler {
     return this.#discarded === undefined
   }
 
-  protected passesError(controller: Controller | undefined, error: unknown): boolean {
+  protected passesError(controller: Steering | undefined, error: unknown): boolean {
     clearTimeout(this.#timer)
     if (this.#discarded !== undefined) return false
     // A server may close at once after its 401. Another token may still save the request, unless the caller gave up.
@@ -119,7 +131,7 @@ export abstract class TokenHandler {
   }
 
   /** Tells the caller's handler of an error. */
-  protected abstract tellError(controller: Controller | undefined, error: unknown): void
+  protected abstract tellError(controller: Steering | undefined, error: unknown): void
 
   /** A handler for the same request, which is sent once more: this one still hears of the response that is discarded. */
   protected abstract another(via: Via, options: DispatchOptions, origin: string, hop: boolean): TokenHandler
@@ -152,7 +164,7 @@ export abstract class TokenHandler {
   }
 
   /** Replays with another token, or delivers the 401 that was held. */
-  #decide(controller: Controller, replay: Carried | undefined): void {
+  #decide(controller: Steering, replay: Carried | undefined): void {
     const deliver = this.#held
     this.#held = undefined
     if (deliver === undefined) return
@@ -173,7 +185,7 @@ export abstract class TokenHandler {
   }
 
   /** Reads the rest, so that the connection can be used again; drops the connection where there is too much of it. */
-  #discard(controller: Controller): void {
+  #discard(controller: Steering): void {
     this.#discarded = 0
     this.#timer = setTimeout(() => controller.abort(new Error('the body of a refused request has no end')), discardMs)
     this.#timer.unref()
