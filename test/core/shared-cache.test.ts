@@ -89,6 +89,17 @@ describe('the shared cache', () => {
     expect(deleted[0]).toMatch(/^[\w-]{43}$/)
   })
 
+  it('is not waited for any more once the provider is closed', async () => {
+    const sharedCache = { ...memoryTokenCache(), lease: async () => undefined }
+    const provider = createTokenProvider({ ...server.appId, sharedCache })
+    const start = performance.now()
+    const waiting = provider.getToken().catch((error) => error)
+    await sleep(50)
+    provider.close()
+    expect((await waiting).message).toBe('the token provider is closed')
+    expect(performance.now() - start).toBeLessThan(2_000)
+  })
+
   it('gives the lease on when the token request fails, so that the next learns it at once', async () => {
     const sharedCache = memoryTokenCache()
     const options = { ...server.appId, secret: 'wrong', sharedCache }

@@ -19,6 +19,7 @@ export class SharedTokens {
   /** Tokens that a resource refused, by key of the token request: found in the cache, they are not taken. */
   readonly #refused: LRUCache<string, string>
   #sealers: readonly Sealer[] | undefined
+  #closed = false
 
   constructor(
     cache: SharedTokenCache,
@@ -55,7 +56,7 @@ export class SharedTokens {
         }
         // Looked up once more with the lease in hand: another holder may have stored and left in between.
         if (fence !== undefined) break
-        if (performance.now() > deadline) return request()
+        if (this.#closed || performance.now() > deadline) return request()
         fence = await visit.lease(await this.#storageKey(key))
         if (fence === undefined) await visit.pause()
       }
@@ -77,6 +78,11 @@ export class SharedTokens {
   refuse(token: CachedToken): void {
     this.#refused.set(token.key, token.accessToken)
     quietly(() => this.#forget(token.key, token.accessToken))
+  }
+
+  /** Ends the waits for other processes. */
+  close(): void {
+    this.#closed = true
   }
 
   async #find(key: string, visit: Visit): Promise<TokenResponse | undefined> {

@@ -55,6 +55,7 @@ export class TokenSupply {
   }
 
   close(): void {
+    this.#shared?.close()
     this.#fetcher.close()
   }
 
