@@ -1,9 +1,9 @@
 import { createRequire } from 'node:module'
+import type { Adapter } from './send.js'
 
 /** What is used of axios itself: the lookup of adapters by name, and its way to say "canceled". */
 export interface AxiosCopy {
-  // biome-ignore lint/suspicious/noExplicitAny: axios' adapters, which it types for its own configs
-  getAdapter(adapters: unknown, config: unknown): (config: any) => Promise<unknown>
+  getAdapter(adapters: unknown, config: unknown): Adapter
   CanceledError: new (message: null, config: object) => Error
   AxiosHeaders: unknown
   defaults: { readonly adapter?: unknown }

@@ -45,7 +45,7 @@ export function mcaAuth(optionsOrProvider?: McaAuthOptions | TokenProvider): <C 
     if (last === undefined || last.inOrder !== inOrder || !isSameAdapter(last.adapter, adapter)) {
       last = { adapter, inOrder, wrapped: wrap(adapter, inOrder, attachment) }
     }
-    config.adapter = last.wrapped
+    ;(config as AxiosConfig).adapter = last.wrapped
     return config
   }
 }

@@ -10,10 +10,8 @@ export interface AxiosConfig {
   allowAbsoluteUrls?: boolean | undefined
   socketPath?: string | null | undefined
   method?: string | undefined
-  // biome-ignore lint/suspicious/noExplicitAny: whatever axios takes; it is told apart where it is used
-  data?: any
-  // biome-ignore lint/suspicious/noExplicitAny: a name, a list or a function, which axios types in its own ways
-  adapter?: any
+  data?: unknown
+  adapter?: unknown
   // biome-ignore lint/suspicious/noExplicitAny: AxiosHeaders, whose methods are overloaded
   headers: any
   auth?: unknown
