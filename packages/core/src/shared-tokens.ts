@@ -57,7 +57,8 @@ export class SharedTokens {
         // Looked up once more with the lease in hand: another holder may have stored and left in between.
         if (fence !== undefined) break
         if (this.#closed || performance.now() > deadline) return request()
-        fence = await visit.lease(await this.#storageKey(key))
+        const [first] = await this.#open()
+        fence = await visit.lease((first as Sealer).keyFor(this.#subject(key)))
         if (fence === undefined) await visit.pause()
       }
     } catch {
@@ -104,8 +105,8 @@ export class SharedTokens {
     const expiresInMs = Math.floor(response.issuedAt + lifetimeMs - Date.now())
     quietly(async () => {
       const [sealer] = await this.#open()
-      const storageKey = await this.#storageKey(key)
       if (sealer === undefined || expiresInMs <= 0) return
+      const storageKey = sealer.keyFor(this.#subject(key))
       const value = sealer.seal(storageKey, JSON.stringify({ accessToken, scope, lifetimeMs }))
       const token = { value, digest: sealer.digest(accessToken), expiresInMs }
       await visit.within(this.#cache.set(storageKey, token, fence))
@@ -116,11 +117,6 @@ export class SharedTokens {
     for (const sealer of await this.#open()) {
       await this.#cache.delete(sealer.keyFor(this.#subject(key)), sealer.digest(accessToken))
     }
-  }
-
-  async #storageKey(key: string): Promise<string> {
-    const [first] = await this.#open()
-    return (first as Sealer).keyFor(this.#subject(key))
   }
 
   #subject(key: string): string {
