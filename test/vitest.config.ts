@@ -11,6 +11,8 @@ export default defineConfig({
     maxWorkers: 2,
     setupFiles: ['./servers/loopback-names.ts'],
     testTimeout: 20_000,
+    // What the tests' peers log is worth reading where a test fails.
+    silent: 'passed-only',
     // Self-signed certificates of the tests' own servers.
     env: { NODE_TLS_REJECT_UNAUTHORIZED: '0', NODE_NO_WARNINGS: '1' },
   },

@@ -131,9 +131,9 @@ describe('the middleware', () => {
     await using provider = provide()
     const send = fetchAuth(provider)
     const app = express()
-    app.use((express as unknown as { json(): unknown }).json())
-    app.use((incoming: never, _response: unknown, next: () => void) => forwardIncoming(incoming, next))
-    app.post('/', async (_request: unknown, response: { end(): void }) => {
+    app.use(express.json())
+    app.use((incoming, _response, next) => forwardIncoming(incoming, next))
+    app.post('/', async (_request, response) => {
       await send(origin)
       response.end()
     })
@@ -144,8 +144,8 @@ describe('the middleware', () => {
     await using provider = provide()
     const send = fetchAuth(provider)
     const app = new Koa()
-    app.use((context: { req: never }, next: () => Promise<void>) => forwardIncoming(context.req, next))
-    app.use(async (context: { body: unknown }) => {
+    app.use((context, next) => forwardIncoming(context.req, next))
+    app.use(async (context) => {
       await send(origin)
       context.body = 'ok'
     })

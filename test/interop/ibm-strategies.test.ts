@@ -1,0 +1,173 @@
+import { once } from 'node:events'
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { mcaAuth as axiosAuth } from '@mca-auth/axios'
+import { createTokenProvider, type TokenProvider } from '@mca-auth/core'
+import { mcaAuth as fetchAuth } from '@mca-auth/fetch'
+import { mcaAuth as gotAuth } from '@mca-auth/got'
+import { type AuthorizationServer, startAuthorizationServer } from '@mca-auth/testing'
+import { mcaAuth as undiciAuth } from '@mca-auth/undici'
+import axios from 'axios'
+import mca from 'bms-mca-token-validation-strategy'
+import express, { type RequestHandler } from 'express'
+import got from 'got'
+import appId from 'ibmcloud-appid'
+import passport from 'passport'
+import { Agent, request } from 'undici'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+
+type Send = (url: string) => Promise<number>
+
+const clients: Record<string, (provider: TokenProvider) => Send> = {
+  axios: (provider) => {
+    const api = axios.create({ validateStatus: () => true })
+    api.interceptors.request.use(axiosAuth(provider))
+    return async (url) => (await api.get(url)).status
+  },
+  got: (provider) => {
+    const api = got.extend({ throwHttpErrors: false, retry: { limit: 0 } }, gotAuth(provider))
+    return async (url) => (await api(url)).statusCode
+  },
+  undici: (provider) => {
+    const dispatcher = new Agent().compose(undiciAuth(provider))
+    return async (url) => {
+      const { statusCode, body } = await request(url, { dispatcher })
+      await body.dump()
+      return statusCode
+    }
+  },
+  fetch: (provider) => {
+    const send = fetchAuth(provider)
+    return async (url) => (await send(url)).status
+  },
+}
+
+const tenantId = 'not-a-real-tenant'
+const quiet = { debug() {}, info() {}, warn() {}, error() {} }
+
+let server: AuthorizationServer
+let listening: Server
+let received: (string | undefined)[]
+
+afterEach(async () => {
+  listening.closeAllConnections()
+  listening.close()
+  await server.close()
+})
+
+/** A resource behind one of IBM's strategies, which asks our authorization server for its public keys. */
+async function protect(strategy: object, name: string, options: object): Promise<string> {
+  const judge = new passport.Passport()
+  judge.use(strategy)
+  const app = express()
+  received = []
+  app.use((incoming, _response, next) => {
+    received.push(incoming.headers.authorization)
+    next()
+  })
+  app.use(judge.authenticate(name, { session: false, ...options }) as RequestHandler)
+  app.get('/', (_request, response) => {
+    response.end()
+  })
+  listening = app.listen(0, '127.0.0.1')
+  await once(listening, 'listening')
+  return `http://127.0.0.1:${(listening.address() as AddressInfo).port}/`
+}
+
+/** A token response whose token is over, although it says that it lives for an hour. */
+async function overAlready(provider: TokenProvider): Promise<{ body: object }> {
+  server.lifetimeSeconds = -10
+  const { accessToken } = await provider.getToken()
+  provider.clear()
+  server.lifetimeSeconds = 3600
+  return { body: { access_token: accessToken, token_type: 'Bearer', expires_in: 3600 } }
+}
+
+describe.each(Object.entries(clients))("IBM's own judges take what %s sends:", (_name, make) => {
+  describe("App ID's APIStrategy", () => {
+    beforeEach(async () => {
+      server = await startAuthorizationServer({ tenantId })
+    })
+
+    const start = (options = {}) => {
+      const { oauthServerUrl } = server.appId
+      return protect(new appId.APIStrategy({ oauthServerUrl }), appId.APIStrategy.STRATEGY_NAME, options)
+    }
+
+    it('a token with the audience and the scope it wants', async () => {
+      server.scope = 'appid_default read write'
+      const url = await start({ audience: server.clientId, scope: 'read' })
+      await using provider = createTokenProvider(server.appId)
+      const send = make(provider)
+      expect(await Promise.all([send(url), send(url), send(url)])).toEqual([200, 200, 200])
+      expect(server.tokenRequests).toBe(1)
+    })
+
+    it('another token for one that it refuses', async () => {
+      const url = await start()
+      await using provider = createTokenProvider(server.appId)
+      server.script(await overAlready(provider))
+      expect(await make(provider)(url)).toBe(200)
+      expect(new Set(received).size).toBe(2)
+    })
+
+    it('no other token where the scope is missing, which it answers with a 401', async () => {
+      const url = await start({ scope: 'write' })
+      await using provider = createTokenProvider(server.appId)
+      expect(await make(provider)(url)).toBe(401)
+      expect(received).toHaveLength(1)
+      expect(server.tokenRequests).toBe(1)
+    })
+
+    it('no storm where it refuses every token, as it does those of version 3', async () => {
+      await server.close()
+      server = await startAuthorizationServer({ tenantId, version: 3 })
+      const url = await start()
+      await using provider = createTokenProvider(server.appId)
+      const send = make(provider)
+      for (let i = 0; i < 10; i++) expect(await send(url)).toBe(401)
+      expect(server.tokenRequests).toBeLessThanOrEqual(5)
+    })
+  })
+
+  describe("MCA's backend strategy", () => {
+    beforeEach(async () => {
+      server = await startAuthorizationServer({ tenantId })
+      const credentials = { tenantId, serverUrl: server.mca.serverUrl }
+      vi.stubEnv('VCAP_SERVICES', JSON.stringify({ AdvancedMobileAccess: [{ credentials }] }))
+    })
+
+    afterEach(() => vi.unstubAllEnvs())
+
+    // What it read from the environment first, it keeps for the life of the process.
+    const start = () => {
+      const { serverUrl } = server.mca
+      const strategy = new mca.MCABackendStrategy({ logger: quiet })
+      return protect(Object.assign(strategy, { serverUrl }), strategy.name, {})
+    }
+
+    it('a token of its tenant', async () => {
+      const url = await start()
+      await using provider = createTokenProvider(server.mca)
+      const send = make(provider)
+      expect(await Promise.all([send(url), send(url), send(url)])).toEqual([200, 200, 200])
+      expect(server.tokenRequests).toBe(1)
+    })
+
+    it('another token for one that it refuses', async () => {
+      const url = await start()
+      await using provider = createTokenProvider(server.mca)
+      server.script(await overAlready(provider))
+      expect(await make(provider)(url)).toBe(200)
+      expect(new Set(received).size).toBe(2)
+    })
+
+    it('its 401 for a tenant that is not its own', async () => {
+      const url = await start()
+      await using others = await startAuthorizationServer({ tenantId: 'another-tenant' })
+      await using provider = createTokenProvider(others.mca)
+      expect(await make(provider)(url)).toBe(401)
+      expect(others.tokenRequests).toBeLessThanOrEqual(2)
+    })
+  })
+})
