@@ -43,8 +43,10 @@ describe('the public interface', () => {
         ],
         "core/adapter": [
           "Attachment",
+          "findCredentials",
           "originOf",
           "parseUrl",
+          "platformSources",
           "unixSocket",
         ],
         "fetch": [

@@ -13,49 +13,84 @@ export interface Credentials {
   readonly clientAuth: 'client_secret_basic' | 'client_secret_basic_raw' | 'client_secret_post' | ClientAuth
 }
 
-type Server = { readonly kind: 'mca' | 'appid' | 'other'; readonly url: URL }
+/** Where tokens are issued; its kind decides the path of the token endpoint and how the client authenticates. */
+export interface Server {
+  readonly kind: 'mca' | 'appid' | 'other'
+  readonly url: URL
+}
+
+/** What was found, and where: `options`, or a source of the platform and the instance in it. */
+export interface Found<T> {
+  readonly value: T
+  readonly from: string
+}
+
+/** What the options and the platform offer, complete or not. */
+export interface FoundCredentials {
+  readonly server: Found<Server> | undefined
+  /** MCA's tenant id; no other server has one. */
+  readonly appId: Found<string> | undefined
+  readonly clientId: Found<string> | undefined
+  readonly secret: Found<NonNullable<McaAuthOptions['secret']>> | undefined
+  /** About the first of them that is missing. */
+  readonly missing: McaAuthError | undefined
+}
 
 /**
  * Options override field by field; everything else comes from exactly one source. A secret is not taken from the
  * platform where the options name the client or the server: it belongs to another one.
  *
- * @throws McaAuthError where something is missing, a source is malformed, or the endpoint is plain http.
+ * @throws McaAuthError where a source is malformed, or offers several instances.
  */
-export function resolveCredentials(options: McaAuthOptions): Credentials {
-  const explicitServer = serverOf(options)
+export function findCredentials(options: McaAuthOptions): FoundCredentials {
+  const own = { server: serverOf(options), clientId: options.clientId, appId: options.appId, secret: options.secret }
   const needsSecret = typeof options.clientAuth !== 'function'
   const complete =
-    options.clientId !== undefined &&
-    explicitServer !== undefined &&
-    (options.secret !== undefined || !needsSecret) &&
-    (explicitServer.kind !== 'mca' || options.appId !== undefined)
+    own.clientId !== undefined &&
+    own.server !== undefined &&
+    (own.secret !== undefined || !needsSecret) &&
+    (own.server.kind !== 'mca' || own.appId !== undefined)
   const instance = complete ? undefined : findInstance(options)
+  const foreign = own.clientId !== undefined || own.server !== undefined
+  const { source, name } = instance ?? {}
+  const from = source === name ? source : `${source}, instance ${name}`
+  const field = (name: string) => found(text(instance?.credential[name]), from)
 
-  const server = explicitServer ?? (instance && serverOfInstance(instance))
-  const tenantId = () => options.appId ?? text(instance?.credential.tenantId) ?? text(applicationId())
-  const appId = server?.kind === 'mca' ? tenantId() : undefined
-  const clientId = options.clientId ?? text(instance?.credential.clientId)
-  const foreign = options.clientId !== undefined || explicitServer !== undefined
-  const secret = options.secret ?? (foreign ? undefined : text(instance?.credential.secret))
+  const server = found(own.server, 'options') ?? found(instance && serverOfInstance(instance), from)
+  const tenantId = () => field('tenantId') ?? found(text(applicationId()), 'VCAP_APPLICATION')
+  const appId = server?.value.kind === 'mca' ? (found(own.appId, 'options') ?? tenantId()) : undefined
+  const clientId = found(own.clientId, 'options') ?? field('clientId')
+  const secret = found(own.secret, 'options') ?? (foreign ? undefined : field('secret'))
 
   const where = instance ? `found no such field in ${instance.source}` : `found no instance in ${searched}`
-  if (server?.kind === 'mca' && appId === undefined) {
-    throw missing('MISSING_APPID_ERROR', 'appId', `${where}, and no application_id in VCAP_APPLICATION`)
+  const rule = "the platform's secret is not used where the options name the client or the server"
+  let missing: McaAuthError | undefined
+  if (server?.value.kind === 'mca' && appId === undefined) {
+    missing = isMissing('MISSING_APPID_ERROR', 'appId', `${where}, and no application_id in VCAP_APPLICATION`)
+  } else if (clientId === undefined) missing = isMissing('MISSING_CLIENTID_ERROR', 'clientId', where)
+  else if (secret === undefined && needsSecret) {
+    missing = isMissing('MISSING_SECRET_ERROR', 'secret', foreign ? rule : where)
+  } else if (server === undefined) {
+    missing = isMissing('MISSING_SERVER_URL_ERROR', 'serverUrl` (or `oauthServerUrl`, `tokenEndpoint)', where)
   }
-  if (clientId === undefined) throw missing('MISSING_CLIENTID_ERROR', 'clientId', where)
-  if (secret === undefined && needsSecret) {
-    const rule = "the platform's secret is not used where the options name the client or the server"
-    throw missing('MISSING_SECRET_ERROR', 'secret', foreign ? rule : where)
-  }
-  if (server === undefined) {
-    throw missing('MISSING_SERVER_URL_ERROR', 'serverUrl` (or `oauthServerUrl`, `tokenEndpoint)', where)
-  }
+  return { server, appId, clientId, secret, missing }
+}
+
+/** @throws McaAuthError where something is missing, a source is malformed, or the endpoint is plain http. */
+export function resolveCredentials(options: McaAuthOptions): Credentials {
+  const { server, appId, clientId, secret, missing } = findCredentials(options)
+  if (missing !== undefined || server === undefined || clientId === undefined) throw missing
   return {
-    tokenEndpoint: secured(tokenEndpointOf(server, appId), options),
-    clientId,
-    secret,
-    clientAuth: options.clientAuth ?? (server.kind === 'other' ? 'client_secret_basic' : 'client_secret_basic_raw'),
+    tokenEndpoint: secured(tokenEndpointOf(server.value, appId?.value), options),
+    clientId: clientId.value,
+    secret: secret?.value,
+    clientAuth:
+      options.clientAuth ?? (server.value.kind === 'other' ? 'client_secret_basic' : 'client_secret_basic_raw'),
   }
+}
+
+function found<T>(value: T | undefined, from = ''): Found<T> | undefined {
+  return value === undefined ? undefined : { value, from }
 }
 
 function findInstance(options: McaAuthOptions): ServiceInstance | undefined {
@@ -112,6 +147,6 @@ function text(value: unknown): string | undefined {
   return typeof value === 'string' && value.trim() !== '' ? value : undefined
 }
 
-function missing(code: McaAuthErrorCode, option: string, where: string): McaAuthError {
+function isMissing(code: McaAuthErrorCode, option: string, where: string): McaAuthError {
   return new McaAuthError(code, `\`${option}\` is missing: not in the options; ${where}`)
 }

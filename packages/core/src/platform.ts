@@ -12,18 +12,18 @@ export interface ServiceInstance {
 type Json = Readonly<Record<string, unknown>>
 
 /** The sources in the order in which they are asked; the first that has an instance is the only one used. */
-const sources: readonly ((name: string | undefined) => ServiceInstance[])[] = [
-  (name) => fromServices('VCAP_SERVICES', name),
-  (name) => fromServices('CE_SERVICES', name),
-  (name) => fromServiceBindingRoot(name),
-]
+export const platformSources: Readonly<Record<string, (name?: string) => ServiceInstance[]>> = {
+  VCAP_SERVICES: (name) => fromServices('VCAP_SERVICES', name),
+  CE_SERVICES: (name) => fromServices('CE_SERVICES', name),
+  SERVICE_BINDING_ROOT: (name) => fromServiceBindingRoot(name),
+}
 
 export const searched = 'VCAP_SERVICES, CE_SERVICES and SERVICE_BINDING_ROOT'
 
 /** The one instance that the platform offers, by name where one is given. */
 export function findServiceInstance(name: string | undefined): ServiceInstance | undefined {
-  for (const source of sources) {
-    const found = source(name)
+  for (const instancesOf of Object.values(platformSources)) {
+    const found = instancesOf(name)
     if (found.length > 1) {
       const names = found.map((instance) => instance.name).join(', ')
       throw invalid(`${found[0]?.source} has several matching instances (${names}): choose one with \`instanceName\``)
@@ -51,9 +51,11 @@ function fromServices(variable: string, name: string | undefined): ServiceInstan
   if (!text) return []
   return Object.entries(parse(text, variable)).flatMap(([label, instances]) =>
     (Array.isArray(instances) ? instances : [])
-      .filter((instance) => isObject(instance) && isObject(instance.credentials))
-      .map((instance) => ({ source: variable, name: String(instance.name ?? label), credential: instance.credentials }))
-      .filter((instance) => (name === undefined ? isOurs(label) : instance.name === name)),
+      .filter((instance) => isObject(instance))
+      .filter((instance) => (name === undefined ? isOurs(label) : instance.name === name))
+      .flatMap(({ name: own, credentials: credential }) =>
+        isObject(credential) ? [{ source: variable, name: String(own ?? label), credential }] : [],
+      ),
   )
 }
 
@@ -103,8 +105,7 @@ function parse(text: string, where: string): Json {
   throw invalid(`${where} is not a JSON object`)
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: parsed JSON, each field of which is checked where it is used
-function isObject(value: unknown): value is Readonly<Record<string, any>> {
+function isObject(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
