@@ -108,7 +108,7 @@ describe('each package', () => {
     .filter(({ json }) => !json.private)
 
   it('says where it is, what it needs, and ships no more than it must', () => {
-    expect(packages).toHaveLength(9)
+    expect(packages).toHaveLength(10)
     for (const { directory, json } of packages) {
       expect(json.repository.directory).toBe(directory)
       expect(json.name).toBe(directory.replace('packages/', '@mca-auth/'))

@@ -1,0 +1,46 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs'
+import { createTokenProvider, type McaAuthOptions } from '@mca-auth/core'
+import { exitCodeOf, inWordsOfTheShell, readCommandLine, usage } from './command-line.js'
+import { doctor } from './doctor.js'
+
+// `mca-auth doctor | head` closes the pipe early.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+})
+
+process.exitCode = await run(process.argv.slice(2)).catch((error: unknown) => {
+  const message = error instanceof Error ? inWordsOfTheShell(error.message) : String(error)
+  const code = exitCodeOf(error)
+  process.stderr.write(`mca-auth: ${message}\n(${code === 2 ? 'see mca-auth --help' : 'mca-auth doctor says more'})\n`)
+  return code
+})
+
+async function run(args: readonly string[]): Promise<number> {
+  const { command, json, options } = readCommandLine(args)
+  switch (command) {
+    case 'help':
+      process.stdout.write(usage)
+      return 0
+    case 'version':
+      process.stdout.write(`${version()}\n`)
+      return 0
+    case 'token':
+      await printToken(options, json)
+      return 0
+    case 'doctor':
+      return exitCodeOf(await doctor(options))
+  }
+}
+
+async function printToken(options: McaAuthOptions, json: boolean): Promise<void> {
+  await using provider = createTokenProvider(options)
+  const { accessToken, tokenType, issuedAt, expiresAt, scope } = await provider.getToken()
+  const header = `${tokenType} ${accessToken}`
+  const fields = { header, accessToken, tokenType, issuedAt, expiresAt, scope }
+  process.stdout.write(`${json ? JSON.stringify(fields) : header}\n`)
+}
+
+function version(): string {
+  return JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version
+}
