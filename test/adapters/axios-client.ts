@@ -1,10 +1,10 @@
 import { Readable } from 'node:stream'
 import { mcaAuth } from '@mca-auth/axios'
-import axios, { type AxiosRequestConfig } from 'axios'
+import type { AxiosRequestConfig, AxiosStatic } from 'axios'
 import NodeFormData from 'form-data'
 import type { Client } from './contract.ts'
 
-export function axiosClient(name: string, defaults: AxiosRequestConfig): Client {
+export function axiosClient(name: string, axios: AxiosStatic, defaults: AxiosRequestConfig): Client {
   const form = () => {
     const data = new FormData()
     data.set('field', 'of a form')

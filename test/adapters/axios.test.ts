@@ -1,6 +1,9 @@
 import { axiosClient } from './axios-client.ts'
 import { contract } from './contract.ts'
+import { axioses } from './versions.ts'
 
-contract(axiosClient('axios, http adapter', { adapter: 'http' }))
-contract(axiosClient('axios, fetch adapter', { adapter: 'fetch' }))
-contract(axiosClient('axios, default adapter', {}))
+for (const axios of Object.values(await axioses())) {
+  contract(axiosClient(`axios ${axios.VERSION}, http adapter`, axios, { adapter: 'http' }))
+  contract(axiosClient(`axios ${axios.VERSION}, fetch adapter`, axios, { adapter: 'fetch' }))
+  contract(axiosClient(`axios ${axios.VERSION}, default adapter`, axios, {}))
+}

@@ -48,19 +48,24 @@ const init = ({ body, ...rest }: Init): RequestInit =>
 
 const direct: Call = (fetch, url, options) => fetch(url, init(options))
 
-contract(client("fetch, Node's", globalThis.fetch, direct))
+contract(client("@mca-auth/fetch, over Node's", globalThis.fetch, direct))
 
 const agent = new Agent({ connect: { rejectUnauthorized: false } })
 const ofUndici = ((input: string, options: object) => undiciFetch(input, { dispatcher: agent, ...options })) as unknown
 contract(
-  client("fetch, undici's", ofUndici as Fetch, direct, {
+  client("@mca-auth/fetch, over undici's", ofUndici as Fetch, direct, {
     // undici's fetch knows its own FormData only.
     resendable: { JSON: () => [{ a: 1 }, '{"a":1}'], 'a string': () => ['text', 'text'] },
   }),
 )
 
 contract(
-  client('fetch, with a Request', globalThis.fetch, (fetch, url, options) => fetch(new Request(url, init(options))), {
-    oneShot: {},
-  }),
+  client(
+    '@mca-auth/fetch, with a Request',
+    globalThis.fetch,
+    (fetch, url, options) => fetch(new Request(url, init(options))),
+    {
+      oneShot: {},
+    },
+  ),
 )

@@ -146,7 +146,7 @@ describe.each(Object.entries(await undicis()))('the undici adapter, undici %s', 
 
   it('leaves CONNECT alone', async () => {
     using proxy = await respond(() => {})
-    const dispatch = mcaAuth(server.appId)((options) => options.headers === undefined)
+    const dispatch = mcaAuth(server.appId)((options: { headers?: unknown }) => options.headers === undefined)
     expect(dispatch({ origin: proxy.origin, path: 'a:1', method: 'CONNECT' }, {})).toBe(true)
   })
 

@@ -3,7 +3,8 @@ import type { McaAuthOptions, TokenProvider } from '@mca-auth/core'
 import { mcaAuth } from '@mca-auth/undici'
 import type * as Undici from 'undici'
 import type { Dispatcher, fetch as undiciFetch } from 'undici'
-import { type Client, contract, type Init } from './contract.ts'
+import { startRecorder } from '../servers/recorder.ts'
+import { type Client, contract, type Init, type Session } from './contract.ts'
 import { undicis } from './versions.ts'
 
 type Compose = (agent: Dispatcher, attached: readonly (McaAuthOptions | TokenProvider)[]) => Dispatcher
@@ -53,20 +54,21 @@ async function* generate(chunks: readonly string[]): AsyncGenerator<Buffer> {
 
 type Fetch = (url: string, init: object) => ReturnType<typeof undiciFetch>
 
+const sending =
+  (fetch: Fetch, options: object = {}): Session['send'] =>
+  async (url, { body, ...init }: Init = {}) => {
+    const stream = body instanceof ReadableStream && { duplex: 'half' }
+    const raw = await fetch(url, { ...options, ...init, body: text(body), ...stream })
+    return { status: raw.status, text: await raw.text(), raw: raw.status }
+  }
+
 function fetchClient(name: string, undici: typeof Undici, fetch: Fetch): Client {
   return {
     name,
     start(...attached) {
       const agent = new undici.Agent({ connect: { rejectUnauthorized: false } })
-      const dispatcher = attached.reduce<Dispatcher>((inner, one) => inner.compose(mcaAuth(one)), agent)
-      return {
-        async send(url, { body, ...init }: Init = {}) {
-          const stream = body instanceof ReadableStream && { duplex: 'half' }
-          const raw = await fetch(url, { dispatcher, ...init, body: text(body), ...stream })
-          return { status: raw.status, text: await raw.text(), raw: raw.status }
-        },
-        [Symbol.asyncDispose]: () => agent.destroy(),
-      }
+      const dispatcher = wrap(agent, attached)
+      return { send: sending(fetch, { dispatcher }), [Symbol.asyncDispose]: () => agent.destroy() }
     },
     resendable: {
       JSON: () => [{ a: 1 }, '{"a":1}'],
@@ -81,6 +83,27 @@ function fetchClient(name: string, undici: typeof Undici, fetch: Fetch): Client 
     lastWins: true,
   }
 }
+
+/** Node's own fetch over a global dispatcher, which is set as long as the session lasts. */
+function globalClient(name: string, undici: typeof Undici): Client {
+  return {
+    ...fetchClient(name, undici, nodeFetch),
+    start(...attached) {
+      const before = undici.getGlobalDispatcher()
+      const agent = new undici.Agent({ connect: { rejectUnauthorized: false } })
+      undici.setGlobalDispatcher(wrap(agent, attached))
+      return {
+        send: sending(nodeFetch),
+        async [Symbol.asyncDispose]() {
+          undici.setGlobalDispatcher(before)
+          await agent.destroy()
+        },
+      }
+    },
+  }
+}
+
+const nodeFetch = globalThis.fetch as unknown as Fetch
 
 const wrap = (inner: Dispatcher, attached: readonly (McaAuthOptions | TokenProvider)[]) =>
   attached.reduce((dispatcher, one) => dispatcher.compose(mcaAuth(one)), inner)
@@ -100,12 +123,37 @@ for (const [version, undici] of Object.entries(await undicis())) {
     ),
   )
   contract(fetchClient(`undici ${version}, its fetch`, undici, undici.fetch as Fetch))
-  // Node's own fetch takes the dispatchers of some versions only; the matrix in the README says which.
-  if (fits(version))
-    contract(fetchClient(`undici ${version}, Node's fetch`, undici, globalThis.fetch as unknown as Fetch))
+  // Node's own fetch takes the dispatchers of some versions only, and others do without its knowing of them.
+  if (await works(undici, (url, dispatcher) => nodeFetch(url, { dispatcher }))) {
+    contract(fetchClient(`Node's fetch over undici ${version}`, undici, nodeFetch))
+  }
+  if (await works(undici, (url, dispatcher) => globally(undici, dispatcher, () => nodeFetch(url, {})))) {
+    contract(globalClient(`Node's fetch over global undici ${version}`, undici))
+  }
 }
 
-/** Node's fetch hands its own kind of handler to the dispatcher: bare undici 8 takes that of Node 26 only, 6 all but that. */
-function fits(version: string): boolean {
-  return Number(process.versions.node.split('.')[0]) >= 26 ? version !== '6' : version !== '8'
+/** Whether a request goes through a dispatcher without us: where it does not, there is nothing to test. */
+async function works(undici: typeof Undici, send: (url: string, dispatcher: Dispatcher) => Promise<unknown>) {
+  let passed = 0
+  const agent = new undici.Agent()
+  const counted = agent.compose((dispatch) => (options, handler) => {
+    passed++
+    return dispatch(options, handler)
+  })
+  await using server = await startRecorder((_request, response) => response.end())
+  await send(`http://127.0.0.1:${server.port}`, counted).catch(() => {
+    passed = 0
+  })
+  await agent.destroy()
+  return passed === 1
+}
+
+async function globally<T>(undici: typeof Undici, dispatcher: Dispatcher, run: () => Promise<T>): Promise<T> {
+  const before = undici.getGlobalDispatcher()
+  undici.setGlobalDispatcher(dispatcher)
+  try {
+    return await run()
+  } finally {
+    undici.setGlobalDispatcher(before)
+  }
 }

@@ -1,20 +1,39 @@
+import type { AxiosStatic } from 'axios'
 import type { Got } from 'got'
 import type * as Undici from 'undici'
 
-const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
-const since = (needMajor: number, needMinor = 0) => major > needMajor || (major === needMajor && minor >= needMinor)
-
-/** The versions of got that run on this Node, by major. Their types are those of the oldest. */
-export async function gots(): Promise<Record<string, Got>> {
-  const { got } = await import('got')
-  if (!since(22)) return { 14: got }
-  const newer = [await import('got15'), await import('got16')].map((module) => module.default as unknown as Got)
-  return { 14: got, 15: newer[0] as Got, 16: newer[1] as Got }
+/** What of these modules this Node can load, by name. Where one is missing, the table of `npm run test:matrix` says so. */
+async function loadable<T>(modules: Record<string, () => Promise<T>>): Promise<Record<string, T>> {
+  const loaded: [string, T][] = []
+  for (const [name, load] of Object.entries(modules)) {
+    const module = await load().catch(() => undefined)
+    if (module !== undefined) loaded.push([name, module])
+  }
+  return Object.fromEntries(loaded)
 }
 
-/** The versions of undici that run on this Node, by major. Their types are those of undici 7. */
-export async function undicis(): Promise<Record<string, typeof Undici>> {
-  const all = { 6: await import('undici6'), 7: await import('undici') } as unknown as Record<string, typeof Undici>
-  if (!since(22, 19)) return all
-  return { ...all, 8: (await import('undici8')) as unknown as typeof Undici }
+/** axios, the newest and the oldest that we claim, by version. Their types are those of the newest. */
+export function axioses(): Promise<Record<string, AxiosStatic>> {
+  return loadable<AxiosStatic>({
+    newest: async () => (await import('axios')).default,
+    oldest: async () => (await import('axios-oldest')).default as unknown as AxiosStatic,
+  })
+}
+
+/** got by major. Their types are those of the oldest. */
+export function gots(): Promise<Record<string, Got>> {
+  return loadable<Got>({
+    14: async () => (await import('got')).got,
+    15: async () => (await import('got15')).default as unknown as Got,
+    16: async () => (await import('got16')).default as unknown as Got,
+  })
+}
+
+/** undici by major. Their types are those of undici 7. */
+export function undicis(): Promise<Record<string, typeof Undici>> {
+  return loadable<typeof Undici>({
+    6: async () => (await import('undici6')) as unknown as typeof Undici,
+    7: () => import('undici'),
+    8: async () => (await import('undici8')) as unknown as typeof Undici,
+  })
 }

@@ -1,2 +1,3 @@
 export type { McaAuthOptions, TokenProvider } from '@mca-auth/core'
-export { type AxiosConfig, mcaAuth } from './mca-auth.js'
+export { mcaAuth } from './mca-auth.js'
+export type { AxiosConfig } from './send.js'

@@ -3,8 +3,6 @@ import { Attachment, originOf, unixSocket } from '@mca-auth/core/adapter'
 import { type AxiosCopy, axiosCopyOf } from './axios-copy.js'
 import { type Adapter, type AxiosConfig, send } from './send.js'
 
-export type { AxiosConfig } from './send.js'
-
 /** What an adapter of ours wraps: the caller's adapter, and the attachments in the order in which they are asked. */
 interface Wrapped {
   readonly adapter: unknown

@@ -12,15 +12,19 @@ export interface AxiosConfig {
   method?: string | undefined
   data?: unknown
   adapter?: unknown
-  // biome-ignore lint/suspicious/noExplicitAny: AxiosHeaders, whose methods are overloaded
-  headers: any
+  headers: { has(name: string): boolean }
   auth?: unknown
   signal?: unknown
-  // biome-ignore lint/suspicious/noExplicitAny: axios' CancelToken
-  cancelToken?: any
+  cancelToken?: { throwIfRequested(): void } | undefined
   transitional?: unknown
-  // biome-ignore lint/suspicious/noExplicitAny: its arguments differ between versions of axios
-  beforeRedirect?: ((...redirect: any[]) => void) | undefined
+  beforeRedirect?: ((options: never, ...details: never[]) => void) | undefined
+}
+
+/** axios' CancelToken, as it is: its types leave out how it is listened to. */
+interface CancelToken {
+  subscribe(listener: () => void): void
+  unsubscribe(listener: () => void): void
+  throwIfRequested(): void
 }
 
 /** What an adapter resolves with, or rejects with as `response`. */
@@ -96,10 +100,10 @@ function exchange(
   const sent = copyOf(config)
   sent.headers = withAuthorization(config.headers, token.header)
   // Not left to follow-redirects, some versions of which keep the header for a subdomain.
-  sent.beforeRedirect = (options, ...details) => {
+  sent.beforeRedirect = (options: { href: string; headers: Record<string, unknown> }, ...details: never[]) => {
     if (originOf(options.href) !== origin) leftOrigin = true
     if (leftOrigin) removeAuthorization(options.headers)
-    config.beforeRedirect?.(options, ...details)
+    config.beforeRedirect?.(options as never, ...details)
   }
   return adapter(sent).then(
     (answer) => {
@@ -133,21 +137,17 @@ function concealed(response: AxiosResponse, config: AxiosConfig): AxiosResponse 
   }
   const { request, ...copy } = response
   if (copy.config !== undefined) copy.config = config
-  return Object.defineProperty(copy, 'request', {
-    value: request,
-    enumerable: false,
-    writable: true,
-    configurable: true,
-  })
+  return withHiddenRequest(copy, request)
 }
 
 /** Puts the caller's config back, and keeps loggers from the request, whose header lines hold the token. */
 function conceal(result: { config?: AxiosConfig; request?: unknown }, config: AxiosConfig): void {
   if (result.config !== undefined) result.config = config
-  const { request: value } = result
-  if (value !== undefined) {
-    Object.defineProperty(result, 'request', { value, enumerable: false, writable: true, configurable: true })
-  }
+  if (result.request !== undefined) withHiddenRequest(result, result.request)
+}
+
+function withHiddenRequest<T extends object>(result: T, value: unknown): T {
+  return Object.defineProperty(result, 'request', { value, enumerable: false, writable: true, configurable: true })
 }
 
 /** A spread takes ten times as long where there is no prototype, as on the configs of newer axios. */
@@ -161,8 +161,8 @@ function copyOf(config: AxiosConfig): AxiosConfig {
 }
 
 /** A copy of the same class. Its own `concat` and `set` would parse every value again. */
-function withAuthorization(headers: object, value: string): object {
-  const copy: Record<string, unknown> = Object.assign(Object.create(Object.getPrototypeOf(headers)), headers)
+function withAuthorization<H extends object>(headers: H, value: string): H {
+  const copy = Object.assign(Object.create(Object.getPrototypeOf(headers)), headers)
   removeAuthorization(copy)
   copy.Authorization = value
   return copy
@@ -189,7 +189,7 @@ function discard(data: unknown): void {
 
 /** Waits for a token as long as the caller does: an abort ends it at once, in axios' own words. */
 async function waiting<T>(config: AxiosConfig, work: (signal?: AbortSignal) => Promise<T>): Promise<T> {
-  const { cancelToken } = config
+  const cancelToken = config.cancelToken as CancelToken | undefined
   const signal = config.signal as AbortSignal | undefined
   if (!signal && !cancelToken) return work()
   const controller = new AbortController()

@@ -5,8 +5,7 @@ import { Attachment, type CarriedToken, originOf, type PreparedTokenRequest, uni
 export interface GotOptions {
   readonly url?: string | URL | undefined
   readonly method: string
-  // biome-ignore lint/suspicious/noExplicitAny: got types header values in its own ways
-  readonly headers: any
+  readonly headers: Record<string, string | string[] | undefined>
   readonly context: object
   readonly body?: unknown
   readonly signal?: AbortSignal | undefined
@@ -32,10 +31,8 @@ export interface GotError extends Error {
 export interface GotExtension {
   readonly hooks: {
     readonly beforeRequest: ((options: GotOptions) => void | Promise<void>)[]
-    // biome-ignore lint/suspicious/noExplicitAny: got's own options, which differ between its versions
-    readonly afterResponse: (<R extends GotResponse>(response: R, retry: (options: any) => never) => R | Promise<R>)[]
-    // biome-ignore lint/suspicious/noExplicitAny: got's own error, given back as it came
-    readonly beforeError: ((error: any) => any)[]
+    readonly afterResponse: (<R extends GotResponse>(response: R, retry: (options: never) => never) => R | Promise<R>)[]
+    readonly beforeError: (<E extends GotError>(error: E) => E)[]
   }
 }
 
@@ -120,7 +117,7 @@ function attach(options: GotOptions, attachment: Attachment<GotOptions>): void |
 
 function recover<R extends GotResponse>(
   response: R,
-  retry: (options: object) => never,
+  retry: (options: never) => never,
   attachment: Attachment<GotOptions>,
 ): R | Promise<R> {
   const { options } = response.request
@@ -143,7 +140,7 @@ function recover<R extends GotResponse>(
     // Hooks registered after ours see the replay's response. Got counts the replay as a retry: it is not to come off the
     // caller's own, nor be forbidden by them.
     const { limit = 0 } = options.retry
-    return retry({ preserveHooks: true, retry: { limit: limit + 1, calculateDelay: replayAtOnce(options) } })
+    return retry({ preserveHooks: true, retry: { limit: limit + 1, calculateDelay: replayAtOnce(options) } } as never)
   })
 }
 
@@ -153,7 +150,7 @@ function replayAtOnce({ retry }: GotOptions): (computed: { error: Error }) => un
 }
 
 /** Keeps loggers from the options, whose headers hold the token; and sees the 401 of a stream. */
-function conceal(error: GotError, attachment: Attachment<GotOptions>): GotError {
+function conceal<E extends GotError>(error: E, attachment: Attachment<GotOptions>): E {
   const { options, response } = error
   const state = options && stateOf(options)
   if (options === undefined || state?.attached === undefined) return error

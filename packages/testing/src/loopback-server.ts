@@ -19,7 +19,8 @@ export class LoopbackServer {
     })
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
-      server.listen(0, '127.0.0.1', resolve)
+      // Tests like to begin with a thousand requests at once, which a shorter queue would turn away.
+      server.listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, resolve)
     })
     return new LoopbackServer(server)
   }

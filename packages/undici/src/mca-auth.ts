@@ -15,8 +15,11 @@ export interface DispatchOptions {
   readonly signal?: unknown
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: undici's own types differ between its versions
-export type Dispatch = (options: any, handler: any) => boolean
+/** A dispatch of ours, whichever kind of handler it is given. */
+export type Dispatch = (options: DispatchOptions, handler: object) => boolean
+
+/** One of undici's, whose types differ between its versions. */
+type InnerDispatch = (options: never, handler: never) => boolean
 
 /**
  * An undici interceptor that attaches a cached access token to every request, and sends a request whose token was
@@ -35,7 +38,7 @@ export type Dispatch = (options: any, handler: any) => boolean
  * await request('https://orders.example.com/orders', { dispatcher })
  * ```
  */
-export function mcaAuth(optionsOrProvider?: McaAuthOptions | TokenProvider): (dispatch: Dispatch) => Dispatch {
+export function mcaAuth(optionsOrProvider?: McaAuthOptions | TokenProvider): (dispatch: InnerDispatch) => Dispatch {
   const attachment: Attachment<DispatchOptions> = new Attachment<DispatchOptions>(optionsOrProvider, (options) => ({
     url: new URL(options.path, originOption(options) ?? onlyOrigin),
     method: options.method ?? 'GET',
@@ -43,7 +46,8 @@ export function mcaAuth(optionsOrProvider?: McaAuthOptions | TokenProvider): (di
   const onlyOrigin: string | undefined = attachment.origins?.size === 1 ? [...attachment.origins][0] : undefined
   const marks = attachment.origins === undefined ? new RedirectMarks() : undefined
 
-  return (dispatch) => {
+  return (inner) => {
+    const dispatch = inner as Dispatch
     const via = { dispatch, attachment, marks }
     // undici 6 and 8 check that a composed dispatch takes two arguments.
     return (options: DispatchOptions, handler: Handler) => {

@@ -1,0 +1,82 @@
+// Runs what the adapters promise on every version of Node.js that is supported, with every version of every client, and
+// prints the table of what ran. It must be the table in README.md; `-- --write` puts it there.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+
+/** @typedef {{ status: string, ancestorTitles: string[], fullName: string, failureMessages: string[] }} Test */
+
+const nodes = ['20', '22', '24', '26']
+const suites = ['axios', 'fetch', 'got', 'undici'].map((name) => `adapters/${name}.test.ts`)
+const root = join(import.meta.dirname, '..')
+const readme = join(root, 'README.md')
+const { values } = parseArgs({ options: { write: { type: 'boolean' } } })
+
+/** The tests of the suites on this major of Node. @param {string} node @param {string} output @returns {Promise<Test[]>} */
+async function run(node, output) {
+  const isThis = process.versions.node.startsWith(`${node}.`)
+  const [command = '', ...before] = isThis
+    ? [process.execPath]
+    : ['npm', 'exec', '--yes', `--package=node@${node}`, '--', 'node']
+  const vitest = [join(root, 'node_modules/vitest/vitest.mjs'), 'run', '--root', 'test', ...suites]
+  const args = [...before, ...vitest, '--reporter=json', `--outputFile=${output}`]
+  const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] })
+  const [code] = await once(child, 'close')
+  /** @type {{ assertionResults: Test[] }[]} */
+  const files = JSON.parse(readFileSync(output, 'utf8')).testResults
+  const tests = files.flatMap((file) => file.assertionResults)
+  const failed = tests.filter(({ status }) => status === 'failed')
+  console.log(
+    `Node ${node}: ${tests.filter(({ status }) => status === 'passed').length} passed, ${failed.length} failed`,
+  )
+  for (const { fullName, failureMessages } of failed)
+    console.log(`  ${fullName}: ${failureMessages[0]?.split('\n')[0]}`)
+  if (code !== 0) process.exitCode = 1
+  return tests
+}
+
+/** By client, a mark for each Node: it passed, it failed, or it was not run, for it does not work without us either. */
+const marks = /** @type {Map<string, string[]>} */ (new Map())
+const directory = mkdtempSync(join(tmpdir(), 'mca-auth-matrix-'))
+try {
+  for (const [column, node] of nodes.entries()) {
+    for (const { status, ancestorTitles } of await run(node, join(directory, `${node}.json`))) {
+      const client = ancestorTitles[0]?.split(',')[0] ?? ''
+      const row = marks.get(client) ?? nodes.map(() => '–')
+      marks.set(client, row)
+      if (status === 'failed') row[column] = '✗'
+      if (status === 'passed' && row[column] === '–') row[column] = '✓'
+    }
+  }
+} finally {
+  rmSync(directory, { recursive: true })
+}
+
+/** Clients with the same marks share a row, and versions of one client its name: `got 14, 15, 16`. */
+const rows = /** @type {Map<string, Map<string, string[]>>} */ (new Map())
+for (const [client, row] of [...marks].sort()) {
+  const [, name = client, version] = /^(.*) ([\d.]+)$/.exec(client) ?? []
+  const together = rows.get(row.join()) ?? new Map()
+  rows.set(row.join(), together)
+  together.set(name, [...(together.get(name) ?? []), ...(version ? [version] : [])])
+}
+const cells = [...rows].map(([row, clients]) => [
+  [...clients].map(([name, versions]) => [name, versions.join(', ')].join(' ').trim()).join('; '),
+  ...row.split(','),
+])
+const head = ['tested', ...nodes.map((node) => `Node ${node}`)]
+const widths = head.map((title, i) => Math.max(title.length, ...cells.map((row) => row[i]?.length ?? 0)))
+const line = (/** @type {string[]} */ row) => `| ${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(' | ')} |`
+const table = [line(head), line(widths.map((width) => '-'.repeat(width))), ...cells.map(line)].join('\n')
+console.log(`\n${table}\n`)
+
+const text = readFileSync(readme, 'utf8')
+const written = text.replace(/^\| tested .*(\n\|.*)*/m, () => table)
+if (values.write) writeFileSync(readme, written)
+else if (written !== text) {
+  console.error('This is not the table in README.md: see what changed, then `npm run test:matrix -- --write`.')
+  process.exitCode = 1
+}
