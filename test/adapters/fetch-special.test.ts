@@ -111,6 +111,30 @@ describe('the fetch adapter', () => {
     ])
   })
 
+  it('reads headers once, which may be an iterator', async () => {
+    function* headers(): Generator<[string, string]> {
+      yield ['x-a', '1']
+    }
+    const init = () => ({ headers: headers() }) as unknown as RequestInit
+    const fetch = mcaAuth(server.appId)
+    await fetch(resource.origin, init())
+    server.revokeAll()
+    await fetch(resource.origin, init())
+    await mcaAuth({ ...server.appId, origins: 'https://another.example.com' })(resource.origin, init())
+    expect(resource.received.map((request) => request.headers['x-a'])).toEqual(['1', '1', '1', '1'])
+  })
+
+  it('takes a Request as its second argument, as fetch does', async () => {
+    const request = () => new Request('http://127.0.0.1', { method: 'PUT', body: 'text', headers: { 'x-a': '1' } })
+    const fetch = mcaAuth(server.appId)
+    await fetch(resource.origin, request())
+    server.revokeAll()
+    await fetch(new Request(resource.origin), request())
+    await mcaAuth({ ...server.appId, origins: 'https://another.example.com' })(resource.origin, request())
+    const sent = resource.received.map(({ method, body, headers }) => [method, body.toString(), headers['x-a']])
+    expect(sent).toEqual(Array(4).fill(['PUT', 'text', '1']))
+  })
+
   it('uses the body of a Request up, as fetch does', async () => {
     const fetch = mcaAuth(server.appId)
     const request = new Request(resource.origin, { method: 'POST', body: 'text' })

@@ -9,6 +9,8 @@ type Init = NonNullable<Parameters<Fetch>[1]>
 interface Call {
   readonly input: Input
   readonly init: Init | undefined
+  /** As fetch has them: those of the call replace those of a `Request`. Read once, for they may be an iterator. */
+  readonly headers: Headers
 }
 
 /** One request that carries a token. */
@@ -42,18 +44,18 @@ export function mcaAuth(
   if (name !== undefined)
     throw new TypeError(`unknown option \`${name}\` in the second argument, which takes \`fetch\``)
   if (typeof fetch !== 'function') throw new TypeError('`fetch` must be a function')
-  const attachment = new Attachment<Call>(optionsOrProvider, ({ input, init }) => ({
-    url: new URL(urlOf(input)),
-    method: methodOf(input, init),
+  const attachment = new Attachment<Call>(optionsOrProvider, (call) => ({
+    url: new URL(urlOf(call.input)),
+    method: methodOf(call),
   }))
 
   return async (input, init) => {
     const origin = originOf(urlOf(input))
     // fetch itself says what is wrong with a URL that has none.
     if (origin === undefined) return fetch(input, init)
-    const call = { input, init }
-    const request = attachment.claim(origin, call, headersOf(call).has('authorization'))
-    if (request === undefined) return fetch(input, init)
+    const call = callOf(input, init)
+    const request = attachment.claim(origin, call, call.headers.has('authorization'))
+    if (request === undefined) return fetch(call.input, asRead(call))
     const token = attachment.take(request) ?? (await attachment.acquire(request, signalOf(call)))
     return exchange({ call, request, origin }, token)
   }
@@ -67,7 +69,7 @@ export function mcaAuth(
       return response
     }
     const challenge = response.headers.get('www-authenticate')
-    const method = methodOf(call.input, call.init)
+    const method = methodOf(call)
     const mayReplay = attachment.refused(token, origin, method, challenge, again !== undefined)
     const another = mayReplay ? await attachment.renew(token, request, signalOf(call)) : undefined
     if (again === undefined || another === undefined) {
@@ -90,7 +92,7 @@ function urlOf(input: Input): string {
   return isRequest(input) ? input.url : String(input)
 }
 
-function methodOf(input: Input, init: Init | undefined): string {
+function methodOf({ input, init }: Call): string {
   return (init?.method ?? (isRequest(input) ? input.method : 'GET')).toUpperCase()
 }
 
@@ -98,22 +100,28 @@ function signalOf({ input, init }: Call): AbortSignal | undefined {
   return init?.signal ?? (isRequest(input) ? input.signal : undefined)
 }
 
-/** As fetch has it: headers of the call replace those of a `Request`. */
-function headersOf({ input, init }: Call): Headers {
-  return new Headers(init?.headers ?? (isRequest(input) ? input.headers : undefined))
+function callOf(input: Input, init: Init | undefined): Call {
+  // `fetch(url, request)` is allowed, and the fields of a `Request` are none that a copy would have.
+  if (init !== undefined && isRequest(init as Request)) {
+    return callOf(new (init.constructor as typeof Request)(input, init), undefined)
+  }
+  return { input, init, headers: new Headers(init?.headers ?? (isRequest(input) ? input.headers : undefined)) }
 }
 
-function withToken(call: Call, token: CarriedToken): Init {
-  const headers = headersOf(call)
+function asRead({ init, headers }: Call): Init | undefined {
+  return init?.headers === undefined ? init : { ...init, headers }
+}
+
+function withToken({ init, headers }: Call, token: CarriedToken): Init {
   headers.set('authorization', token.header)
-  return { ...call.init, headers }
+  return { ...init, headers }
 }
 
 /** The call once more, where its body can be had a second time. A `Request` has a stream, which is read here twice. */
 function spareOf(call: Call): Call | undefined {
   const { input, init } = call
   if (init?.body != null) return canResend(init.body) ? call : undefined
-  return isRequest(input) && input.body !== null ? { input: input.clone(), init } : call
+  return isRequest(input) && input.body !== null ? { ...call, input: input.clone() } : call
 }
 
 /** Lets go of a body that was kept for nothing. */
