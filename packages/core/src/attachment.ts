@@ -15,10 +15,12 @@ export const unixSocket = 'unix:'
 /** What a request carries: a token of ours, or the one that an incoming request brought along. */
 export type CarriedToken = CachedToken | ForwardedToken
 
+const nothing = new URLSearchParams()
+
 /** Asks nobody: it has its token. */
 class ForwardedRequest implements PreparedTokenRequest {
   readonly key = ''
-  readonly parameters: URLSearchParams = new URLSearchParams()
+  readonly parameters = nothing
   readonly token: ForwardedToken
 
   constructor(token: ForwardedToken) {
