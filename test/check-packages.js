@@ -1,17 +1,18 @@
 // Packs each package as it would be published and checks the tarball: what is in it, its exports and its types.
-import { execFileSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 
 const root = join(import.meta.dirname, '..')
 const directory = mkdtempSync(join(tmpdir(), 'mca-auth-pack-'))
 const allowed = /^(package\.json|README\.md|LICENSE|(dist|src)\/[\w-]+\.[\w.]+)$/
 
-/** @param {string} command @param {string[]} args @param {string} cwd */
-function run(command, args, cwd) {
+/** @param {string} command @param {string[]} args */
+async function run(command, ...args) {
   try {
-    return execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+    return (await promisify(execFile)(command, args, { cwd: root })).stdout
   } catch (error) {
     const { stdout, stderr } = /** @type {{ stdout: string, stderr: string }} */ (error)
     throw new Error(`${command} ${args.join(' ')}\n${stdout}${stderr}`)
@@ -21,22 +22,42 @@ function run(command, args, cwd) {
 /** @param {string} name */
 const tool = (name) => join(root, 'node_modules/.bin', name)
 
+/** @param {string} folder */
+async function check(folder) {
+  const {
+    name,
+    exports,
+    private: isPrivate,
+  } = JSON.parse(readFileSync(join(root, 'packages', folder, 'package.json'), 'utf8'))
+  if (isPrivate) return
+  const tarball = join(directory, readdirSync(directory).find((file) => file.includes(`auth-${folder}-`)) ?? '')
+  const files = (await run('tar', '-tzf', tarball)).trim().split('\n')
+  const stray = files.filter((file) => !allowed.test(file.replace(/^package\//, '')))
+  if (stray.length > 0 || !files.includes('package/LICENSE')) throw new Error(`${name} would ship ${files.join(', ')}`)
+  await run(tool('publint'), '--strict', tarball)
+  // A command has no types to check.
+  if (exports !== undefined) await run(tool('attw'), tarball, '--profile', 'esm-only')
+  console.log(`${name}: ${files.length} files, exports and types are sound`)
+}
+
 try {
-  for (const folder of readdirSync(join(root, 'packages'))) {
-    const cwd = join(root, 'packages', folder)
-    const { name, exports, private: isPrivate } = JSON.parse(readFileSync(join(cwd, 'package.json'), 'utf8'))
-    if (isPrivate) continue
-    run('npx', ['--yes', 'pnpm@12', 'pack', '--pack-destination', directory], cwd)
-    const tarball = join(directory, readdirSync(directory).find((file) => file.includes(`auth-${folder}-`)) ?? '')
-    const files = run('tar', ['-tzf', tarball], cwd).trim().split('\n')
-    const stray = files.filter((file) => !allowed.test(file.replace(/^package\//, '')))
-    if (stray.length > 0 || !files.includes('package/LICENSE'))
-      throw new Error(`${name} would ship ${files.join(', ')}`)
-    run(tool('publint'), ['--strict', tarball], cwd)
-    // A command has no types to check.
-    if (exports !== undefined) run(tool('attw'), [tarball, '--profile', 'esm-only'], cwd)
-    console.log(`${name}: ${files.length} files, exports and types are sound`)
+  await run(
+    'npx',
+    '--yes',
+    'pnpm@12',
+    '--recursive',
+    '--filter',
+    './packages/*',
+    'pack',
+    '--pack-destination',
+    directory,
+  )
+  const folders = readdirSync(join(root, 'packages'))
+  // Two at a time.
+  const next = async () => {
+    for (let folder = folders.shift(); folder !== undefined; folder = folders.shift()) await check(folder)
   }
+  await Promise.all([next(), next()])
 } finally {
   rmSync(directory, { recursive: true })
 }

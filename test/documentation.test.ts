@@ -33,7 +33,7 @@ it('every code block of the READMEs and every example of a doc comment compiles'
   const tsc = join(dirname(createRequire(join(root, 'package.json')).resolve('typescript/package.json')), 'bin/tsc')
   const output = run(process.execPath, [tsc, '-p', directory])
   expect(output).toBe('')
-})
+}, 60_000)
 
 function run(command: string, args: readonly string[]): string {
   try {

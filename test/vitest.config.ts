@@ -8,7 +8,7 @@ export default defineConfig({
     dangerouslyIgnoreUnhandledErrors: false,
     pool: 'forks',
     // Much of the time is waited, not worked.
-    maxWorkers: 2,
+    maxWorkers: 3,
     setupFiles: ['./servers/loopback-names.ts'],
     testTimeout: 20_000,
     // What the tests' peers log is worth reading where a test fails.
