@@ -57,7 +57,7 @@ try {
 
 /** Clients with the same marks share a row, and versions of one client its name: `got 14, 15, 16`. */
 const rows = /** @type {Map<string, Map<string, string[]>>} */ (new Map())
-for (const [client, row] of [...marks].sort()) {
+for (const [client, row] of [...marks].sort(([a], [b]) => a.localeCompare(b, 'en', { numeric: true }))) {
   const [, name = client, version] = /^(.*) ([\d.]+)$/.exec(client) ?? []
   const together = rows.get(row.join()) ?? new Map()
   rows.set(row.join(), together)
