@@ -4,8 +4,11 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
-import { CloudantV1 } from '@ibm-cloud/cloudant'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { ChangesFollower, CloudantV1 } from '@ibm-cloud/cloudant'
 import { McaAuthenticator } from '@mca-auth/ibm-cloud-sdk'
 import { type AuthorizationServer, startAuthorizationServer } from '@mca-auth/testing'
 import express, { type Request, type Response } from 'express'
@@ -47,7 +50,7 @@ describe('Cloudant, by its real SDK, behind a bearer check', () => {
       refused++
       response.set('www-authenticate', 'Bearer scope="appid_default", error="invalid_token"').status(401).end()
     })
-    const mode = { mode: 'minimumForPouchDB', overrideMode: { include: ['routes/find'] } }
+    const mode = { mode: 'minimumForPouchDB', overrideMode: { include: ['routes/find'], exclude: ['compression'] } }
     app.use(couch(Database, { ...mode, inMemoryConfig: true, logPath: join(directory, 'log.txt') }))
     const listening = app.listen(0, '127.0.0.1')
     await once(listening, 'listening')
@@ -90,14 +93,48 @@ describe('Cloudant, by its real SDK, behind a bearer check', () => {
     server.lifetimeSeconds = 1
     const cloudant = client()
     await cloudant.putDatabase({ db })
-    for (const _id of ['a', 'b', 'c', 'd']) {
-      await cloudant.postDocument({ db, document: { _id } })
-      await new Promise((resolve) => setTimeout(resolve, 400))
+    await cloudant.postDocument({ db, document: { _id: 'a' } })
+    const { result } = await cloudant.postChangesAsStream({ db, feed: 'continuous' })
+    const seen: string[] = []
+    const feed = result as unknown as Readable
+    const lines = createInterface({ input: feed })[Symbol.asyncIterator]()
+    for (const next of ['b', 'c', 'd', 'e']) {
+      const { value } = await lines.next()
+      seen.push(JSON.parse(value).id)
+      await sleep(400)
+      await cloudant.postDocument({ db, document: { _id: next } })
     }
-    const { result } = await cloudant.postChanges({ db })
-    expect(result.results.map(({ id }) => id).sort()).toEqual(['a', 'b', 'c', 'd'])
+    feed.destroy()
+    expect(seen).toEqual(['a', 'b', 'c', 'd'])
     expect(server.tokenRequests).toBeGreaterThan(1)
-    expect(refused).toBe(0)
+    expect([refused, bare]).toEqual([0, 0])
+  })
+
+  it("serves the SDK's follower of changes, whose tokens expire and are revoked", async () => {
+    server.lifetimeSeconds = 1
+    const cloudant = client()
+    await cloudant.putDatabase({ db })
+    const follower = new ChangesFollower(cloudant, { db, since: '0' }, 0)
+    const seen: string[] = []
+    const following = new Promise<void>((resolve, reject) => {
+      follower
+        .start()
+        .on('error', reject)
+        .on('data', ({ id }) => {
+          seen.push(id)
+          if (seen.length === 6) resolve()
+        })
+    })
+    for (const id of ['a', 'b', 'c', 'd', 'e', 'f']) {
+      await cloudant.postDocument({ db, document: { _id: id } })
+      if (id === 'c') server.revokeAll()
+      await sleep(300)
+    }
+    await following
+    follower.stop()
+    expect(seen).toEqual(['a', 'b', 'c', 'd', 'e', 'f'])
+    expect(server.tokenRequests).toBeGreaterThan(2)
+    expect(bare).toBe(0)
   })
 
   it('sends nothing where no token can be had, and says why', async () => {
