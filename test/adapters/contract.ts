@@ -63,9 +63,11 @@ export function contract(client: Client): void {
       for (const resource of open.splice(0).reverse()) await resource[Symbol.asyncDispose]()
     })
 
+    /** Its providers are closed in the end: a refresh that went on would soon find another server on the same port. */
     function start(...attached: (McaAuthOptions | TokenProvider)[]): Session {
-      const session = client.start(...attached)
-      open.push(session)
+      const providers = attached.map((one) => ('getToken' in one ? one : createTokenProvider(one)))
+      const session = client.start(...providers)
+      open.push(...providers, session)
       return session
     }
 
@@ -77,7 +79,7 @@ export function contract(client: Client): void {
 
     it('attaches the header to every request', async () => {
       const resource = await resourceOf()
-      const session = start(server.appId)
+      await using session = client.start(server.appId)
       for (const path of ['/a', '/b?c=d']) {
         const answer = await session.send(`${resource.origin}${path}`)
         expect(answer.status).toBe(200)
