@@ -174,6 +174,7 @@ describe('an exit code and one message on standard error', () => {
     ['an unknown command', 2, /the command must be/, () => ({ args: ['login'] })],
     ['an unknown option', 2, /Unknown option '--colour'/, () => ({ args: ['token', '--colour'] })],
     ['a value that is missing', 2, /'--scope <value>' argument missing/, () => ({ args: ['token', '--scope'] })],
+    ['a value that looks like an option', 2, /is ambiguous/, () => ({ args: ['token', '--client-id', '--json'] })],
     [
       'two servers',
       2,

@@ -138,7 +138,7 @@ function parse(args: readonly string[]) {
   try {
     return parseArgs({ args: [...args], options, allowPositionals: true })
   } catch (error) {
-    throw new UsageError((error as Error).message.replace(/\. .*/s, ''))
+    throw new UsageError((error as Error).message.replace(/\.\s.*/s, ''))
   }
 }
 
