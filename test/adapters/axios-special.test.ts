@@ -5,28 +5,11 @@ import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { mcaAuth } from '@mca-auth/axios'
-import {
-  type AuthorizationServer,
-  type ProtectedResource,
-  startAuthorizationServer,
-  startProtectedResource,
-} from '@mca-auth/testing'
+import { startProtectedResource } from '@mca-auth/testing'
 import axios, { type AxiosError, type AxiosInstance, type InternalAxiosRequestConfig } from 'axios'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { resource, server } from '../servers/app-id.ts'
 import { accept, claimsOf, failure } from './contract.ts'
-
-let server: AuthorizationServer
-let resource: ProtectedResource
-
-beforeEach(async () => {
-  server = await startAuthorizationServer()
-  resource = await startProtectedResource({ authorizationServer: server })
-})
-
-afterEach(async () => {
-  await resource.close()
-  await server.close()
-})
 
 function instance(defaults = {}): AxiosInstance {
   const api = axios.create({ baseURL: resource.origin, ...defaults })

@@ -1,32 +1,14 @@
 import { createTokenProvider } from '@mca-auth/core'
 import { type Fetch, mcaAuth } from '@mca-auth/fetch'
-import {
-  type AuthorizationServer,
-  type ProtectedResource,
-  startAuthorizationServer,
-  startProtectedResource,
-} from '@mca-auth/testing'
 import ky from 'ky'
 import { ofetch } from 'ofetch'
 import OpenAI from 'openai'
 import createOpenApiClient from 'openapi-fetch'
 import { Request as UndiciRequest, fetch as undiciFetch } from 'undici'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { resource, server } from '../servers/app-id.ts'
 
 describe('the fetch adapter', () => {
-  let server: AuthorizationServer
-  let resource: ProtectedResource
-
-  beforeEach(async () => {
-    server = await startAuthorizationServer()
-    resource = await startProtectedResource({ authorizationServer: server })
-  })
-
-  afterEach(async () => {
-    await resource.close()
-    await server.close()
-  })
-
   it('serves ky, also past a refused token', async () => {
     const api = ky.extend({ fetch: mcaAuth(server.appId), retry: 0 })
     await api.get(resource.origin)

@@ -2,27 +2,9 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { inspect } from 'node:util'
 import { createTokenProvider, type McaAuthError, type TokenProvider } from '@mca-auth/core'
-import { type AuthorizationServer, type Reply, startAuthorizationServer } from '@mca-auth/testing'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-
-let server: AuthorizationServer
-const providers: TokenProvider[] = []
-
-beforeEach(async () => {
-  server = await startAuthorizationServer()
-})
-
-afterEach(async () => {
-  vi.useRealTimers()
-  for (const provider of providers.splice(0)) provider.close()
-  await server.close()
-})
-
-function provide(options: Parameters<typeof createTokenProvider>[0] = {}): TokenProvider {
-  const provider = createTokenProvider({ ...server.appId, ...options })
-  providers.push(provider)
-  return provider
-}
+import type { Reply } from '@mca-auth/testing'
+import { describe, expect, it, vi } from 'vitest'
+import { provide, server } from '../servers/app-id.ts'
 
 const pass = (ms: number) => vi.setSystemTime(Date.now() + ms)
 const fakeDate = () => vi.useFakeTimers({ toFake: ['Date'] })

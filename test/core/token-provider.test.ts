@@ -1,27 +1,8 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { createTokenProvider, McaAuthError, type TokenProvider } from '@mca-auth/core'
-import { type AuthorizationServer, startAuthorizationServer } from '@mca-auth/testing'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-
-let server: AuthorizationServer
-const providers: TokenProvider[] = []
-
-beforeEach(async () => {
-  server = await startAuthorizationServer()
-})
-
-afterEach(async () => {
-  vi.useRealTimers()
-  for (const provider of providers.splice(0)) provider.close()
-  await server.close()
-})
-
-function provide(options: Parameters<typeof createTokenProvider>[0] = {}): TokenProvider {
-  const provider = createTokenProvider({ ...server.appId, ...options })
-  providers.push(provider)
-  return provider
-}
+import { describe, expect, it, vi } from 'vitest'
+import { provide, server } from '../servers/app-id.ts'
 
 const pass = (ms: number) => vi.setSystemTime(Date.now() + ms)
 

@@ -1,46 +1,14 @@
 import { once } from 'node:events'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { mcaAuth as axiosAuth } from '@mca-auth/axios'
 import { createTokenProvider, type TokenProvider } from '@mca-auth/core'
-import { mcaAuth as fetchAuth } from '@mca-auth/fetch'
-import { mcaAuth as gotAuth } from '@mca-auth/got'
 import { type AuthorizationServer, startAuthorizationServer } from '@mca-auth/testing'
-import { mcaAuth as undiciAuth } from '@mca-auth/undici'
-import axios from 'axios'
 import mca from 'bms-mca-token-validation-strategy'
 import express, { type RequestHandler } from 'express'
-import got from 'got'
 import appId from 'ibmcloud-appid'
 import passport from 'passport'
-import { Agent, request } from 'undici'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-
-type Send = (url: string) => Promise<number>
-
-const clients: Record<string, (provider: TokenProvider) => Send> = {
-  axios: (provider) => {
-    const api = axios.create({ validateStatus: () => true })
-    api.interceptors.request.use(axiosAuth(provider))
-    return async (url) => (await api.get(url)).status
-  },
-  got: (provider) => {
-    const api = got.extend({ throwHttpErrors: false, retry: { limit: 0 } }, gotAuth(provider))
-    return async (url) => (await api(url)).statusCode
-  },
-  undici: (provider) => {
-    const dispatcher = new Agent().compose(undiciAuth(provider))
-    return async (url) => {
-      const { statusCode, body } = await request(url, { dispatcher })
-      await body.dump()
-      return statusCode
-    }
-  },
-  fetch: (provider) => {
-    const send = fetchAuth(provider)
-    return async (url) => (await send(url)).status
-  },
-}
+import { clients } from '../faults/subjects.ts'
 
 const tenantId = 'not-a-real-tenant'
 const quiet = { debug() {}, info() {}, warn() {}, error() {} }
@@ -83,7 +51,9 @@ async function overAlready(provider: TokenProvider): Promise<{ body: object }> {
   return { body: { access_token: accessToken, token_type: 'Bearer', expires_in: 3600 } }
 }
 
-describe.each(Object.entries(clients))("IBM's own judges take what %s sends:", (_name, make) => {
+describe.each(clients)("IBM's own judges take what $name sends:", ({ start: begin }) => {
+  const make = (provider: TokenProvider) => begin(provider).call
+
   describe("App ID's APIStrategy", () => {
     beforeEach(async () => {
       server = await startAuthorizationServer({ tenantId })

@@ -2,36 +2,15 @@ import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { inspect } from 'node:util'
-import { mcaAuth as axiosAuth } from '@mca-auth/axios'
 import { createTokenProvider, forwardIncoming, type TokenProvider } from '@mca-auth/core'
 import { mcaAuth as fetchAuth } from '@mca-auth/fetch'
-import { mcaAuth as gotAuth } from '@mca-auth/got'
 import { type AuthorizationServer, startAuthorizationServer } from '@mca-auth/testing'
-import { mcaAuth as undiciAuth } from '@mca-auth/undici'
-import axios from 'axios'
 import express from 'express'
 import fastify from 'fastify'
-import got from 'got'
 import Koa from 'koa'
-import { Agent, request } from 'undici'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { clients } from '../faults/subjects.ts'
 import { type Recorder, startRecorder } from '../servers/recorder.ts'
-
-type Send = (url: string) => Promise<unknown>
-
-const clients: Record<string, (provider: TokenProvider) => Send> = {
-  axios: (provider) => {
-    const api = axios.create({ validateStatus: () => true })
-    api.interceptors.request.use(axiosAuth(provider))
-    return (url) => api.get(url)
-  },
-  got: (provider) => got.extend({ throwHttpErrors: false, retry: { limit: 0 } }, gotAuth(provider)),
-  undici: (provider) => {
-    const dispatcher = new Agent().compose(undiciAuth(provider))
-    return async (url) => (await request(url, { dispatcher })).body.dump()
-  },
-  fetch: (provider) => fetchAuth(provider),
-}
 
 let server: AuthorizationServer
 let resource: Recorder
@@ -60,8 +39,10 @@ const provide = (options: object = {}) =>
   createTokenProvider({ ...server.appId, origins: origin, incoming: 'forward', ...options })
 const sent = () => resource.received.splice(0).map(({ headers }) => headers.authorization)
 
-describe.each(Object.entries(clients))('within an incoming request, by %s', (_name, make) => {
-  const within = (authorization: string | undefined, send: Send) =>
+describe.each(clients)('within an incoming request, by $name', ({ start }) => {
+  const make = (provider: TokenProvider) => start(provider).call
+
+  const within = (authorization: string | undefined, send: (url: string) => Promise<unknown>) =>
     forwardIncoming({ headers: { authorization } }, () => send(origin))
 
   it("sends that request's own token, and none where it had none", async () => {

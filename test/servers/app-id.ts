@@ -1,0 +1,32 @@
+// An authorization server and a resource of each test's own, for the test file that imports this.
+import { createTokenProvider, type McaAuthOptions, type TokenProvider } from '@mca-auth/core'
+import {
+  type AuthorizationServer,
+  type ProtectedResource,
+  startAuthorizationServer,
+  startProtectedResource,
+} from '@mca-auth/testing'
+import { afterEach, beforeEach, vi } from 'vitest'
+
+export let server: AuthorizationServer
+export let resource: ProtectedResource
+const providers: TokenProvider[] = []
+
+beforeEach(async () => {
+  server = await startAuthorizationServer()
+  resource = await startProtectedResource({ authorizationServer: server })
+})
+
+afterEach(async () => {
+  vi.useRealTimers()
+  for (const provider of providers.splice(0)) provider.close()
+  await resource.close()
+  await server.close()
+})
+
+/** A provider for this server, which ends with the test. */
+export function provide(options: McaAuthOptions = {}): TokenProvider {
+  const provider = createTokenProvider({ ...server.appId, ...options })
+  providers.push(provider)
+  return provider
+}
