@@ -1,6 +1,6 @@
 // Runs what the adapters promise on every version of Node.js that is supported, with every version of every client, and
 // prints the table of what ran. It must be the table in README.md; `-- --write` puts it there.
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -29,9 +29,9 @@ async function run(node, output) {
   const files = JSON.parse(readFileSync(output, 'utf8')).testResults
   const tests = files.flatMap((file) => file.assertionResults)
   const failed = tests.filter(({ status }) => status === 'failed')
-  console.log(
-    `Node ${node}: ${tests.filter(({ status }) => status === 'passed').length} passed, ${failed.length} failed`,
-  )
+  const passed = tests.filter(({ status }) => status === 'passed')
+  const version = execFileSync(command, [...before, '--version'], { encoding: 'utf8' }).trim()
+  console.log(`Node ${version}: ${passed.length} passed, ${failed.length} failed`)
   for (const { fullName, failureMessages } of failed)
     console.log(`  ${fullName}: ${failureMessages[0]?.split('\n')[0]}`)
   if (code !== 0) process.exitCode = 1
