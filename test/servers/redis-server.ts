@@ -37,11 +37,17 @@ export class RedisServer {
     this.#options = options
   }
 
-  /** A Sentinel that watches a master, which it calls `orders`. */
+  /** A Sentinel that watches a master, which it calls `orders`, and takes a replica instead once it is gone. */
   static async startSentinel(master: RedisServer): Promise<RedisServer> {
     const server = new RedisServer(await freePort(), [])
-    const monitor = `sentinel monitor orders 127.0.0.1 ${master.port} 1`
-    server.#configuration = `port ${server.port}\nbind 127.0.0.1\ndir ${server.#directory}\n${monitor}\n`
+    server.#configuration = [
+      `port ${server.port}`,
+      'bind 127.0.0.1',
+      `dir ${server.#directory}`,
+      `sentinel monitor orders 127.0.0.1 ${master.port} 1`,
+      'sentinel down-after-milliseconds orders 500',
+      'sentinel failover-timeout orders 5000',
+    ].join('\n')
     await server.start()
     return server
   }
