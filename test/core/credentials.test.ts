@@ -102,7 +102,7 @@ const vcap = (services: unknown) => {
 describe('credentials', () => {
   it("are taken from the options of IBM's page", async () => {
     const options = { cacheSize: 100, appId: 'tenantID', clientId: 'clientId', secret: 'secret' }
-    const serverUrl = ' https://imf-authserver.eu-gb.bluemix.net/imf-authserver/ '
+    const serverUrl = ' https://imf-authserver.eu-gb.bluemix.net/imf-authserver// '
     const endpoint = 'https://imf-authserver.eu-gb.bluemix.net/imf-authserver/authorization/v1/apps/tenantID/token'
     expect(await asked({ ...options, serverUrl })).toEqual([endpoint, 'clientId:secret'])
   })
@@ -135,6 +135,9 @@ describe('credentials', () => {
     const { oauthServerUrl: _, ...endpointOnly } = appIdV4
     vcap({ appid: [{ credentials: endpointOnly }] })
     expect(await asked()).toEqual([v4Endpoint, 'v4-client:fake-v4-secret'])
+    const { discoveryEndpoint: ___, ...without } = endpointOnly
+    vcap({ appid: [{ credentials: without }] })
+    expect((await asked())[0]).toBe(v4Endpoint)
     const { appidServiceEndpoint: __, ...discoveryOnly } = endpointOnly
     vcap({ appid: [{ credentials: discoveryOnly }] })
     expect(await asked()).toEqual([v4Endpoint, 'v4-client:fake-v4-secret'])
@@ -156,6 +159,9 @@ describe('credentials', () => {
       writeFileSync(join(data, key), `${value}\n`)
       symlinkSync(join('..data', key), join(directory, 'appid', key))
     }
+    symlinkSync('nowhere', join(directory, 'appid', 'dangling'))
+    mkdirSync(join(directory, '..2026_11_22'))
+    writeFileSync(join(directory, '..2026_11_22', 'binding'), JSON.stringify(appIdV3))
     mkdirSync(join(directory, 'database'))
     writeFileSync(join(directory, 'database', 'password'), 'fake')
     expect(await asked()).toEqual([v4Endpoint, 'v4-client:fake-v4-secret'])
@@ -228,6 +234,16 @@ describe('credentials', () => {
     expect(messageOf({ instanceName: 'four' })).toContain('"four"')
   })
 
+  it('are found beside what is no instance, and no credential', async () => {
+    vcap({
+      AppID: ['text', null, 7, { name: 'no credentials' }, { credentials: 'text' }, { credentials: appIdV4 }],
+      x: 'y',
+    })
+    expect(await asked()).toEqual([v4Endpoint, 'v4-client:fake-v4-secret'])
+    vcap({ 'My AppID': [{ credentials: appIdV3 }], AppID: { credentials: appIdV3 } })
+    expect(codeOf()).toBe('MISSING_CLIENTID_ERROR')
+  })
+
   it.each(['VCAP_SERVICES', 'CE_SERVICES', 'VCAP_APPLICATION'])('malformed in %s name it, not its content', (name) => {
     if (name === 'VCAP_APPLICATION') vcap({ AdvancedMobileAccess: [{ credentials: { ...mca, tenantId: undefined } }] })
     for (const content of ['{"secret":"fake-secret-in-json', '["fake-secret"]', 'null']) {
@@ -259,8 +275,10 @@ describe('credentials', () => {
       expect(messageOf(options)).toContain(`\`${name}\``)
     }
     expect(messageOf({})).toContain('VCAP_SERVICES, CE_SERVICES and SERVICE_BINDING_ROOT')
-    vcap({ AppID: [{ credentials: { ...appIdV4, secret: '' } }] })
-    expect(codeOf()).toBe('MISSING_SECRET_ERROR')
+    for (const secret of ['', ' \n', 7, null]) {
+      vcap({ AppID: [{ credentials: { ...appIdV4, secret } }] })
+      expect(codeOf()).toBe('MISSING_SECRET_ERROR')
+    }
     expect(messageOf()).toContain('VCAP_SERVICES')
   })
 
@@ -268,6 +286,14 @@ describe('credentials', () => {
     process.env.VCAP_SERVICES = 'not JSON'
     const options = { clientId: 'c', secret: 's', tokenEndpoint: 'https://idp.example.com/token' }
     expect((await asked(options))[0]).toBe(options.tokenEndpoint)
+    expect((await asked({ appId: 'tenantId', clientId: 'c', secret: 's', serverUrl: mca.serverUrl }))[0]).toBe(
+      mcaEndpoint,
+    )
+    createTokenProvider({ ...options, secret: undefined, clientAuth: () => {} }).close()
+    // Each of them is looked for where it is missing.
+    expect(codeOf({ ...options, secret: undefined })).toBe('INVALID_CREDENTIALS_SOURCE')
+    expect(codeOf({ clientId: 'c', secret: 's', serverUrl: mca.serverUrl })).toBe('INVALID_CREDENTIALS_SOURCE')
+    expect(codeOf({ ...options, clientId: undefined })).toBe('INVALID_CREDENTIALS_SOURCE')
   })
 
   it('refuse a token endpoint over plain http, beyond loopback', () => {

@@ -30,6 +30,7 @@ it('is passed on as it came, where it is a Bearer token and nothing but', () => 
 
 it('is of no account where there is no request at all', () => {
   expect(forwardIncoming(undefined as never, () => attachment.claim(origin, {}, false))).toBeUndefined()
+  expect(forwardIncoming({} as never, () => attachment.claim(origin, {}, false))).toBeUndefined()
   expect(attachment.claim(origin, {}, false)).toBeDefined()
 })
 
@@ -37,5 +38,6 @@ it('is not refused in our name, and shown to no logger', () => {
   const token = carried('Bearer abc.def')
   if (token === undefined) return expect.fail('no token')
   expect(attachment.refused(token, origin, 'GET', 'Bearer error="invalid_token"', true)).toBe(false)
-  expect(inspect(token) + JSON.stringify(token)).not.toContain('abc.def')
+  expect([inspect(token), JSON.stringify(token)].join()).not.toContain('abc.def')
+  expect(JSON.stringify(token)).toContain('redacted')
 })

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createTokenProvider, type SharedTokenCache } from '@mca-auth/core'
 import { type AuthorizationServer, memoryTokenCache, startAuthorizationServer } from '@mca-auth/testing'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { createSealer } from '../../packages/core/dist/sealing.js'
 
 describe('the shared cache', () => {
   let server: AuthorizationServer
@@ -178,5 +179,154 @@ describe('the shared cache', () => {
     const before = calls
     for (let i = 0; i < 1_000; i++) await provider.getToken()
     expect(calls).toBe(before)
+  })
+
+  describe('holds an entry', () => {
+    const key = 'the same key for all, of 32 bytes or more'
+    const sealer = createSealer(key)
+
+    /** Whether the token of this entry is taken, or another asked for. */
+    async function taken(entry: (storageKey: string) => { value: string; expiresInMs: number }) {
+      const sharedCache: SharedTokenCache = {
+        ...memoryTokenCache({ encryptionKeys: [key] }),
+        get: async (storageKey) => ({ digest: 'any', ...entry(storageKey) }),
+      }
+      await using provider = createTokenProvider({ ...server.appId, sharedCache })
+      const before = server.tokenRequests
+      const token = await provider.getToken()
+      return server.tokenRequests === before ? token : undefined
+    }
+    const sealed = (json: unknown) => (storageKey: string) => ({
+      value: sealer.seal(storageKey, JSON.stringify(json)),
+      expiresInMs: 60_000,
+    })
+
+    it('whose token it is, with the life that is left', async () => {
+      const token = await taken(sealed({ accessToken: 'shared', scope: 'read', lifetimeMs: 90_000 }))
+      expect(token).toMatchObject({ accessToken: 'shared', scope: 'read' })
+      expect(Math.abs((token?.expiresAt ?? 0) - Date.now() - 60_000)).toBeLessThan(1_000)
+      expect(Math.abs((token?.issuedAt ?? 0) - Date.now() + 30_000)).toBeLessThan(1_000)
+      expect(await taken(sealed({ accessToken: 'shared', scope: 7, lifetimeMs: 90_000 }))).toMatchObject({
+        scope: undefined,
+      })
+    })
+
+    it.each<[string, unknown]>([
+      ['nothing', undefined],
+      ['null', null],
+      ['text', 'shared'],
+      ['no token', { lifetimeMs: 90_000 }],
+      ['a token that is a number', { accessToken: 7, lifetimeMs: 90_000 }],
+      ['no life', { accessToken: 'shared' }],
+      ['a life that is text', { accessToken: 'shared', lifetimeMs: '90000' }],
+    ])('of another version, with %s: not taken', async (_what, json) => {
+      const value = (storageKey: string) => sealer.seal(storageKey, JSON.stringify(json) ?? '')
+      expect(await taken((storageKey) => ({ value: value(storageKey), expiresInMs: 60_000 }))).toBeUndefined()
+    })
+
+    it.each([0, -1, Number.NaN])('that lives %s ms: not taken', async (expiresInMs) => {
+      const good = sealed({ accessToken: 'shared', lifetimeMs: 90_000 })
+      expect(await taken((storageKey) => ({ ...good(storageKey), expiresInMs }))).toBeUndefined()
+    })
+
+    it.each<[string, (value: string, storageKey: string) => string]>([
+      ['empty', () => ''],
+      ['cut to its version', (value) => value.slice(0, 2)],
+      ['cut before its tag', (value) => value.slice(0, 30)],
+      ['cut by its end', (value) => value.slice(0, -4)],
+      ['of a later version', (value) => `2${value.slice(1)}`],
+      ['moved from another key', (_value, storageKey) => sealer.seal(`${storageKey}x`, '{}')],
+      ['sealed by another', (_value, storageKey) => createSealer('another key').seal(storageKey, '{}')],
+    ])('that is %s: not taken', async (_what, change) => {
+      const good = sealed({ accessToken: 'shared', lifetimeMs: 90_000 })
+      const entry = (storageKey: string) => {
+        const { value, expiresInMs } = good(storageKey)
+        return { value: change(value, storageKey), expiresInMs }
+      }
+      expect(await taken(entry)).toBeUndefined()
+    })
+  })
+
+  describe('keeps its lease', () => {
+    /** A cache that tells of each lease and release, by its holder. */
+    function spied(cache: SharedTokenCache = memoryTokenCache()) {
+      const leases: string[] = []
+      const releases: string[] = []
+      const sharedCache: SharedTokenCache = {
+        ...cache,
+        lease: (key, holder, durationMs) => {
+          leases.push(holder)
+          return cache.lease(key, holder, durationMs)
+        },
+        release: (key, holder) => {
+          releases.push(holder)
+          return cache.release(key, holder)
+        },
+      }
+      return { sharedCache, leases, releases }
+    }
+
+    it('as long as its token request lasts, and gives it back once', async () => {
+      server.delayMs = 1_300
+      const { sharedCache, leases, releases } = spied()
+      await using provider = createTokenProvider({ ...server.appId, sharedCache })
+      await provider.getToken()
+      await expect.poll(() => releases.length).toBe(1)
+      const count = leases.length
+      expect(count).toBeGreaterThan(2)
+      expect(new Set([...leases, ...releases]).size).toBe(1)
+      await sleep(700)
+      expect([leases.length, releases.length]).toEqual([count, 1])
+    })
+
+    it('no longer where another has stored meanwhile', async () => {
+      const cache = memoryTokenCache()
+      await using first = createTokenProvider({ ...server.appId, sharedCache: cache })
+      await first.getToken()
+      await sleep(20)
+      let looks = 0
+      const late: SharedTokenCache = { ...cache, get: async (key) => (looks++ === 0 ? undefined : cache.get(key)) }
+      const { sharedCache, leases, releases } = spied(late)
+      await using provider = createTokenProvider({ ...server.appId, sharedCache })
+      await provider.getToken()
+      expect(server.tokenRequests).toBe(1)
+      expect(leases).toHaveLength(1)
+      await expect.poll(() => releases).toEqual(leases)
+    })
+
+    it('and gives none back that it has not', async () => {
+      const { sharedCache, releases } = spied({ ...memoryTokenCache(), lease: async () => undefined })
+      await using provider = createTokenProvider({ ...server.appId, sharedCache, timeoutMs: 400 })
+      await provider.getToken()
+      await sleep(50)
+      expect(releases).toEqual([])
+    })
+  })
+
+  it('has all its answers together wait no longer than it may', async () => {
+    const slow = <T>(value: T) => sleep(400, value)
+    const cache = memoryTokenCache()
+    const sharedCache: SharedTokenCache = {
+      ...cache,
+      get: (key) => slow(key).then(cache.get),
+      lease: (key, holder, durationMs) => slow(key).then(() => cache.lease(key, holder, durationMs)),
+    }
+    await using provider = createTokenProvider({ ...server.appId, sharedCache, sharedCacheTimeoutMs: 500 })
+    const start = performance.now()
+    await provider.getToken()
+    expect(performance.now() - start).toBeLessThan(1_000)
+  })
+
+  it('is not given a token that is over on arrival', async () => {
+    server.lifetimeSeconds = 0
+    let stored = 0
+    const cache = memoryTokenCache()
+    const set: SharedTokenCache['set'] = async () => {
+      stored++
+    }
+    await using provider = createTokenProvider({ ...server.appId, sharedCache: { ...cache, set } })
+    await provider.getToken()
+    await sleep(50)
+    expect(stored).toBe(0)
   })
 })

@@ -51,6 +51,7 @@ it('tells of a token that is requested, refreshed, served stale and renewed', as
     ['token:requested', { ...subject, attempt: 1 }],
     ['token:refreshed', { ...subject, expiresAt, durationMs: expect.any(Number), fromSharedCache: false }],
   ])
+  expect(heard[1]?.[1].durationMs).toBeLessThan(5_000)
   heard = []
   await provider.getToken()
   expect(told()).toEqual([])
@@ -69,6 +70,7 @@ it('tells of each attempt, of the failure that callers see, and of the cool-down
   expect(heard.map(([, { attempt }]) => attempt)).toEqual([1, 2, 3, undefined, undefined])
   expect(heard[3]).toEqual(['cooldown:entered', expect.objectContaining(failure)])
   expect(heard[4]).toEqual(['token:failed', expect.objectContaining(failure)])
+  expect(heard[4]?.[1].durationMs).toBeLessThan(10_000)
   heard = []
   await provider.getToken().catch(() => {})
   expect(told()).toEqual(['token:failed'])

@@ -6,6 +6,29 @@ import { provide, server } from '../servers/app-id.ts'
 
 const pass = (ms: number) => vi.setSystemTime(Date.now() + ms)
 
+describe('a token request', () => {
+  it('is what it is when it is asked for, whatever its list held before', async () => {
+    const provider = provide()
+    const scope = ['read']
+    expect((await provider.getToken({ scope })).scope).toBe('appid_default read')
+    scope.push('write')
+    expect((await provider.getToken({ scope })).scope).toBe('appid_default read write')
+    expect(server.tokenRequests).toBe(2)
+  })
+
+  it('by scope and resource is not that by either', async () => {
+    const provider = provide()
+    const resource = 'https://orders.example.com'
+    await provider.getToken({ scope: 'read' })
+    await provider.getToken({ resource })
+    await provider.getToken({ scope: 'read', resource })
+    await provider.getToken({ scope: 'read', parameters: { audience: 'x' } })
+    await provider.getToken({ resource: 'urn:read' })
+    await provider.getToken({ scope: 'urn:read' })
+    expect(server.tokenRequests).toBe(6)
+  })
+})
+
 describe('getToken', () => {
   it('gives the token with its times and scope', async () => {
     vi.useFakeTimers({ toFake: ['Date'] })
