@@ -176,6 +176,16 @@ describe('an exit code and one message on standard error', () => {
     ['a value that is missing', 2, /'--scope <value>' argument missing/, () => ({ args: ['token', '--scope'] })],
     ['a value that looks like an option', 2, /is ambiguous/, () => ({ args: ['token', '--client-id', '--json'] })],
     [
+      'a server that would write to the terminal',
+      4,
+      /invalid_client/,
+      () => {
+        const error_description = '\u001b[2Jcleared\nmca-auth: forged'
+        server.script({ status: 401, body: { error: 'invalid_client', error_description } })
+        return { args: ['token', ...explicit()] }
+      },
+    ],
+    [
       'two servers',
       2,
       /only one of --server-url, --token-endpoint/,
@@ -255,6 +265,7 @@ describe('an exit code and one message on standard error', () => {
     expect([code, out]).toEqual([expected, ''])
     expect(err).toMatch(message)
     expect(err).toMatch(/^mca-auth: [^\n]+\n\([^\n]+\)\n$/)
+    expect(err.replaceAll('\n', '')).not.toMatch(/\p{Cc}/u)
     expect(err).not.toContain(secret)
   })
 

@@ -19,6 +19,14 @@ function failureOf(provider: TokenProvider, scope?: string): Promise<McaAuthErro
 }
 
 describe('a refusal', () => {
+  it('forges no lines of a log, and sends a terminal no commands', async () => {
+    const provider = provide()
+    server.script({ status: 400, body: { error: 'invalid\r\nscope', error_description: 'why\u001b[2J\nERROR forged' } })
+    const error = await failureOf(provider)
+    expect(error).toMatchObject({ error: 'invalid  scope', errorDescription: 'why [2J ERROR forged' })
+    expect(error.message).not.toMatch(/\p{Cc}/u)
+  })
+
   it('carries the OAuth fields, is not retried, and is remembered from 30 s doubling to 5 min', async () => {
     fakeDate()
     const provider = provide()

@@ -94,9 +94,17 @@ async function refusalIn(
     (refused: unknown) => {
       if (!(refused instanceof oauth.ResponseBodyError)) return undefined
       const description = refused.error_description
-      return { error: refused.error, ...(description !== undefined && { error_description: description }) }
+      return {
+        error: printable(refused.error),
+        ...(description !== undefined && { error_description: printable(description) }),
+      }
     },
   )
+}
+
+/** As RFC 6749 §5.2 has it: no server begins a new line in our user's log, or sends a terminal commands. */
+function printable(text: string): string {
+  return text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]/gu, ' ')
 }
 
 /** Only what a client-credentials response is for; a missing token_type means Bearer. */
