@@ -2,10 +2,9 @@
 // not loopback by name.
 import dns from 'node:dns'
 
-const original = dns.lookup
-// biome-ignore lint/suspicious/noExplicitAny: dns.lookup is overloaded
-dns.lookup = ((hostname: string, ...rest: any[]) => {
-  const name = hostname.endsWith('.test') ? '127.0.0.1' : hostname
-  // biome-ignore lint/suspicious/noExplicitAny: as above
-  return (original as any)(name, ...rest)
-}) as typeof dns.lookup
+/** `dns.lookup` of whichever of its overloads: the hostname comes first in each. */
+type Lookup = (hostname: string, ...rest: unknown[]) => void
+
+const original = dns.lookup as Lookup
+const lookup: Lookup = (hostname, ...rest) => original(hostname.endsWith('.test') ? '127.0.0.1' : hostname, ...rest)
+dns.lookup = lookup as typeof dns.lookup
