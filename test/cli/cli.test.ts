@@ -465,6 +465,13 @@ describe('mca-auth doctor', () => {
       await odd(explicit(), '! lifetime its own `exp` is 2096-10-02T07:06:40.000Z')
     })
 
+    it('the token says it ends beyond all time', async () => {
+      const claims = Buffer.from('{"exp":1e99,"iat":"yesterday"}').toString('base64url')
+      const header = Buffer.from('{"alg":"none"}').toString('base64url')
+      server.script({ body: { access_token: `${header}.${claims}.`, expires_in: 3600 } })
+      await odd(explicit(), /^! lifetime its own `exp` is 1e\+99$/)
+    })
+
     it('the token is short-lived', () => {
       server.lifetimeSeconds = 60
       return odd(explicit(), '! lifetime so short')
@@ -484,6 +491,14 @@ describe('mca-auth doctor', () => {
       server.rotateSecret(' spaces around ')
       await odd([...explicit(), '--secret-file', file('spaces', ' spaces around \n')], '! secret begins or ends')
     })
+  })
+
+  it('takes for opaque what only looks like a JWT', async () => {
+    const claims = Buffer.from('{"exp":1}').toString('base64url')
+    server.script({ body: { access_token: `no-header.${claims}.no-signature`, expires_in: 3600 } })
+    const { code, rows } = await doctor(explicit())
+    expect(code).toBe(0)
+    expect(rows).toContainEqual(expect.stringMatching(/^✓ kind Bearer, opaque/))
   })
 
   it('shows no secret that the server repeats, and no command to the terminal', async () => {

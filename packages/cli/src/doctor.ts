@@ -67,7 +67,7 @@ async function ask(
   options: McaAuthOptions,
 ): Promise<McaAuthError | undefined> {
   await using asked = provider
-  const token = await asked.getToken().catch((error: unknown) => error as McaAuthError)
+  const token = await asked.getToken().catch(problemOf)
   report.heading('Token endpoint')
   watch.show(report)
   if (token instanceof McaAuthError) return token
@@ -80,7 +80,12 @@ function attempt<T>(find: () => T): T | McaAuthError {
   try {
     return find()
   } catch (error) {
-    if (error instanceof McaAuthError) return error
-    throw error
+    return problemOf(error)
   }
+}
+
+/** Ours is something to tell of; any other goes on its way. */
+function problemOf(error: unknown): McaAuthError {
+  if (error instanceof McaAuthError) return error
+  throw error
 }

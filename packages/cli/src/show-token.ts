@@ -1,5 +1,5 @@
 import type { AccessToken, McaAuthOptions } from '@mca-auth/core'
-import { decodeJwt, decodeProtectedHeader, type JWTPayload } from 'jose'
+import { decodeJwt, decodeProtectedHeader } from 'jose'
 import type { Report } from './report.js'
 
 const shortLifeMs = 60_000
@@ -11,31 +11,27 @@ const times = ['exp', 'iat', 'nbf', 'auth_time']
 /** Says what a token grants, without showing it. */
 export function showToken(report: Report, token: AccessToken, options: McaAuthOptions): void {
   report.conceal(token.accessToken)
-  const claims = claimsOf(token.accessToken)
+  const jwt = read(token.accessToken)
   const size = Buffer.byteLength(token.accessToken)
-  report.line(
-    'good',
-    'kind',
-    `${token.tokenType}, ${claims ? `a JWT (${algorithmOf(token)})` : 'opaque'}, ${size} bytes`,
-  )
+  report.line('good', 'kind', `${token.tokenType}, ${jwt ? `a JWT (${jwt.algorithm})` : 'opaque'}, ${size} bytes`)
   if (size > largeBytes) {
     report.line('odd', 'size', 'larger than the headers that many proxies let pass')
     report.advice('have fewer claims put into it')
   }
-  showLife(report, token, claims)
+  showLife(report, token, jwt?.claims.exp)
   showScope(report, token, options)
-  for (const [name, value] of Object.entries(claims ?? {})) report.line('plain', name, shown(name, value))
+  for (const [name, value] of Object.entries(jwt?.claims ?? {})) report.line('plain', name, shown(name, value))
 }
 
-function showLife(report: Report, { issuedAt, expiresAt }: AccessToken, claims: JWTPayload | undefined): void {
+function showLife(report: Report, { issuedAt, expiresAt }: AccessToken, exp: unknown): void {
   const lifeMs = expiresAt - issuedAt
   report.line('good', 'lifetime', `${lifeMs / 1000} s, until ${new Date(expiresAt).toISOString()}`)
   if (lifeMs <= shortLifeMs) {
     report.line('odd', 'lifetime', 'so short that each process asks for tokens all the time')
     report.advice('have the server give a longer one: an hour is usual')
   }
-  if (claims?.exp !== undefined && Math.abs(claims.exp * 1000 - expiresAt) > toleranceMs) {
-    report.line('odd', 'lifetime', `its own \`exp\` is ${new Date(claims.exp * 1000).toISOString()}`)
+  if (typeof exp === 'number' && Math.abs(exp * 1000 - expiresAt) > toleranceMs) {
+    report.line('odd', 'lifetime', `its own \`exp\` is ${shown('exp', exp)}`)
     report.advice(
       '`expires_in` of the response and `exp` of the token should agree: look at the server, and the clocks',
     )
@@ -53,20 +49,18 @@ function showScope(report: Report, { scope }: AccessToken, options: McaAuthOptio
   report.advice('have these granted to the client, or do without')
 }
 
-function claimsOf(token: string): JWTPayload | undefined {
+/** `undefined` for what is no JWT. Nothing of it has been verified: a claim may hold anything. */
+function read(token: string): { claims: Readonly<Record<string, unknown>>; algorithm: string } | undefined {
   try {
-    return decodeJwt(token)
+    return { claims: decodeJwt(token), algorithm: String(decodeProtectedHeader(token).alg) }
   } catch {
     return undefined
   }
 }
 
-function algorithmOf({ accessToken }: AccessToken): string {
-  return String(decodeProtectedHeader(accessToken).alg)
-}
-
 function shown(name: string, value: unknown): string {
-  if (times.includes(name) && typeof value === 'number') return new Date(value * 1000).toISOString()
+  const time = times.includes(name) && typeof value === 'number' ? new Date(value * 1000) : undefined
+  if (time !== undefined && !Number.isNaN(time.getTime())) return time.toISOString()
   const text = typeof value === 'string' ? value : JSON.stringify(value)
   return text.length > 200 ? `${text.slice(0, 199)}…` : text
 }

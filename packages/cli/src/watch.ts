@@ -5,7 +5,7 @@ const toleranceMs = 30_000
 /** Sends token requests, and keeps how each was answered. */
 export class Watch {
   #url = ''
-  readonly #answers: string[] = []
+  readonly #answers: { readonly mark: 'good' | 'bad'; readonly text: string }[] = []
   #aheadMs = 0
 
   readonly fetch: typeof globalThis.fetch = async (url, init) => {
@@ -14,12 +14,12 @@ export class Watch {
     const ms = () => `${Math.round(performance.now() - start)} ms`
     try {
       const response = await globalThis.fetch(url, init)
-      this.#answers.push(`${response.status} in ${ms()}`)
+      this.#answers.push({ mark: response.ok ? 'good' : 'bad', text: `${response.status} in ${ms()}` })
       const ahead = Date.now() - Date.parse(response.headers.get('date') ?? '')
       this.#aheadMs = Number.isNaN(ahead) ? 0 : ahead
       return response
     } catch (error) {
-      this.#answers.push(`no answer in ${ms()}`)
+      this.#answers.push({ mark: 'bad', text: `no answer in ${ms()}` })
       throw error
     }
   }
@@ -27,7 +27,7 @@ export class Watch {
   show(report: Report): void {
     if (this.#url === '') return
     report.line('plain', 'url', this.#url)
-    for (const answer of this.#answers) report.line(answer.startsWith('200') ? 'good' : 'bad', 'answer', answer)
+    for (const { mark, text } of this.#answers) report.line(mark, 'answer', text)
     if (Math.abs(this.#aheadMs) < toleranceMs) return
     const seconds = Math.round(Math.abs(this.#aheadMs) / 1000)
     report.line(

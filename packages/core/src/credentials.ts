@@ -66,12 +66,12 @@ export function findCredentials(options: McaAuthOptions): FoundCredentials {
   const rule = "the platform's secret is not used where the options name the client or the server"
   let missing: McaAuthError | undefined
   if (server?.value.kind === 'mca' && appId === undefined) {
-    missing = isMissing('MISSING_APPID_ERROR', 'appId', `${where}, and no application_id in VCAP_APPLICATION`)
-  } else if (clientId === undefined) missing = isMissing('MISSING_CLIENTID_ERROR', 'clientId', where)
+    missing = missingError('MISSING_APPID_ERROR', 'appId', `${where}, and no application_id in VCAP_APPLICATION`)
+  } else if (clientId === undefined) missing = missingError('MISSING_CLIENTID_ERROR', 'clientId', where)
   else if (secret === undefined && needsSecret) {
-    missing = isMissing('MISSING_SECRET_ERROR', 'secret', foreign ? rule : where)
+    missing = missingError('MISSING_SECRET_ERROR', 'secret', foreign ? rule : where)
   } else if (server === undefined) {
-    missing = isMissing('MISSING_SERVER_URL_ERROR', 'serverUrl` (or `oauthServerUrl`, `tokenEndpoint)', where)
+    missing = missingError('MISSING_SERVER_URL_ERROR', 'serverUrl` (or `oauthServerUrl`, `tokenEndpoint)', where)
   }
   return { server, appId, clientId, secret, missing }
 }
@@ -147,6 +147,6 @@ function text(value: unknown): string | undefined {
   return typeof value === 'string' && value.trim() !== '' ? value : undefined
 }
 
-function isMissing(code: McaAuthErrorCode, option: string, where: string): McaAuthError {
+function missingError(code: McaAuthErrorCode, option: string, where: string): McaAuthError {
   return new McaAuthError(code, `\`${option}\` is missing: not in the options; ${where}`)
 }
