@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 
 const root = join(import.meta.dirname, '..')
 const directory = mkdtempSync(join(tmpdir(), 'mca-auth-pack-'))
-const allowed = /^(package\.json|README\.md|LICENSE|(dist|src)\/[\w-]+\.[\w.]+)$/
+const allowed = /^(package\.json|README\.md|LICENSE|(dist|src)\/([\w-]+\/)?[\w-]+\.[\w.]+)$/
 
 /** @param {string} command @param {string[]} args */
 async function run(command, ...args) {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
-import { RefusalBudget } from '../../packages/core/dist/refusal-budget.js'
+import { RefusalBudget } from '../../packages/core/dist/authorization/refusal-budget.js'
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['Date'] })

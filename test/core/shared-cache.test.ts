@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createTokenProvider, type SharedTokenCache } from '@mca-auth/core'
 import { type AuthorizationServer, memoryTokenCache, startAuthorizationServer } from '@mca-auth/testing'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { createSealer } from '../../packages/core/dist/sealing.js'
+import { createSealer } from '../../packages/core/dist/shared-cache/sealing.js'
 
 describe('the shared cache', () => {
   let server: AuthorizationServer

@@ -1,5 +1,9 @@
 import { expect, it } from 'vitest'
-import { hasTokenEndpoint, isTokenEndpoint, registerTokenEndpoint } from '../../packages/core/dist/token-endpoints.js'
+import {
+  hasTokenEndpoint,
+  isTokenEndpoint,
+  registerTokenEndpoint,
+} from '../../packages/core/dist/token-endpoint/token-endpoints.js'
 
 const [one, two] = [new URL('https://idp.example.com/one'), new URL('https://idp.example.com/two')]
 

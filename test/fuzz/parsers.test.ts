@@ -1,10 +1,10 @@
 import { createTokenProvider, McaAuthError } from '@mca-auth/core'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { readChallenge } from '../../packages/core/dist/challenge.js'
+import { readChallenge } from '../../packages/core/dist/authorization/challenge.js'
 import { isSecure, originOf } from '../../packages/core/dist/origin.js'
-import { retryAfter } from '../../packages/core/dist/retry-after.js'
-import { readTokenResponse } from '../../packages/core/dist/token-response.js'
+import { retryAfter } from '../../packages/core/dist/token-endpoint/retry-after.js'
+import { readTokenResponse } from '../../packages/core/dist/token-endpoint/token-response.js'
 import { hasAuthorization, readableHeaders, withAuthorization } from '../../packages/undici/dist/headers.js'
 
 const endpoint = new URL('https://idp.example.com/token')

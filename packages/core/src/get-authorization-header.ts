@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache'
-import { CachingTokenProvider } from './caching-token-provider.js'
 import { checkOptions, type McaAuthOptions } from './options.js'
-import type { SharedTokenCache } from './shared-token-cache.js'
+import { CachingTokenProvider } from './provider/caching-token-provider.js'
+import type { SharedTokenCache } from './shared-cache/shared-token-cache.js'
 
 /** One token each, for credentials that come with each call. The first call's `cacheSize` counts. */
 let providers: LRUCache<string, CachingTokenProvider> | undefined

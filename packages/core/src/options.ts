@@ -1,7 +1,7 @@
-import type { ClientAuth } from './client-authentication.js'
-import type { RefreshPolicy } from './refresh-policy.js'
-import type { SharedTokenCache } from './shared-token-cache.js'
-import type { TokenRequest } from './token-request.js'
+import type { ClientAuth } from './credentials/client-authentication.js'
+import type { RefreshPolicy } from './provider/refresh-policy.js'
+import type { SharedTokenCache } from './shared-cache/shared-token-cache.js'
+import type { TokenRequest } from './token-endpoint/token-request.js'
 import {
   boolean,
   callable,

@@ -1,8 +1,8 @@
 import { channel } from 'node:diagnostics_channel'
-import type { CachedToken } from './access-token.js'
-import type { Credentials } from './credentials.js'
+import type { Credentials } from './credentials/credentials.js'
 import { McaAuthError, type McaAuthErrorCode } from './error.js'
-import type { PreparedTokenRequest } from './token-request.js'
+import type { CachedToken } from './provider/access-token.js'
+import type { PreparedTokenRequest } from './token-endpoint/token-request.js'
 
 /** Whose token it is about. No message holds a secret or a token. */
 export interface TokenSubject {

@@ -1,8 +1,8 @@
-import type { TokenResponse } from './access-token.js'
-import type { Credentials } from './credentials.js'
-import { McaAuthError } from './error.js'
+import type { Credentials } from '../credentials/credentials.js'
+import { McaAuthError } from '../error.js'
+import type { TokenResponse } from '../provider/access-token.js'
+import type { Telemetry } from '../telemetry.js'
 import type { FailureMemory } from './failure-memory.js'
-import type { Telemetry } from './telemetry.js'
 import type { PreparedTokenRequest } from './token-request.js'
 import type { TokenSource } from './token-source.js'
 

@@ -1,9 +1,9 @@
+import type { McaAuthError } from '../error.js'
+import type { McaAuthOptions } from '../options.js'
+import type { TokenRequest } from '../token-endpoint/token-request.js'
 import type { AccessToken } from './access-token.js'
 import { CachingTokenProvider } from './caching-token-provider.js'
-import type { McaAuthError } from './error.js'
-import type { McaAuthOptions } from './options.js'
 import type { TokenState } from './refresh-policy.js'
-import type { TokenRequest } from './token-request.js'
 
 /** Tokens for one set of credentials: cached, fetched once however many callers, renewed before they end. */
 export interface TokenProvider {

@@ -1,7 +1,7 @@
-import type { TokenResponse } from './access-token.js'
-import { clientAuthentication, encodingMatters } from './client-authentication.js'
-import type { Credentials } from './credentials.js'
-import { McaAuthError } from './error.js'
+import { clientAuthentication, encodingMatters } from '../credentials/client-authentication.js'
+import type { Credentials } from '../credentials/credentials.js'
+import { McaAuthError } from '../error.js'
+import type { TokenResponse } from '../provider/access-token.js'
 import type { PreparedTokenRequest } from './token-request.js'
 import { readTokenResponse } from './token-response.js'
 

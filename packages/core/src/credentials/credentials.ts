@@ -1,9 +1,9 @@
+import { McaAuthError, type McaAuthErrorCode } from '../error.js'
+import type { McaAuthOptions } from '../options.js'
+import { isSecure } from '../origin.js'
+import { httpUrl } from '../validate.js'
 import type { ClientAuth } from './client-authentication.js'
-import { McaAuthError, type McaAuthErrorCode } from './error.js'
-import type { McaAuthOptions } from './options.js'
-import { isSecure } from './origin.js'
 import { applicationId, findServiceInstance, readBindingFile, type ServiceInstance, searched } from './platform.js'
-import { httpUrl } from './validate.js'
 
 /** Who asks for tokens, and where. */
 export interface Credentials {

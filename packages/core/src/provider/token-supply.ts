@@ -1,13 +1,13 @@
+import type { Credentials } from '../credentials/credentials.js'
+import type { McaAuthOptions } from '../options.js'
+import { type SharedTokens, sharedTokens } from '../shared-cache/shared-tokens.js'
+import type { Telemetry } from '../telemetry.js'
+import type { FailureMemory } from '../token-endpoint/failure-memory.js'
+import { TokenFetcher } from '../token-endpoint/token-fetcher.js'
+import type { PreparedTokenRequest } from '../token-endpoint/token-request.js'
+import { createTokenSource } from '../token-endpoint/token-source.js'
 import { CachedToken, type TokenResponse } from './access-token.js'
-import type { Credentials } from './credentials.js'
-import type { FailureMemory } from './failure-memory.js'
-import type { McaAuthOptions } from './options.js'
 import { defaultRefreshPolicy, type RefreshPolicy, tokenState } from './refresh-policy.js'
-import { type SharedTokens, sharedTokens } from './shared-tokens.js'
-import type { Telemetry } from './telemetry.js'
-import { TokenFetcher } from './token-fetcher.js'
-import type { PreparedTokenRequest } from './token-request.js'
-import { createTokenSource } from './token-source.js'
 
 /** Where tokens come from: the shared cache, if there is one, and else the authorization server. */
 export class TokenSupply {

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache'
-import { McaAuthError } from './error.js'
+import { McaAuthError } from '../error.js'
 
 /** A failure that callers are still told of, until the next token request may be made. */
 interface Remembered {

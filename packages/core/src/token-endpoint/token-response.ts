@@ -1,5 +1,5 @@
-import type { TokenResponse } from './access-token.js'
-import { McaAuthError, type McaAuthErrorCode, type McaAuthErrorDetails } from './error.js'
+import { McaAuthError, type McaAuthErrorCode, type McaAuthErrorDetails } from '../error.js'
+import type { TokenResponse } from '../provider/access-token.js'
 import { httpDate, retryAfter } from './retry-after.js'
 
 const largestBody = 64 * 1024

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache'
-import type { CachedToken, TokenResponse } from './access-token.js'
-import type { Credentials } from './credentials.js'
-import type { McaAuthOptions } from './options.js'
+import type { Credentials } from '../credentials/credentials.js'
+import type { McaAuthOptions } from '../options.js'
+import type { CachedToken, TokenResponse } from '../provider/access-token.js'
 import type { Sealer } from './sealing.js'
 import type { SharedTokenCache } from './shared-token-cache.js'
 

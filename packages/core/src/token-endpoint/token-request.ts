@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
-import { parseUrl } from './origin.js'
-import { list, nonEmptyString, record, rejectUnknownKeys } from './validate.js'
+import { parseUrl } from '../origin.js'
+import { list, nonEmptyString, record, rejectUnknownKeys } from '../validate.js'
 
 /** What is asked of the token endpoint, beside the grant. Fields left out come from the provider's options. */
 export interface TokenRequest {

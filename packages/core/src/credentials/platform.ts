@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { McaAuthError } from './error.js'
+import { McaAuthError } from '../error.js'
 
 /** A service instance that the platform offers: where it was found, its name, and its credential as it stands there. */
 export interface ServiceInstance {
