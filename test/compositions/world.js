@@ -1,0 +1,119 @@
+// The servers of one step: an authorization server, the API that takes its tokens, and a stranger that takes anything.
+// What the API and the stranger do is in the path, so that a mock in place of the API does the same.
+import { startAuthorizationServer, startProtectedResource } from '@mca-auth/testing'
+
+/**
+ * @typedef {object} Arrived
+ * @property {string} method
+ * @property {string} path
+ * @property {string} [authorization]
+ * @property {import('node:http').IncomingHttpHeaders} headers
+ * @property {Buffer} body
+ * @property {number} [status] of the response, unless the API checks the token
+ *
+ * @typedef {{ status?: number, headers?: Record<string, string>, body?: unknown }} Reply
+ */
+
+const rejected = { status: 401, headers: { 'www-authenticate': 'Bearer error="invalid_token"' }, body: 'Unauthorized' }
+
+export class World {
+  /** Requests as they arrived, oldest first. */
+  atApi = /** @type {Arrived[]} */ ([])
+  atStranger = /** @type {Arrived[]} */ ([])
+  #revoked = new Set()
+  #seen = new Set()
+  #closing = /** @type {(() => unknown)[]} */ ([])
+
+  /**
+   * @param {object} options
+   * @param {boolean} options.open the API takes requests without a token, as it must when the client runs bare
+   * @param {string} [options.host] how clients name the servers
+   */
+  static async start({ open, host = '127.0.0.1' }) {
+    const world = new World()
+    world.open = open
+    world.server = await startAuthorizationServer()
+    const serve = async (/** @type {(request: any) => any} */ intercept) => {
+      const resource = await startProtectedResource({ authorizationServer: world.server, intercept })
+      world.#closing.push(() => resource.close())
+      return resource.origin.replace('127.0.0.1', host)
+    }
+    world.#closing.push(() => world.server.close())
+    world.stranger = await serve((request) => world.#answerAsStranger(request))
+    world.api = await serve((request) => world.#answerAsApi(request))
+    return world
+  }
+
+  /** Ends this with the world. */
+  onClose(/** @type {() => unknown} */ end) {
+    this.#closing.unshift(end)
+  }
+
+  async close() {
+    for (const end of this.#closing) await end()
+  }
+
+  revokeAll() {
+    this.server.revokeAll()
+    this.#revoked = new Set(this.#seen)
+  }
+
+  /** The API's reply for a mock, which cannot wait for a signature to be verified. @returns {Reply} */
+  mock(/** @type {any} */ request) {
+    const reply = this.#answerAsApi({ body: Buffer.alloc(0), ...request })
+    if (reply !== undefined) return reply
+    const token = /^Bearer (eyJ\S+)$/.exec(request.headers.authorization ?? '')?.[1]
+    return token !== undefined && !this.#revoked.has(request.headers.authorization) ? { body: 'ok' } : rejected
+  }
+
+  #answerAsApi(/** @type {any} */ request) {
+    const { authorization } = request.headers
+    this.#seen.add(authorization)
+    return this.#record(this.atApi, request, this.#replyOfApi(request))
+  }
+
+  /** `undefined`: if the token is good. */
+  #replyOfApi(/** @type {any} */ { method, path, headers }) {
+    const at = (/** @type {string} */ prefix) => path.startsWith(prefix)
+    if (path.includes('/unstable/') && !this.#cameBefore(this.atApi, path)) return { status: 503, body: 'try again' }
+    if (at('/leave/')) return found(`${this.stranger}/landed`)
+    if (at('/leave-to-unstable/')) return found(`${this.stranger}/unstable/landed`)
+    if (at('/return/')) return found(`${this.stranger}/back`)
+    if (at('/moved/')) return found(path.replace('/moved', ''))
+    if (at('/orders') && method === 'POST') return { status: 303, headers: { location: `${this.api}/rejected` } }
+    if (at('/rejected')) return rejected
+    if (path.includes('/users/')) return echo(headers)
+    if (at('/cacheable/')) return echo(headers, { 'cache-control': 'public, max-age=60', vary: 'authorization' })
+    return this.open ? { body: 'ok' } : undefined
+  }
+
+  #answerAsStranger(/** @type {any} */ request) {
+    const { path } = request
+    const first = path.includes('/unstable/') && !this.#cameBefore(this.atStranger, path)
+    const reply = first ? { status: 503, body: 'try again' } : path === '/back' ? found(`${this.api}/users/back`) : {}
+    return this.#record(this.atStranger, request, { body: 'a stranger', ...reply })
+  }
+
+  #cameBefore(/** @type {Arrived[]} */ list, /** @type {string} */ path) {
+    return list.some((earlier) => earlier.path === path)
+  }
+
+  #record(/** @type {Arrived[]} */ list, /** @type {any} */ request, /** @type {Reply | undefined} */ reply) {
+    const { method, path, headers, body } = request
+    list.push({
+      method,
+      path,
+      headers,
+      body,
+      authorization: headers.authorization,
+      status: reply && (reply.status ?? 200),
+    })
+    return reply
+  }
+}
+
+const found = (/** @type {string} */ location) => ({ status: 302, headers: { location } })
+
+function echo(/** @type {Record<string, string>} */ { authorization }, headers = {}) {
+  return { headers, body: { authorization: authorization ?? null } }
+}
