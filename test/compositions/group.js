@@ -2,6 +2,7 @@
 import { inspect } from 'node:util'
 import { createTokenProvider, forwardIncoming } from '@mca-auth/core'
 import { steps } from './contract.js'
+import { versionOf } from './versions.js'
 import { World } from './world.js'
 
 /**
@@ -14,12 +15,16 @@ import { World } from './world.js'
  *
  * @typedef {object} Row
  * @property {string} layer the package
- * @property {string} place where it stands: seen from ours
+ * @property {string} place where it stands, and where ours does
+ * @property {string[]} packages whose versions count: folders of node_modules
  * @property {(context: { auth: any, world: World }) => Client | Promise<Client>} start
  * @property {boolean} [mustListOrigins] this client needs `origins`
  * @property {string} [host] by which the servers are named
  * @property {(world: World) => unknown} [prepare] puts other servers in place of the world's
- * @property {boolean} [hidesErrors] this client does not say why a request failed
+ * @property {boolean} [hidesErrors] this client does not say why a request failed: its status is 0
+ * @property {boolean} [getOnly] this client makes no other requests
+ * @property {boolean} [takesSignal] @default true
+ * @property {string[]} [only] the steps of a row that is about one thing
  * @property {Record<string, string>} [skips] steps that this client cannot do, and why
  * @property {Record<string, { shows: RegExp, text: string }>} [limits] steps that fail, how, and what that means
  * @property {import('./contract.js').Step[]} [steps] more than the contract
@@ -36,7 +41,7 @@ const strays = /** @type {Set<string>} */ (new Set())
 process.on('unhandledRejection', (reason) => strays.add(`unhandled rejection: ${reason}`))
 process.on('uncaughtException', (error) => strays.add(`uncaught exception: ${error}`))
 process.on('warning', ({ name, message }) => {
-  if (name === 'MaxListenersExceededWarning') strays.add(`${name}: ${message}`)
+  if (name === 'MaxListenersExceededWarning') strays.add(`${name}: ${message.replace(/\d+/, 'many')}`)
 })
 
 /** What a naive plugin remembers of the incoming request: a variable of its module. */
@@ -75,8 +80,8 @@ async function play(group, row, step, kind) {
   strays.clear()
   let client = /** @type {Client | undefined} */ (undefined)
   const scenario = async () => {
-    const { send: sendTo, callbacks = {}, close } = await row.start({ auth: group.auth[kind](subject), world })
-    client = { send: sendTo, close }
+    client = await row.start({ auth: group.auth[kind](subject), world })
+    const { send: sendTo, callbacks = {} } = client
     const send = async (/** @type {string} */ path, init = {}) => {
       pending.add(path)
       try {
@@ -87,7 +92,7 @@ async function play(group, row, step, kind) {
     }
     const calls = Object.entries({ 'after the response': (url, start) => sendTo(url, {}).then(start), ...callbacks })
     const toApi = calls.map(([name, call]) => [name, (path, start) => call(world.api + path, start)])
-    return step.scenario({ world, send, asUser, callbacks: Object.fromEntries(toApi), provider })
+    return step.scenario({ world, send, asUser, callbacks: Object.fromEntries(toApi), provider, row, client })
   }
   try {
     const seen = await within(stepMs, scenario(), () => `hangs: ${[...pending].join(', ') || 'not in a request'}`)
@@ -136,7 +141,8 @@ async function runRow(group, row) {
   const failures = /** @type {Record<string, string>} */ ({})
   const fallen = /** @type {Set<string>} */ (new Set())
   for (const step of [...steps, ...(row.steps ?? [])]) {
-    if (row.skips?.[step.id] !== undefined || !(step.applies?.(row) ?? true)) continue
+    if (row.only?.includes(step.id) === false || row.skips?.[step.id] !== undefined) continue
+    if (step.applies?.(row) === false) continue
     const limit = row.limits?.[step.id]
     try {
       const bare = await play(group, row, step, 'bare')
@@ -158,11 +164,20 @@ const filters = /** @type {string[]} */ (JSON.parse(process.env.ROWS ?? '[]'))
 const { group } = await import(`./clients/${file}`)
 const { rows, auth } = /** @type {Group} */ (await group(...argument))
 for (const row of rows) {
-  const { layer, place, version, limits, note } = row
+  const { layer, place, packages = [], limits, note } = row
   if (!filters.every((filter) => `${layer} ${place}`.toLowerCase().includes(filter.toLowerCase()))) continue
   const began = performance.now()
   const { failures, fallen } = await runRow({ rows, auth }, row)
   const texts = Object.fromEntries(Object.entries(limits ?? {}).map(([id, { text }]) => [id, text]))
-  process.send?.({ layer, place, version, note, limits: texts, failures, fallen, ms: performance.now() - began })
+  process.send?.({
+    layer,
+    place,
+    versions: packages.map((name) => versionOf(name)),
+    note,
+    limits: texts,
+    failures,
+    fallen,
+    ms: performance.now() - began,
+  })
 }
-process.disconnect?.()
+process.send?.({ done: true }, () => process.exit())

@@ -20,6 +20,8 @@ export class World {
   /** Requests as they arrived, oldest first. */
   atApi = /** @type {Arrived[]} */ ([])
   atStranger = /** @type {Arrived[]} */ ([])
+  /** What a proxy could read. */
+  atProxy = /** @type {{ path: string, authorization?: string }[]} */ ([])
   #revoked = new Set()
   #seen = new Set()
   #closing = /** @type {(() => unknown)[]} */ ([])
@@ -60,10 +62,15 @@ export class World {
 
   /** The API's reply for a mock, which cannot wait for a signature to be verified. @returns {Reply} */
   mock(/** @type {any} */ request) {
-    const reply = this.#answerAsApi({ body: Buffer.alloc(0), ...request })
+    const reply = this.#answerAsApi(request)
     if (reply !== undefined) return reply
     const token = /^Bearer (eyJ\S+)$/.exec(request.headers.authorization ?? '')?.[1]
     return token !== undefined && !this.#revoked.has(request.headers.authorization) ? { body: 'ok' } : rejected
+  }
+
+  /** The stranger's reply for a mock. @returns {Reply} */
+  mockStranger(/** @type {any} */ request) {
+    return this.#answerAsStranger(request)
   }
 
   #answerAsApi(/** @type {any} */ request) {
@@ -79,6 +86,7 @@ export class World {
     if (at('/leave/')) return found(`${this.stranger}/landed`)
     if (at('/leave-to-unstable/')) return found(`${this.stranger}/unstable/landed`)
     if (at('/return/')) return found(`${this.stranger}/back`)
+    if (at('/pages/')) return { headers: { link: `<${this.stranger}/landed>; rel="next"` }, body: 'ok' }
     if (at('/moved/')) return found(path.replace('/moved', ''))
     if (at('/orders') && method === 'POST') return { status: 303, headers: { location: `${this.api}/rejected` } }
     if (at('/rejected')) return rejected

@@ -1,13 +1,22 @@
 // undici, whose layers are composed: `compose(a, b)` puts b outside of a.
-import { Writable } from 'node:stream'
 import { mcaAuth } from '@mca-auth/undici'
+import { versionOf } from '../versions.js'
+import { dispatchers } from './undici-dispatchers.js'
+import { fetches, sources } from './undici-fetch.js'
+import { requests, retryOptions } from './undici-requests.js'
 
 /** @typedef {typeof import('undici')} Undici */
 
 export async function group(/** @type {string} */ name) {
   const undici = /** @type {Undici} */ (await import(name))
+  const rows = [
+    ...composed(undici),
+    ...dispatchers(undici, versionOf(name).startsWith('undici 8')),
+    ...(await fetches(undici)),
+    ...sources(undici),
+  ]
   return {
-    rows: [...composed(undici)],
+    rows: rows.map((row) => ({ ...row, packages: [name] })),
     auth: {
       bare: () => (/** @type {any} */ dispatch) => dispatch,
       ours: mcaAuth,
@@ -27,7 +36,6 @@ function withAuthorization(/** @type {any} */ headers, /** @type {string} */ aut
 /** The layers, and the orders in which they stand around ours. */
 function composed(/** @type {Undici} */ undici) {
   const { interceptors } = undici
-  const retryOptions = { minTimeout: 1, timeoutFactor: 1, maxRetries: 2 }
   const layers = {
     redirect: () => interceptors.redirect({ maxRedirections: 5 }),
     retry: () => interceptors.retry(retryOptions),
@@ -76,63 +84,4 @@ function composed(/** @type {Undici} */ undici) {
 function permutations(/** @type {string[]} */ names) {
   if (names.length === 1) return names
   return names.flatMap((name) => permutations(names.filter((other) => other !== name)).map((rest) => `${name} ${rest}`))
-}
-
-/** By `request()`, with every kind of callback that undici has. */
-function requests(/** @type {Undici} */ undici, /** @type {any} */ dispatcher) {
-  return {
-    async send(/** @type {string} */ url, /** @type {any} */ init) {
-      try {
-        const { statusCode, body } = await undici.request(url, { dispatcher, ...init })
-        return { status: statusCode, text: await body.text() }
-      } catch (error) {
-        // Of `retry` and `responseError`.
-        if (typeof error.statusCode === 'number') return { status: error.statusCode, text: '' }
-        throw error
-      }
-    },
-    callbacks: {
-      'data of the body': (url, start) => listen('data', url, start),
-      'end of the body': (url, start) => listen('end', url, start),
-      async 'stream factory'(url, start) {
-        await undici.stream(url, { dispatcher, method: 'GET' }, () => {
-          start()
-          return sink()
-        })
-      },
-      'finish of stream()': (url, start) =>
-        undici.stream(url, { dispatcher, method: 'GET' }, () => sink().on('finish', start)),
-      'callback of request()': (url, start) =>
-        new Promise((resolve) => {
-          const { origin, pathname: path } = new URL(url)
-          dispatcher.request({ origin, path, method: 'GET' }, (error, response) => {
-            start()
-            resolve(error ?? response.body.dump())
-          })
-        }),
-      'handler of dispatch()': (url, start) =>
-        new Promise((resolve) => {
-          const { origin, pathname: path } = new URL(url)
-          const end = () => {
-            start()
-            resolve(undefined)
-          }
-          dispatcher.dispatch({ origin, path, method: 'GET' }, handlerOf(undici, end))
-        }),
-    },
-  }
-
-  async function listen(event, url, start) {
-    const { body } = await undici.request(url, { dispatcher })
-    await new Promise((resolve, reject) => body.on(event, start).on('close', resolve).on('error', reject).resume())
-  }
-}
-
-const sink = () => new Writable({ write: (_chunk, _encoding, done) => done() })
-
-/** undici 6 knows handlers by other names. */
-function handlerOf(/** @type {Undici} */ { interceptors }, /** @type {() => void} */ end) {
-  return 'cache' in interceptors
-    ? { onRequestStart() {}, onResponseStart() {}, onResponseData() {}, onResponseEnd: end, onResponseError: end }
-    : { onConnect() {}, onHeaders: () => true, onData: () => true, onComplete: end, onError: end }
 }
