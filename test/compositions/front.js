@@ -6,6 +6,7 @@ import { createServer, request as httpRequest } from 'node:http'
 import { createSecureServer } from 'node:http2'
 import { connect } from 'node:net'
 import { buffer } from 'node:stream/consumers'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 /** @typedef {import('./world.js').World} World */
 
@@ -28,7 +29,8 @@ async function listen(/** @type {World} */ world, /** @type {import('node:net').
 async function answer(world, request) {
   const headers = Object.fromEntries(Object.entries(request.headers).filter(([name]) => !name.startsWith(':')))
   const reply = world.mock({ method: request.method, path: request.url, headers, body: await buffer(request) })
-  const { status = 200, body = '' } = reply
+  const { status = 200, body = '', delayMs } = reply
+  if (delayMs) await sleep(delayMs)
   return { status, headers: reply.headers ?? {}, text: typeof body === 'string' ? body : JSON.stringify(body) }
 }
 

@@ -159,25 +159,25 @@ async function runRow(group, row) {
   return { failures, fallen: [...fallen] }
 }
 
-const [, , file = '', ...argument] = process.argv
-const filters = /** @type {string[]} */ (JSON.parse(process.env.ROWS ?? '[]'))
-const { group } = await import(`./clients/${file}`)
-const { rows, auth } = /** @type {Group} */ (await group(...argument))
-for (const row of rows) {
-  const { layer, place, packages = [], limits, note } = row
-  if (!filters.every((filter) => `${layer} ${place}`.toLowerCase().includes(filter.toLowerCase()))) continue
-  const began = performance.now()
-  const { failures, fallen } = await runRow({ rows, auth }, row)
-  const texts = Object.fromEntries(Object.entries(limits ?? {}).map(([id, { text }]) => [id, text]))
-  process.send?.({
-    layer,
-    place,
-    versions: packages.map((name) => versionOf(name)),
-    note,
-    limits: texts,
-    failures,
-    fallen,
-    ms: performance.now() - began,
-  })
+async function main([file = '', ...argument] = process.argv.slice(2)) {
+  const filters = /** @type {string[]} */ (JSON.parse(process.env.ROWS ?? '[]'))
+  const { group: groupOf } = await import(`./clients/${file}`)
+  const group = /** @type {Group} */ (await groupOf(...argument))
+  for (const row of group.rows) {
+    const { layer, place, packages, limits = {} } = row
+    if (!filters.every((filter) => `${layer}, ${place}`.toLowerCase().includes(filter.toLowerCase()))) continue
+    const began = performance.now()
+    const { failures, fallen } = await runRow(group, row)
+    const texts = Object.fromEntries(Object.entries(limits).map(([id, { text }]) => [id, text]))
+    const versions = packages.map((name) => versionOf(name))
+    process.send?.({ layer, place, versions, limits: texts, failures, fallen, ms: performance.now() - began })
+  }
 }
-process.send?.({ done: true }, () => process.exit())
+
+main().then(
+  () => process.send?.({ done: true }, () => process.exit()),
+  (error) => {
+    console.error(error)
+    process.exit(1)
+  },
+)

@@ -11,12 +11,21 @@ import { startAuthorizationServer, startProtectedResource } from '@mca-auth/test
  * @property {Buffer} body
  * @property {number} [status] of the response, unless the API checks the token
  *
- * @typedef {{ status?: number, headers?: Record<string, string>, body?: unknown }} Reply
+ * @typedef {{ status?: number, headers?: Record<string, string>, body?: unknown, delayMs?: number }} Reply
  */
+
+/** OpenAI's SDK takes `retry-after-ms`. */
+const busy = { status: 503, headers: { 'retry-after-ms': '1' }, body: 'try again' }
 
 const rejected = { status: 401, headers: { 'www-authenticate': 'Bearer error="invalid_token"' }, body: 'Unauthorized' }
 
 export class World {
+  /** The API's origin. */
+  api = ''
+  /** The stranger's. */
+  stranger = ''
+  /** Ends the API's server, so that only a mock answers in its place. */
+  unplug = /** @type {() => Promise<void>} */ (async () => {})
   /** Requests as they arrived, oldest first. */
   atApi = /** @type {Arrived[]} */ ([])
   atStranger = /** @type {Arrived[]} */ ([])
@@ -37,12 +46,15 @@ export class World {
     world.server = await startAuthorizationServer()
     const serve = async (/** @type {(request: any) => any} */ intercept) => {
       const resource = await startProtectedResource({ authorizationServer: world.server, intercept })
-      world.#closing.push(() => resource.close())
-      return resource.origin.replace('127.0.0.1', host)
+      world.#closing.push(() => resource.close().catch(() => {})) // may be unplugged
+      return resource
     }
     world.#closing.push(() => world.server.close())
-    world.stranger = await serve((request) => world.#answerAsStranger(request))
-    world.api = await serve((request) => world.#answerAsApi(request))
+    const stranger = await serve((request) => world.#answerAsStranger(request))
+    const api = await serve((request) => world.#answerAsApi(request))
+    world.stranger = stranger.origin.replace('127.0.0.1', host)
+    world.api = api.origin.replace('127.0.0.1', host)
+    world.unplug = () => api.close()
     return world
   }
 
@@ -82,7 +94,7 @@ export class World {
   /** `undefined`: if the token is good. */
   #replyOfApi(/** @type {any} */ { method, path, headers }) {
     const at = (/** @type {string} */ prefix) => path.startsWith(prefix)
-    if (path.includes('/unstable/') && !this.#cameBefore(this.atApi, path)) return { status: 503, body: 'try again' }
+    if (path.includes('/unstable/') && !this.#cameBefore(this.atApi, path)) return busy
     if (at('/leave/')) return found(`${this.stranger}/landed`)
     if (at('/leave-to-unstable/')) return found(`${this.stranger}/unstable/landed`)
     if (at('/return/')) return found(`${this.stranger}/back`)
@@ -92,13 +104,14 @@ export class World {
     if (at('/rejected')) return rejected
     if (path.includes('/users/')) return echo(headers)
     if (at('/cacheable/')) return echo(headers, { 'cache-control': 'public, max-age=60', vary: 'authorization' })
-    return this.open ? { body: 'ok' } : undefined
+    // A bare client can abort while it waits for this, instead of for a token.
+    return this.open ? { body: 'ok', delayMs: at('/slow/') ? 300 : 0 } : undefined
   }
 
   #answerAsStranger(/** @type {any} */ request) {
     const { path } = request
     const first = path.includes('/unstable/') && !this.#cameBefore(this.atStranger, path)
-    const reply = first ? { status: 503, body: 'try again' } : path === '/back' ? found(`${this.api}/users/back`) : {}
+    const reply = first ? busy : path === '/back' ? found(`${this.api}/users/back`) : {}
     return this.#record(this.atStranger, request, { body: 'a stranger', ...reply })
   }
 

@@ -80,6 +80,7 @@ async function layers() {
   const { default: MockAdapter } = await import('axios-mock-adapter')
   const { default: rateLimit } = await import('axios-rate-limit')
   const logger = await import('axios-logger')
+  const mocked = { prepare: (world) => world.unplug() }
   const lines = []
   const note = (line) => lines.push(line)
   const mock =
@@ -113,8 +114,11 @@ async function layers() {
       },
       { steps: [logsNoToken(lines)] },
     ),
-    ...inBothOrders('axios-mock-adapter', mock(true)),
-    ...inBothOrders('axios-mock-adapter, responses without headers', mock(false), { packages: ['axios-mock-adapter'] }),
+    ...inBothOrders('axios-mock-adapter', mock(true), mocked),
+    ...inBothOrders('axios-mock-adapter, responses without headers', mock(false), {
+      ...mocked,
+      packages: ['axios-mock-adapter'],
+    }),
     ...inBothOrders('a hand-written refresh queue', refreshQueue, { packages: ['axios'] }),
     ...(await cookies()),
   ]
@@ -255,6 +259,14 @@ function plainAdapter(/** @type {any} */ config) {
   })
 }
 
+/** A function that calls `start()` on its way. */
+function after(/** @type {() => void} */ start, /** @type {(value: any) => any} */ run = (value) => value) {
+  return (/** @type {any} */ value) => {
+    start()
+    return run(value)
+  }
+}
+
 /** Sends by an instance, and with every kind of callback that axios has. */
 function client(/** @type {any} */ api) {
   const asText = { responseType: 'text', transformResponse: [(/** @type {any} */ data) => data] }
@@ -273,12 +285,12 @@ function client(/** @type {any} */ api) {
     },
     callbacks: {
       async 'response interceptor'(url, start) {
-        const seen = (/** @type {any} */ response) => (start(), response)
+        const seen = after(start)
         const id = api.interceptors.response.use(seen, (error) => Promise.reject(seen(error)))
         await call(url).finally(() => api.interceptors.response.eject(id))
       },
-      transformResponse: (url, start) => call(url, { transformResponse: [(data) => (start(), data)] }),
-      validateStatus: (url, start) => call(url, { validateStatus: () => (start(), true) }),
+      transformResponse: (url, start) => call(url, { transformResponse: [after(start)] }),
+      validateStatus: (url, start) => call(url, { validateStatus: after(start, () => true) }),
     },
   }
 }

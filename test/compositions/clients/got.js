@@ -102,7 +102,7 @@ function again(/** @type {any} */ response, /** @type {(options: object) => any}
 /** By promises, with every kind of callback that got has. */
 function client(/** @type {any} */ got) {
   const call = (url, options = {}) => got(urlFor(got, url), { throwHttpErrors: false, ...options })
-  const hook = (name, start) => (value) => {
+  const hook = (start) => (value) => {
     start()
     return value
   }
@@ -115,7 +115,7 @@ function client(/** @type {any} */ got) {
     callbacks: {
       'event "response"': async (url, start) => void (await call(url).on('response', start)),
       'event "downloadProgress"': async (url, start) => void (await call(url).on('downloadProgress', start)),
-      'hook afterResponse': (url, start) => call(url, { hooks: { afterResponse: [hook('afterResponse', start)] } }),
+      'hook afterResponse': (url, start) => call(url, { hooks: { afterResponse: [hook(start)] } }),
       'data of a stream': (url, start) => streamed(got, url, 'data', start),
       'end of a stream': (url, start) => streamed(got, url, 'end', start),
     },
