@@ -23,7 +23,7 @@ import { World } from './world.js'
  * @property {(world: World) => unknown} [prepare] puts other servers in place of the world's
  * @property {boolean} [hidesErrors] this client does not say why a request failed: its status is 0
  * @property {boolean} [getOnly] this client makes no other requests
- * @property {boolean} [takesSignal] @default true
+ * @property {boolean} [takesSignal] unless `false`
  * @property {string[]} [only] the steps of a row that is about one thing
  * @property {Record<string, string>} [skips] steps that this client cannot do, and why
  * @property {Record<string, { shows: RegExp, text: string }>} [limits] steps that fail, how, and what that means
@@ -34,7 +34,8 @@ import { World } from './world.js'
  * @property {Record<Kind, (subject: any) => any>} auth
  */
 
-const stepMs = 20_000
+/** So much that only what hangs takes it, on a busy machine too. */
+const stepMs = 60_000
 
 /** A step's own trouble: what nobody waited for. */
 const strays = /** @type {Set<string>} */ (new Set())
@@ -92,7 +93,7 @@ async function play(group, row, step, kind) {
     }
     const calls = Object.entries({ 'after the response': (url, start) => sendTo(url, {}).then(start), ...callbacks })
     const toApi = calls.map(([name, call]) => [name, (path, start) => call(world.api + path, start)])
-    return step.scenario({ world, send, asUser, callbacks: Object.fromEntries(toApi), provider, row, client })
+    return step.scenario({ world, send, asUser, callbacks: Object.fromEntries(toApi), provider, row, client, kind })
   }
   try {
     const seen = await within(stepMs, scenario(), () => `hangs: ${[...pending].join(', ') || 'not in a request'}`)

@@ -24,6 +24,10 @@ export class World {
   api = ''
   /** The stranger's. */
   stranger = ''
+  /** The API takes requests without a token. */
+  open = false
+  /** @type {import('@mca-auth/testing').AuthorizationServer} */
+  server
   /** Ends the API's server, so that only a mock answers in its place. */
   unplug = /** @type {() => Promise<void>} */ (async () => {})
   /** Requests as they arrived, oldest first. */
@@ -35,15 +39,18 @@ export class World {
   #seen = new Set()
   #closing = /** @type {(() => unknown)[]} */ ([])
 
+  constructor(/** @type {import('@mca-auth/testing').AuthorizationServer} */ server) {
+    this.server = server
+  }
+
   /**
    * @param {object} options
    * @param {boolean} options.open the API takes requests without a token, as it must when the client runs bare
    * @param {string} [options.host] how clients name the servers
    */
   static async start({ open, host = '127.0.0.1' }) {
-    const world = new World()
+    const world = new World(await startAuthorizationServer())
     world.open = open
-    world.server = await startAuthorizationServer()
     const serve = async (/** @type {(request: any) => any} */ intercept) => {
       const resource = await startProtectedResource({ authorizationServer: world.server, intercept })
       world.#closing.push(() => resource.close().catch(() => {})) // may be unplugged
@@ -80,7 +87,7 @@ export class World {
     return token !== undefined && !this.#revoked.has(request.headers.authorization) ? { body: 'ok' } : rejected
   }
 
-  /** The stranger's reply for a mock. @returns {Reply} */
+  /** The stranger's reply for a mock. */
   mockStranger(/** @type {any} */ request) {
     return this.#answerAsStranger(request)
   }
@@ -91,7 +98,7 @@ export class World {
     return this.#record(this.atApi, request, this.#replyOfApi(request))
   }
 
-  /** `undefined`: if the token is good. */
+  /** @returns {Reply | undefined} nothing: if the token is good */
   #replyOfApi(/** @type {any} */ { method, path, headers }) {
     const at = (/** @type {string} */ prefix) => path.startsWith(prefix)
     if (path.includes('/unstable/') && !this.#cameBefore(this.atApi, path)) return busy

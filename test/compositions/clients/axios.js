@@ -4,6 +4,7 @@ import { buffer } from 'node:stream/consumers'
 import { mcaAuth } from '@mca-auth/axios'
 import axios, { AxiosError } from 'axios'
 import { overTls, startProxy } from '../front.js'
+import { canMock, mocked, startMsw, startNock } from '../mocks.js'
 import { configRows, logsNoToken } from './axios-steps.js'
 
 /** @typedef {import('axios').AxiosInstance} Api */
@@ -36,7 +37,7 @@ function row(layer, place, make, more = {}) {
     place,
     start: async (context) => client(await make(context)),
     ...more,
-    packages: ['axios', ...(more.packages ?? [])],
+    packages: more.packages ?? ['axios'],
   }
 }
 
@@ -80,7 +81,6 @@ async function layers() {
   const { default: MockAdapter } = await import('axios-mock-adapter')
   const { default: rateLimit } = await import('axios-rate-limit')
   const logger = await import('axios-logger')
-  const mocked = { prepare: (world) => world.unplug() }
   const lines = []
   const note = (line) => lines.push(line)
   const mock =
@@ -100,7 +100,14 @@ async function layers() {
     ...inBothOrders('retry-axios', (api) => rax.attach(api), {
       defaults: () => ({ raxConfig: { retry: 2, retryDelay: 1, backoffType: 'static' } }),
     }),
-    ...inBothOrders('axios-cache-interceptor', (api) => setupCache(api)),
+    ...inBothOrders('axios-cache-interceptor', (api) => setupCache(api), {
+      limits: {
+        'same-url': {
+          shows: /instead of/,
+          text: 'with `incoming`, users share responses: its keys must name the user (`generateKey`)',
+        },
+      },
+    }),
     ...inBothOrders('axios-rate-limit', (api) => rateLimit(api, { maxRequests: 20, perMilliseconds: 20 })),
     ...inBothOrders(
       'axios-logger',
@@ -121,6 +128,17 @@ async function layers() {
     }),
     ...inBothOrders('a hand-written refresh queue', refreshQueue, { packages: ['axios'] }),
     ...(await cookies()),
+    ...(canMock ? [startMsw, startNock] : []).map((start) =>
+      row(
+        start === startMsw ? 'msw' : 'nock',
+        'in place of the server',
+        async (context) => {
+          await start(context.world)
+          return create(context)
+        },
+        { ...mocked, packages: [start === startMsw ? 'msw' : 'nock'] },
+      ),
+    ),
   ]
 }
 
@@ -278,7 +296,7 @@ function client(/** @type {any} */ api) {
         const { status, data } = await call(url, { data: body, ...init })
         return { status, text: data }
       } catch (error) {
-        const { response } = error
+        const { response } = /** @type {any} */ (error)
         if (response === undefined) throw error
         return { status: response.status, text: response.data }
       }

@@ -1,5 +1,6 @@
 // fetch: what calls ours, and what ours calls.
 import { mcaAuth } from '@mca-auth/fetch'
+import { mocked, startMsw, startNock } from '../mocks.js'
 
 /** @typedef {(fetch?: typeof globalThis.fetch) => typeof globalThis.fetch} Auth puts ours on a fetch, or on the global one */
 
@@ -12,7 +13,7 @@ export async function group() {
       ...(await callers()),
       ...(await retrying()),
       ...(await callees()),
-      ...(await mocks()),
+      ...mocks(),
       ...caching(),
     ],
     auth: {
@@ -28,7 +29,7 @@ export async function group() {
 }
 
 function row(layer, place, packages, make, more = {}) {
-  return { layer, place, packages, start: async (context) => client(await make(context), more.end), ...more }
+  return { layer, place, packages, start: async (context) => client(await make(context)), ...more }
 }
 
 /** What is given our fetch. */
@@ -98,80 +99,27 @@ async function callees() {
   ]
 }
 
-/** Mocks in place of the API, which take the global fetch's place. */
-async function mocks() {
-  const { setupServer } = await import('msw/node')
-  const { http, HttpResponse } = await import('msw')
-  const started = (world) => {
-    const server = setupServer(
-      http.all(`${world.api}/*`, async ({ request }) => {
-        const { status = 200, body = '', headers } = world.mock(await plain(request))
-        return new HttpResponse(typeof body === 'string' ? body : JSON.stringify(body), { status, headers })
-      }),
-    )
-    server.listen({ onUnhandledRequest: 'bypass' })
-    world.onClose(() => server.close())
+/** Mocks in place of the API: a module may make its client before a test starts them. */
+function mocks() {
+  const inOrder = async ({ auth, world }, start) => {
+    const ours = auth()
+    await start(world)
+    return ours
   }
-  const interceptWithNock = async (world) => {
-    // Importing it takes the place of the global fetch, where msw would not find its own.
-    const { default: nock } = await import('nock')
-    if (!nock.isActive()) nock.activate()
-    for (const method of ['get', 'post']) {
-      nock(world.api)
-        .persist()
-        [method](/.*/)
-        .reply(async (request) => {
-          const { status = 200, body = '', headers } = world.mock(await plain(request))
-          return [status, Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)), headers]
-        })
-    }
-    world.onClose(() => {
-      nock.cleanAll()
-      nock.restore()
-    })
-  }
-  const mocked = { prepare: (world) => world.unplug() }
   return [
     row(
       'msw',
       'listen(), then mcaAuth()',
       ['msw'],
-      ({ auth, world }) => {
-        started(world)
+      async ({ auth, world }) => {
+        await startMsw(world)
         return auth()
       },
       mocked,
     ),
-    row(
-      'msw',
-      'mcaAuth(), then listen()',
-      ['msw'],
-      ({ auth, world }) => {
-        const ours = auth()
-        started(world)
-        return ours
-      },
-      mocked,
-    ),
-    row(
-      'nock',
-      'mcaAuth(), then nock()',
-      ['nock'],
-      async ({ auth, world }) => {
-        const ours = auth()
-        await interceptWithNock(world)
-        return ours
-      },
-      mocked,
-    ),
+    row('msw', 'mcaAuth(), then listen()', ['msw'], (context) => inOrder(context, startMsw), mocked),
+    row('nock', 'mcaAuth(), then nock()', ['nock'], (context) => inOrder(context, startNock), mocked),
   ]
-}
-
-/** A request as it would arrive. */
-async function plain(/** @type {Request} */ request) {
-  const { method, url, headers } = request
-  const body = Buffer.from(await request.clone().arrayBuffer())
-  return { method, path: new URL(url).pathname, headers: Object.fromEntries(headers), body }
 }
 
 /** A fetch that keeps responses, as that of a framework does: by URL, or by URL and token. */

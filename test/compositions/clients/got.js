@@ -5,6 +5,7 @@ import { mcaAuth } from '@mca-auth/got'
 import { HttpsProxyAgent } from 'hpagent'
 import { CookieJar } from 'tough-cookie'
 import { overTls, startProxy } from '../front.js'
+import { canMock, mocked, startMsw, startNock } from '../mocks.js'
 import { leavingByHook, pages } from './got-steps.js'
 
 /** A retry at once, as often as got would. */
@@ -12,7 +13,7 @@ const retry = { limit: 2, calculateDelay: ({ computedValue }) => (computedValue 
 
 export async function group(/** @type {string} */ name) {
   const { default: got } = await import(name)
-  const rows = [
+  const rows = /** @type {any[]} */ ([
     row('got', 'got.extend(mcaAuth())', () => ({})),
     row('pagination', 'got.extend(mcaAuth()).paginate()', () => ({}), { only: [pages.id], steps: [pages] }),
     row('prefixUrl', 'got.extend({ prefixUrl }, mcaAuth())', ({ world }) => ({ prefixUrl: world.api })),
@@ -32,10 +33,11 @@ export async function group(/** @type {string} */ name) {
       only: [leavingByHook.step.id],
       steps: [leavingByHook.step],
     }),
+    ...(canMock ? [mock('msw', startMsw), mock('nock', startNock)] : []),
     stream('throwHttpErrors: true', {}),
     stream('throwHttpErrors: false', { throwHttpErrors: false }),
     stream('retry', { retry, throwHttpErrors: false }),
-  ]
+  ])
   return {
     rows: rows.map(({ packages = [], ...rest }) => ({ ...rest, packages: [name, ...packages] })),
     auth: {
@@ -53,12 +55,17 @@ export async function group(/** @type {string} */ name) {
     },
   }
 
-  function row(layer, place, options, more = {}) {
+  function row(layer, place, options, /** @type {any} */ more = {}) {
     return { layer, place, start: async (context) => client(instance(context.auth, await options(context))), ...more }
   }
 
+  function mock(layer, start) {
+    const options = async (/** @type {any} */ { world }) => void (await start(world))
+    return row(layer, 'in place of the server', options, { ...mocked, packages: [layer] })
+  }
+
   function instance(...all) {
-    return got.extend({ retry: { limit: 0 } }, ...all)
+    return got.extend({ retry: { limit: 0 } }, ...all.filter(Boolean))
   }
 
   function inBothOrders(layer, options, more = {}) {
@@ -149,8 +156,9 @@ function streaming(/** @type {any} */ got) {
       try {
         return { text: await textOf(stream), status }
       } catch (error) {
-        if (error.response === undefined) throw error
-        return { status: error.response.statusCode, text: '' }
+        const { response } = /** @type {any} */ (error)
+        if (response === undefined) throw error
+        return { status: response.statusCode, text: '' }
       }
     },
   }

@@ -63,11 +63,11 @@ export async function group() {
       row(http, 'axios', ['axios'], ({ auth }) => {
         const api = axios.create({ adapter: 'http', validateStatus: () => true })
         api.interceptors.request.use(auth('axios', (config) => config))
-        return { send: (url, { body, ...init } = {}) => api({ url, data: body, ...init }) }
+        return { send: (url, { body, ...init } = /** @type {any} */ ({})) => api({ url, data: body, ...init }) }
       }),
       row(http, 'got', ['got'], ({ auth }) => {
         const api = got.extend({ throwHttpErrors: false, retry: { limit: 2, calculateDelay: now } }, auth('got', {}))
-        return { send: async (url, init) => ({ status: (await api(url, init)).statusCode }) }
+        return { send: async (url, init) => ({ status: /** @type {any} */ (await api(url, init)).statusCode }) }
       }),
       row(
         ofUndici,
@@ -104,7 +104,7 @@ export async function group() {
   }
 }
 
-const now = ({ computedValue }) => (computedValue > 0 ? 1 : 0)
+const now = (/** @type {any} */ { computedValue }) => (computedValue > 0 ? 1 : 0)
 
 function row(layer, place, packages, start) {
   return { layer, place, packages: [layer, ...packages], start, only: [parents.id], steps: [parents] }

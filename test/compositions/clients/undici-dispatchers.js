@@ -97,6 +97,7 @@ export function dispatchers(/** @type {Undici} */ undici, /** @type {boolean} */
 function mocked(/** @type {Undici} */ { MockAgent }, /** @type {any} */ world) {
   const agent = new MockAgent()
   agent.disableNetConnect()
+  /** @type {(answer: any) => any} */
   const reply =
     (answer) =>
     ({ method, path, headers, body }) => {

@@ -95,7 +95,7 @@ export function sources(/** @type {Undici} */ { Agent, WebSocket, EventSource })
   const row = (layer, prepare, Class) => ({
     layer,
     place: `new ${layer}(url, { dispatcher: agent.compose(mcaAuth) })`,
-    mustListOrigins: true,
+    mustListOrigins: layer === 'EventSource', // which follows redirects
     getOnly: true,
     takesSignal: false,
     hidesErrors: true,
@@ -106,12 +106,14 @@ export function sources(/** @type {Undici} */ { Agent, WebSocket, EventSource })
       const send = (/** @type {string} */ url) =>
         new Promise((resolve) => {
           const source = new Class(layer === 'WebSocket' ? url.replace('http', 'ws') : url, { dispatcher })
-          const end = (status, text) => {
+          source.addEventListener('message', ({ data: text }) => {
             source.close()
-            resolve({ status, text })
-          }
-          source.addEventListener('message', ({ data }) => end(200, data))
-          source.addEventListener('error', () => end(0, ''))
+            resolve({ status: 200, text })
+          })
+          source.addEventListener('error', () => {
+            if (layer === 'EventSource') source.close() // else it connects again
+            resolve({ status: 0, text: '' })
+          })
         })
       return { send, close: () => agent.destroy() }
     },

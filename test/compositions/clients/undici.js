@@ -3,7 +3,7 @@ import { mcaAuth } from '@mca-auth/undici'
 import { versionOf } from '../versions.js'
 import { dispatchers } from './undici-dispatchers.js'
 import { fetches, sources } from './undici-fetch.js'
-import { requests, retryOptions } from './undici-requests.js'
+import { requests, retryOptions, sharedHandler } from './undici-requests.js'
 
 /** @typedef {typeof import('undici')} Undici */
 
@@ -69,15 +69,38 @@ function composed(/** @type {Undici} */ undici) {
       layer: names.filter((name) => name !== 'mcaAuth').join(' + '),
       place: `compose(${names.join(', ')})`,
       ...(names.includes('dns') && { host: 'localhost' }),
+      steps: [sharedHandler],
+      limits: limitsOf(names, !('responseError' in interceptors)),
       ...(names.includes('dump') && { skips: { 'same-url': 'the layer throws the body away' } }),
       start({ auth }) {
         const agent = new undici.Agent({ connections: 2 })
         const dispatcher = agent.compose(names.map((name) => (name === 'mcaAuth' ? auth : layers[name]())))
-        const client = requests(undici, dispatcher)
+        const client = /** @type {any} */ (requests(undici, dispatcher))
         if (names.includes('dump')) delete client.callbacks['data of the body']
         return { ...client, close: () => agent.destroy() }
       },
     }))
+}
+
+/** What is lost in this order, by step. */
+function limitsOf(/** @type {string[]} */ names, /** @type {boolean} */ isUndici6) {
+  const isOutside = (/** @type {string} */ name) => names.indexOf(name) > names.indexOf('mcaAuth')
+  const isInside = (/** @type {string} */ name) => names.includes(name) && !isOutside(name)
+  return {
+    ...((isOutside('cache') || isOutside('deduplicate')) && {
+      'same-url': {
+        shows: /instead of/,
+        text: 'with `incoming`, users share responses: the layer does not see that their tokens differ',
+      },
+    }),
+    ...(isUndici6 &&
+      `${names}` === 'redirect,retry,mcaAuth' && {
+        once: { shows: /posts: 2/, text: 'a POST that is redirected and then answered 401 is executed again' },
+      }),
+    ...(isInside('responseError') && {
+      replaces: { shows: /401 instead of 200/, text: 'a rejected request is not resent; the next one has a new token' },
+    }),
+  }
 }
 
 /** @returns {string[]} */
