@@ -7,11 +7,20 @@ interface AnyTokenRequest extends PreparedTokenRequest {
   readonly request: TokenRequest | undefined
 }
 
+const adapted = new WeakMap<TokenProvider, AnyProvider>()
+
+/** One for each provider, however many clients share it. */
+export function anyProvider(provider: TokenProvider): ProviderInternals {
+  const known = adapted.get(provider) ?? new AnyProvider(provider)
+  adapted.set(provider, known)
+  return known
+}
+
 /**
  * Adapts a provider that is not one of ours: a stub in a test, a wrapper around another vendor's credential. It caches by
  * itself, if at all, so every request asks it for a token.
  */
-export class AnyProvider implements ProviderInternals {
+class AnyProvider implements ProviderInternals {
   readonly rules = {}
   readonly #provider: TokenProvider
   /** The token rejected last, by key: many late rejections of one token are one. */

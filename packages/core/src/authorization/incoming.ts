@@ -62,7 +62,8 @@ export function forwardIncoming<T>(request: IncomingRequest, run: () => T): T {
   const headers = request?.headers as { authorization?: unknown; get?: unknown } | undefined
   const value: unknown =
     typeof headers?.get === 'function' ? headers.get.call(headers, 'authorization') : headers?.authorization
-  const [, token] = (typeof value === 'string' && /^\s*Bearer\s+([\x21-\x7e]+)(?:\s+[\x21-\x7e]+)*\s*$/i.exec(value)) || []
+  const [, token] =
+    (typeof value === 'string' && /^\s*Bearer\s+([\x21-\x7e]+)(?:\s+[\x21-\x7e]+)*\s*$/i.exec(value)) || []
   return current.run(token === undefined ? 'none' : new IncomingToken(`Bearer ${token}`), run)
 }
 

@@ -1,95 +1,56 @@
 import { AsyncResource } from 'node:async_hooks'
-import { McaAuthError } from '../error.js'
-import { originOf, parseUrl } from '../origin.js'
+import type { McaAuthError } from '../error.js'
+import { originOf } from '../origin.js'
 import type { ProvidedToken } from '../provider/provider-internals.js'
-import { isTokenEndpoint } from '../token-endpoint/token-endpoint-registry.js'
-import type { PreparedTokenRequest } from '../token-endpoint/token-request.js'
+import { hasTokenEndpoint, isTokenEndpoint } from '../token-endpoint/token-endpoints.js'
 import { rejectsToken } from './challenge.js'
-import { IncomingToken, incomingToken } from './incoming.js'
-import type { RequestAuthorizer } from './request-authorizer.js'
+import type { ClientRules } from './client-rules.js'
+import { LastSending } from './last-sending.js'
+import { insecure, missingOrigins, noTokenForHop } from './refusals.js'
 import { headerValues, type ResponseHeaders } from './response-headers.js'
+import type { AuthorizationHeaders, BeginRequest, Sending, Verdict } from './sending.js'
 import { reportSkipped, type SkipReason } from './skipped-requests.js'
-import { withTrail } from './trail.js'
-
-/** One sending of a request: what is final when the client hands it to the wire. */
-export interface Sending {
-  /** Absolute. `undefined` if the client hides where it is connected to. */
-  readonly url: string | URL | undefined
-  readonly method: string
-  /** Its origin, if the URL does not tell: {@link unixSocket}. */
-  readonly origin?: string | undefined
-  /** The `Authorization` that the request has now, of whoever; `undefined` if none. `false` and `null` mean "none, please". */
-  readonly authorization?: unknown
-  /** Whether it goes through a proxy that would see a token sent over plain HTTP. */
-  readonly proxied?: boolean | undefined
-}
-
-/** A request as its caller made it. */
-export interface BeginRequest extends Sending {
-  /** Ends the wait for a token. */
-  readonly signal?: AbortSignal | undefined
-  /** The base URL of the client, which names the origin that may have the token unless `origins` does. */
-  readonly base?: string | URL | undefined
-  /** The client follows redirects in a way that the adapter can't see. Without `origins` such a request is not sent. */
-  readonly hidesRedirects?: boolean | undefined
-  /** The adapter sends every hop of a redirect by itself, so a resend repeats the last hop alone. */
-  readonly seesHops?: boolean | undefined
-}
-
-/** The headers of ours that a sending must have. What the adapter set before and is missing here must be removed. */
-export interface AuthorizationHeaders {
-  readonly authorization?: string
-}
-
-export type Verdict = 'deliver' | 'resend'
+import { type CarriedToken, TokenChoice } from './token-choice.js'
 
 const none: AuthorizationHeaders = Object.freeze({})
-
-/** `begun`: nothing sent yet. `finished`: the response was a success, or an error that nobody sends again. */
-type State = 'begun' | 'sending' | 'failed' | 'answered-redirect' | 'redirected' | 'finished'
 
 /**
  * The authorization of one request, from the caller's call to the final response: over every redirect, retry and resend.
  * What it lost stays lost: an origin that was left, a resend that is spent, a redirect that was followed.
  */
 export class RequestAuthorization {
-  /** Whether this client's origins include where the request was addressed to. If not, another `mcaAuth()` may decide. */
+  /** Whether this client's origins include the one that was addressed. If not, another `mcaAuth()` may decide. */
   readonly applies: boolean
-  /** @internal */
-  readonly authorizer: RequestAuthorizer
+  readonly #rules: ClientRules
   readonly #request: BeginRequest
+  readonly #choice: TokenChoice
+  readonly #context = new AsyncResource('mca-auth')
   /** Where the token may go if the options list no origins. */
   #addressed: string | undefined
-  readonly #incoming: IncomingToken | 'none' | undefined
-  readonly #context = new AsyncResource('mca-auth')
-  /** The token request, `false` for none, or what `tokenRequest` threw. */
-  #chosen: PreparedTokenRequest | false | undefined
-  #problem: unknown
   /** Decided by the first sending, for all. */
   #skipped: SkipReason | undefined
-  #left = false
-  #followedRedirect = false
-  #resent = false
+  #hasLeft = false
+  #hasFollowedRedirect = false
+  /** It was resent, or a redirect was followed out of our sight. */
+  #mayNotResend = false
 
-  #state: State = 'begun'
-  #sending: Sending
-  #location: string | undefined
-  /** What the current sending carries. */
-  #token: ProvidedToken | IncomingToken | undefined
-  /** What the resend will carry. */
+  readonly #last: LastSending
+  /** What the last sending carried. */
+  #token: CarriedToken | undefined
+  /** What the resend will carry; then it is the last sending. */
   #next: ProvidedToken | undefined
   #isResend = false
 
   /** @internal */
-  constructor(authorizer: RequestAuthorizer, request: BeginRequest, origin: string | undefined) {
-    this.authorizer = authorizer
+  constructor(rules: ClientRules, request: BeginRequest) {
+    this.#rules = rules
     this.#request = request
-    this.#sending = request
+    this.#last = new LastSending(request)
+    const origin = this.#originOf(request)
     this.#addressed = request.base === undefined ? origin : originOf(request.base)
-    this.#incoming = authorizer.forwardsIncoming ? incomingToken() : undefined
-    this.applies = origin === undefined || authorizer.rule.allows(origin, this.#addressed)
-    if (authorizer.tokenRequest === undefined) this.#chosen = authorizer.defaultRequest
-    else if (this.applies && request.authorization === undefined) this.#choose(request)
+    this.applies = origin === undefined || this.#allows(origin)
+    this.#choice = new TokenChoice(rules)
+    if (this.applies && request.authorization === undefined) this.#choice.choose(request)
   }
 
   /**
@@ -98,37 +59,42 @@ export class RequestAuthorization {
    *
    * @throws McaAuthError on a redirect hop; otherwise the promise rejects. Then the request must not be sent.
    */
-  headersFor(sending: Sending): AuthorizationHeaders | Promise<AuthorizationHeaders> {
-    const state = this.#state
+  headersFor(final: Sending): AuthorizationHeaders | Promise<AuthorizationHeaders> {
+    const { state } = this.#last
+    const sending = this.#last.byName(final)
     const previous = this.#token
-    this.#state = 'sending'
     this.#token = undefined
+    this.#last.start(sending)
     const origin = this.#originOf(sending)
-    const reason = this.#reasonToSkip(sending, origin, previous)
-    if (state === 'begun' && reason === undefined && this.#isAnother(sending)) this.#choose(sending)
-    this.#sending = sending
-    const skipped = reason ?? this.#reasonOfCaller()
-    if (skipped !== undefined) return this.#skip(skipped, origin)
-
-    const problem = this.#problem ?? this.#reasonToRefuse(sending, origin)
-    const token = this.#tokenAtHand(state === 'redirected' ? previous : undefined)
+    const reason = this.#reasonToSkip(sending, origin, previous) ?? this.#choose(sending, state === 'begun')
+    if (reason !== undefined) {
+      reportSkipped(this.#rules.client, origin, reason)
+      return none
+    }
+    const problem = this.#choice.problem ?? this.#reasonToRefuse(sending, origin)
+    const token = this.#tokenAtHand() ?? (state === 'redirected' ? previous : undefined)
     if (problem === undefined && token !== undefined) return this.#carry(token)
-    if (state === 'redirected') throw this.#failedWith(problem ?? noTokenForHop())
-    if (problem !== undefined) return Promise.reject(this.#failedWith(problem))
-    return this.authorizer.provider.acquire(this.#chosen as PreparedTokenRequest, this.#request.signal).then(
+    if (state === 'redirected') throw this.#failWith(problem ?? noTokenForHop())
+    if (problem !== undefined) return Promise.reject(this.#failWith(problem))
+    return this.#choice.acquire(this.#request.signal).then(
       (acquired) => this.#carry(acquired),
       (error) => {
-        throw this.#failedWith(error)
+        throw this.#failWith(error)
       },
     )
   }
 
-  /** The client follows a redirect to this URL. */
-  redirected(sending: Sending): void {
-    this.#state = 'redirected'
-    this.#followedRedirect = true
+  /**
+   * A redirect is followed to this URL. `hopIsOurs`: the adapter sends it, or a layer that the adapter sees, so that a
+   * resend would repeat this hop alone; otherwise the client follows it by itself, and the request is not resent.
+   */
+  redirected(sending: Sending, { hopIsOurs = false }: { readonly hopIsOurs?: boolean } = {}): void {
+    this.#last.redirect()
+    this.#hasFollowedRedirect = true
+    // The original request may have been applied: no POST is executed twice.
+    if (!hopIsOurs) this.#mayNotResend = true
     const origin = this.#originOf(sending)
-    if (origin === undefined || !this.#allows(origin)) this.#left = true
+    if (origin === undefined || !this.#allows(origin)) this.#hasLeft = true
   }
 
   /**
@@ -142,84 +108,139 @@ export class RequestAuthorization {
     headers: ResponseHeaders,
     { replayable = false, fromCache = false }: { readonly replayable?: boolean; readonly fromCache?: boolean } = {},
   ): Verdict | Promise<Verdict> {
-    this.#location = status >= 300 && status < 400 ? headerValues(headers, 'location')[0] : undefined
-    this.#state = this.#location !== undefined ? 'answered-redirect' : status >= 400 ? 'failed' : 'finished'
+    this.#last.respond(status, headers)
     const token = this.#token
-    if (token === undefined || !('key' in token)) return 'deliver'
-    const rejected = (status === 401 || status === 403) && rejectsToken(status, headerValues(headers, 'www-authenticate'))
-    const { provider, budget } = this.authorizer
-    const origin = this.#originOf(this.#sending) ?? ''
+    // An incoming token is not ours to replace; elsewhere, the client had removed ours.
+    if (token === undefined || !('key' in token) || this.#hasLeft) return 'deliver'
+    const { provider, budget } = this.#rules
+    const origin = this.#originOf(this.#last.sending) ?? ''
+    const isRejected =
+      (status === 401 || status === 403) && rejectsToken(status, headerValues(headers, 'www-authenticate'))
     if (this.#isResend) {
       this.#isResend = false
-      if (!rejected && status !== 401) budget.giveBack(token.key, origin)
+      if (!isRejected) budget.giveBack(token.key, origin)
       return 'deliver'
     }
-    if (!rejected || fromCache) return 'deliver'
+    if (!isRejected || fromCache) return 'deliver'
     if (provider.isCurrent(token)) {
       if (!budget.take(token.key, origin)) return 'deliver'
       provider.reject(token, origin)
     }
-    const mayResend = replayable && !this.#resent && (!this.#followedRedirect || this.#request.seesHops === true)
-    return mayResend ? this.#another(token) : 'deliver'
+    return replayable && !this.#mayNotResend ? this.#replace(token) : 'deliver'
   }
 
   /** A sending ended without a response. */
   failed(): void {
-    this.#state = 'failed'
+    this.#last.fail()
   }
 
-  /** Whether its last sending failed, so that a layer around the client may send it again. */
-  get hasFailed(): boolean {
-    return this.#state === 'failed'
+  /** Whether a layer around the client may send the request again: the last sending failed, or names another URL. */
+  get isUnfinished(): boolean {
+    return this.#last.isUnfinished
   }
 
   /** Whether this sending continues the request: it repeats one that failed, or follows the redirect. */
   continues(sending: Sending): boolean {
-    if (this.#state === 'failed') return this.#repeats(sending)
-    if (this.#state !== 'answered-redirect') return false
-    const from = this.#sending.url
-    const target = from === undefined ? undefined : parseUrl(this.#location ?? '', String(from))
-    if (target === undefined || withoutHash(target) !== withoutHash(parseUrl(String(sending.url)))) return false
-    this.redirected(sending)
+    if (this.#last.isRepeatedBy(sending)) return true
+    if (!this.#last.isFollowedBy(sending)) return false
+    this.redirected(sending, { hopIsOurs: true })
     return true
   }
 
   /** Runs a function in the caller's async context. */
-  run<This, Args extends unknown[], Result>(
-    callback: (this: This, ...args: Args) => Result,
-    thisArg?: This,
-    ...args: Args
-  ): Result {
-    return this.#context.runInAsyncScope(callback as (this: This | undefined, ...args: Args) => Result, thisArg, ...args)
+  run<Args extends unknown[], Result>(callback: (...args: Args) => Result, thisArg?: unknown, ...args: Args): Result {
+    return this.#context.runInAsyncScope(callback as (this: unknown, ...args: Args) => Result, thisArg, ...args)
   }
 
-  /**
-   * Calls a layer's callback for the end of a response or for an error, in the caller's async context, so that a request
-   * which the layer sends from there is recognised by {@link RequestAuthorizer.beginOrContinue}.
-   */
-  runEnd<Result>(identity: object, callback: () => Result): Result {
-    if (this.#state !== 'failed' && this.#state !== 'answered-redirect') return this.run(callback)
-    this.authorizer.expect(identity, this)
-    return this.run(() => withTrail(this, callback))
-  }
-
-  /** @internal Whether a request that the layer sends next may be this one: the same again, or whatever follows a redirect. */
+  /** @internal Whether a request that a layer sends next may be this one. */
   mayLeadTo(sending: Sending): boolean {
-    return this.#state === 'answered-redirect' || (this.#state === 'failed' && this.#repeats(sending))
+    return this.#last.mayLeadTo(sending)
+  }
+
+  /** @internal */
+  isOf(rules: ClientRules): boolean {
+    return this.#rules === rules
+  }
+
+  /** @internal Whether the current context serves the same incoming request, or none. */
+  get belongsHere(): boolean {
+    return this.#choice.belongsHere
   }
 
   /** @internal Takes over what is forbidden, and nothing else. */
   inherit(before: RequestAuthorization): void {
     this.#addressed = before.#addressed
-    this.#resent = before.#resent
-    this.#followedRedirect = before.#followedRedirect
-    this.#left = before.#left || !before.#mayHaveLastOrigin()
-    if (before.#state === 'answered-redirect') this.redirected(this.#sending)
+    this.#mayNotResend = before.#mayNotResend
+    this.#hasFollowedRedirect = before.#hasFollowedRedirect
+    this.#hasLeft = before.#hasLeft
+    if (before.#last.state === 'answered-redirect') this.#hasFollowedRedirect = true
   }
 
-  /** @internal Whether the current context serves the same incoming request, or none. */
-  belongsHere(): boolean {
-    const here = this.authorizer.forwardsIncoming ? incomingToken() : undefined
-    return here === undefined || here === this.#incoming
+  #originOf({ origin, url }: Sending): string | undefined {
+    return origin ?? (url === undefined ? this.#rules.origins.list?.sole : originOf(url))
+  }
+
+  #allows(origin: string): boolean {
+    return this.#rules.origins.allows(origin, this.#addressed)
+  }
+
+  /** Why the token must not go there, or is not ours to set. */
+  #reasonToSkip({ url, authorization }: Sending, origin: string | undefined, previous: CarriedToken | undefined) {
+    if (url !== undefined && origin !== undefined && hasTokenEndpoint(origin) && isTokenEndpoint(new URL(url))) {
+      return 'token-endpoint'
+    }
+    if (origin !== undefined && !this.#allows(origin)) this.#hasLeft = true
+    if (this.#hasLeft) return this.#hasFollowedRedirect ? 'origin-left' : 'origin-not-listed'
+    if (authorization !== undefined && authorization !== previous?.header) this.#skipped ??= 'own-authorization'
+    return this.#skipped
+  }
+
+  /** What other layers changed before the first sending is part of the request, so the choice may be another one now. */
+  #choose(sending: Sending, isFirst: boolean): SkipReason | undefined {
+    if (isFirst && !this.#choice.isFor(sending)) this.run(() => this.#choice.choose(sending))
+    this.#skipped ??= this.#choice.reasonToSkip()
+    return this.#skipped
+  }
+
+  #reasonToRefuse({ proxied = false }: Sending, origin: string | undefined): McaAuthError | undefined {
+    const { origins } = this.#rules
+    if (origin === undefined || (this.#request.hidesRedirects === true && origins.list === undefined)) {
+      return missingOrigins(origin)
+    }
+    return origins.isSecure(origin, proxied) ? undefined : insecure(origin, proxied)
+  }
+
+  #tokenAtHand(): CarriedToken | undefined {
+    const next = this.#next
+    this.#next = undefined
+    return next ?? this.#choice.take()
+  }
+
+  #carry(token: CarriedToken): AuthorizationHeaders {
+    this.#token = token
+    return { authorization: token.header }
+  }
+
+  #failWith(error: unknown): unknown {
+    this.#last.fail()
+    return error
+  }
+
+  /** Another token than the rejected one, if there is one to be had. If not, the 401 says more than our error. */
+  #replace(rejected: ProvidedToken): Verdict | Promise<Verdict> {
+    const resendWith = (token: ProvidedToken): Verdict => {
+      if (token.header === rejected.header) return 'deliver'
+      this.#next = token
+      this.#mayNotResend = true
+      this.#isResend = true
+      return 'resend'
+    }
+    const { signal } = this.#request
+    const atHand = this.#choice.take() as ProvidedToken | undefined
+    if (atHand !== undefined) return resendWith(atHand)
+    return this.#choice.acquire(signal).then(resendWith, (error) => {
+      if (signal?.aborted) throw error
+      return 'deliver'
+    })
   }
 }

@@ -6,8 +6,10 @@ const maxRecordedBytes = 64 * 1024
 export interface RequestBody {
   /** What to send first. */
   readonly first: unknown
-  /** What to send the second time, byte for byte the same, or `undefined` if that is not possible. */
-  again(): { readonly body: unknown } | undefined
+  /** Whether it can be sent again, byte for byte the same. */
+  readonly isReplayable: boolean
+  /** What to send the second time, if it is replayable. */
+  again(): unknown
 }
 
 /**
@@ -15,8 +17,8 @@ export interface RequestBody {
  * by sending it, so up to 64 KiB of it are recorded on the way. A stream can't.
  */
 export function requestBody(body: unknown): RequestBody {
-  if (isReusable(body)) return { first: body, again: () => ({ body }) }
-  return isIterable(body) ? new Recording(body) : { first: body, again: () => undefined }
+  const isReplayable = isReusable(body)
+  return !isReplayable && isIterable(body) ? new Recording(body) : { first: body, isReplayable, again: () => body }
 }
 
 /** Whether a body can be sent again as it is. */
@@ -27,7 +29,9 @@ export function isReusable(body: unknown): boolean {
   // By what they are rather than by class: other copies of fetch bring their own. The package form-data says that it is
   // a FormData too, but it is a stream.
   if ('pipe' in body) return false
-  return /^\[object (FormData|Blob|File|URLSearchParams|SharedArrayBuffer)\]$/.test(Object.prototype.toString.call(body))
+  return /^\[object (FormData|Blob|File|URLSearchParams|SharedArrayBuffer)\]$/.test(
+    Object.prototype.toString.call(body),
+  )
 }
 
 /**
@@ -77,8 +81,12 @@ class Recording implements RequestBody {
     this.first = this.#record(source)
   }
 
-  again(): { body: Buffer } | undefined {
-    return this.#complete && this.#chunks !== undefined ? { body: Buffer.concat(this.#chunks) } : undefined
+  get isReplayable(): boolean {
+    return this.#complete && this.#chunks !== undefined
+  }
+
+  again(): Buffer {
+    return Buffer.concat(this.#chunks ?? [])
   }
 
   async *#record(source: Iterable<unknown> | AsyncIterable<unknown>): AsyncGenerator<unknown> {

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import type { RequestAuthorization, Sending } from './request-authorization.js'
+import type { RequestAuthorization } from './request-authorization.js'
+import type { Sending } from './sending.js'
 
 /**
  * What a sending that failed or was redirected leaves in the async context of the layer that hears of it, for the request
