@@ -76,10 +76,10 @@ export class OriginRule {
   }
 
   /** HTTPS, loopback that no proxy sees, or plain HTTP that the caller consented to. */
-  isSecure(origin: string, proxied: boolean): boolean {
+  isSecure(origin: string, sending: { readonly proxied?: boolean | undefined }): boolean {
     if (origin !== this.#lastOrigin) this.#judge(origin)
     if (this.#insecureAllowed || origin.startsWith('https:') || origin === unixSocket) return true
-    return this.#lastSecure && !proxied
+    return this.#lastSecure && sending.proxied !== true
   }
 
   #judge(origin: string): void {

@@ -202,12 +202,12 @@ export class RequestAuthorization {
     return this.#skipped
   }
 
-  #reasonToRefuse({ proxied = false }: Sending, origin: string | undefined): McaAuthError | undefined {
+  #reasonToRefuse(sending: Sending, origin: string | undefined): McaAuthError | undefined {
     const { origins } = this.#rules
     if (origin === undefined || (this.#request.hidesRedirects === true && origins.list === undefined)) {
       return missingOrigins(origin)
     }
-    return origins.isSecure(origin, proxied) ? undefined : insecure(origin, proxied)
+    return origins.isSecure(origin, sending) ? undefined : insecure(origin, sending.proxied === true)
   }
 
   #tokenAtHand(): CarriedToken | undefined {
