@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import { createTokenProvider, type McaAuthOptions, type TokenProvider } from '@mca-auth/core'
+import { type CachingTokenProvider, createTokenProvider, type McaAuthOptions, type TokenProvider } from '@mca-auth/core'
 import {
   type AuthorizationServer,
   type ProtectedResource,
@@ -67,7 +67,7 @@ export function contract(client: Client): void {
     function start(...attached: (McaAuthOptions | TokenProvider)[]): Session {
       const providers = attached.map((one) => ('getToken' in one ? one : createTokenProvider(one)))
       const session = client.start(...providers)
-      open.push(...providers, session)
+      open.push(...(providers as CachingTokenProvider[]), session)
       return session
     }
 

@@ -40,7 +40,7 @@ export const providerFaults: readonly ProviderFault[] = [
       server.delayMs = 60
       const provider = createTokenProvider(server.appId)
       const signal = AbortSignal.timeout(10)
-      await Promise.allSettled(Array.from({ length: 50 }, () => provider.getToken(undefined, { signal })))
+      await Promise.allSettled(Array.from({ length: 50 }, () => provider.getToken({ signal })))
       await vi.waitFor(() => expect(provider.peek()).toBeDefined())
       await provider.getToken()
       expect(server.tokenRequests).toBe(1)
