@@ -62,5 +62,6 @@ export function axiosClient(name: string, axios: AxiosStatic, defaults: AxiosReq
     },
     followsRedirects: true,
     hidesFinalOrigin: hidesRedirects,
+    stripsAtHops: isFetch,
   }
 }

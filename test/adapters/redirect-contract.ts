@@ -139,7 +139,7 @@ export function redirectContract(
         ['/start', true],
         // A dispatcher cannot tell a hop of fetch from a request: documented.
         ['/back', client.needsOrigins === true],
-        ['/partner', true],
+        ['/partner', !client.stripsAtHops],
         ['/stranger', false],
       ])
     })

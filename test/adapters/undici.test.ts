@@ -15,7 +15,7 @@ function requestClient(
   name: string,
   undici: typeof Undici,
   compose: Compose,
-  traits: Pick<Client, 'followsRedirects' | 'seesHops'>,
+  traits: Pick<Client, 'followsRedirects' | 'seesHops' | 'stripsAtHops'>,
 ): Client {
   const retry = undici.interceptors.retry({ minTimeout: 1, maxRetries: 3 })
   const starting =
@@ -123,7 +123,7 @@ for (const [version, undici] of Object.entries(await undicis())) {
   const redirect = () => undici.interceptors.redirect({ maxRedirections: 5 })
   contract(requestClient(`undici ${version}, request`, undici, wrap, { followsRedirects: false }))
   const inside: Compose = (agent, attached) => wrap(agent.compose(redirect()), attached)
-  contract(requestClient(`undici ${version}, redirect inside`, undici, inside, { followsRedirects: true }))
+  contract(requestClient(`undici ${version}, redirect inside`, undici, inside, { followsRedirects: true, stripsAtHops: true }))
   const outside: Compose = (agent, attached) => wrap(agent, attached).compose(redirect())
   const seen = { followsRedirects: true, seesHops: true }
   contract(requestClient(`undici ${version}, redirect outside`, undici, outside, seen))

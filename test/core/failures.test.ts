@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { inspect } from 'node:util'
-import { createTokenProvider, type McaAuthError, type TokenProvider } from '@mca-auth/core'
+import { type CachingTokenProvider, createTokenProvider, type McaAuthError } from '@mca-auth/core'
 import type { Reply } from '@mca-auth/testing'
 import { describe, expect, it, vi } from 'vitest'
 import { provide, server } from '../servers/app-id.ts'
@@ -11,7 +11,7 @@ const fakeDate = () => vi.useFakeTimers({ toFake: ['Date'] })
 const times = (count: number, reply: Reply) => server.script(...Array.from({ length: count }, () => reply))
 const refusal = (error: string, status = 400): Reply => ({ status, body: { error, error_description: 'why' } })
 
-function failureOf(provider: TokenProvider, scope?: string): Promise<McaAuthError> {
+function failureOf(provider: CachingTokenProvider, scope?: string): Promise<McaAuthError> {
   return provider.getToken({ scope }).then(
     () => expect.fail('expected a failure'),
     (error) => error,

@@ -69,7 +69,7 @@ describe('a bad option', () => {
     for (const request of [null, 'scope', { scop: 'x' }, { scope: 7 }, { parameters: { resource: 'x' } }]) {
       await expect(provider.getToken(request as never)).rejects.toThrow(TypeError)
     }
-    expect(caught(() => provider.invalidate({} as never)).message).toContain('rejected')
+    expect(caught(() => provider.invalidate({} as never)).message).toContain('`token`')
   })
 })
 

@@ -40,7 +40,7 @@ export const providerFaults: readonly ProviderFault[] = [
       server.delayMs = 60
       const provider = createTokenProvider(server.appId)
       const signal = AbortSignal.timeout(10)
-      await Promise.allSettled(Array.from({ length: 50 }, () => provider.getToken(undefined, { signal })))
+      await Promise.allSettled(Array.from({ length: 50 }, () => provider.getToken({ signal })))
       await vi.waitFor(() => expect(provider.peek()).toBeDefined())
       await provider.getToken()
       expect(server.tokenRequests).toBe(1)
@@ -87,7 +87,7 @@ export const providerFaults: readonly ProviderFault[] = [
       expect(grown).toBeLessThan(5)
       await new Promise((resolve) => setTimeout(resolve, 50)) // finalizers run in turns of their own
       const endpoints = (globalThis as unknown as Record<symbol, Map<string, Map<string, number>>>)[
-        Symbol.for('mca-auth.tokenEndpoints')
+        Symbol.for('mca-auth.token-endpoints.1')
       ]
       expect(endpoints?.get('https://idp.example.com')?.size).toBeLessThan(2_000)
     },

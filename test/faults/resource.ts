@@ -1,4 +1,4 @@
-import { createTokenProvider, type McaAuthOptions, type TokenProvider } from '@mca-auth/core'
+import { type CachingTokenProvider, createTokenProvider, type McaAuthOptions } from '@mca-auth/core'
 import {
   type AuthorizationServer,
   type ProtectedResource,
@@ -13,7 +13,7 @@ import type { Running, Subject } from './subjects.ts'
 interface Scene {
   readonly server: AuthorizationServer
   readonly resource: ProtectedResource
-  readonly provider: TokenProvider
+  readonly provider: CachingTokenProvider
   readonly client: string
   call(path?: string, options?: { readonly method?: 'GET' | 'POST'; readonly timeoutMs?: number }): Promise<number>
 }

@@ -1,4 +1,4 @@
-import { createTokenProvider, type McaAuthError, type TokenProvider } from '@mca-auth/core'
+import { type CachingTokenProvider, createTokenProvider, type McaAuthError } from '@mca-auth/core'
 import {
   type AuthorizationServer,
   type ProtectedResource,
@@ -17,7 +17,7 @@ const subjects = [providerAlone, ...clients.filter(({ name }) => name !== 'undic
 describe.each(subjects)('$name', (subject) => {
   let server: AuthorizationServer
   let resource: ProtectedResource
-  let provider: TokenProvider
+  let provider: CachingTokenProvider
   let running: Running
 
   beforeEach(async () => {

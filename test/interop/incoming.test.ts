@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { inspect } from 'node:util'
-import { createTokenProvider, forwardIncoming, type TokenProvider } from '@mca-auth/core'
+import { type CachingTokenProvider, createTokenProvider, forwardIncoming } from '@mca-auth/core'
 import { mcaAuth as fetchAuth } from '@mca-auth/fetch'
 import { type AuthorizationServer, startAuthorizationServer } from '@mca-auth/testing'
 import express from 'express'
@@ -40,7 +40,7 @@ const provide = (options: object = {}) =>
 const sent = () => resource.received.splice(0).map(({ headers }) => headers.authorization)
 
 describe.each(clients)('within an incoming request, by $name', ({ start }) => {
-  const make = (provider: TokenProvider) => start(provider).call
+  const make = (provider: CachingTokenProvider) => start(provider).call
 
   const within = (authorization: string | undefined, send: (url: string) => Promise<unknown>) =>
     forwardIncoming({ headers: { authorization } }, () => send(origin))

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createTokenProvider, type McaAuthOptions, type TokenProvider } from '@mca-auth/core'
+import { type CachingTokenProvider, createTokenProvider, type McaAuthOptions } from '@mca-auth/core'
 import { redisTokenCache } from '@mca-auth/redis'
 import { type AuthorizationServer, startAuthorizationServer } from '@mca-auth/testing'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -12,7 +12,7 @@ describe.runIf(hasRedis)('the shared cache on Redis', () => {
   let redis: RedisServer
   let server: AuthorizationServer
   let connected: Connected
-  const providers: TokenProvider[] = []
+  const providers: CachingTokenProvider[] = []
 
   beforeEach(async () => {
     redis = await RedisServer.start()
@@ -28,7 +28,7 @@ describe.runIf(hasRedis)('the shared cache on Redis', () => {
   })
 
   /** One more process, as it were. */
-  function another(options: McaAuthOptions = {}, encryptionKeys?: string[]): TokenProvider {
+  function another(options: McaAuthOptions = {}, encryptionKeys?: string[]): CachingTokenProvider {
     const sharedCache = redisTokenCache(connected.client, { encryptionKeys })
     const provider = createTokenProvider({ ...server.appId, sharedCache, ...options })
     providers.push(provider)

@@ -1,4 +1,4 @@
-import { createTokenProvider, McaAuthError, type McaAuthOptions, type TokenProvider } from '@mca-auth/core'
+import { type CachingTokenProvider, createTokenProvider, McaAuthError, type McaAuthOptions } from '@mca-auth/core'
 import { type Found, findCredentials, platformReaders } from '@mca-auth/core/adapter'
 import { adviceFor } from './advice.js'
 import { inWordsOfTheShell } from './command-line.js'
@@ -62,7 +62,7 @@ function showCredentials(report: Report, options: McaAuthOptions): void {
 /** Asks for a token, and says how the server answers. */
 async function ask(
   report: Report,
-  provider: TokenProvider,
+  provider: CachingTokenProvider,
   watch: Watch,
   options: McaAuthOptions,
 ): Promise<McaAuthError | undefined> {

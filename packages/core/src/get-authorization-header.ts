@@ -2,11 +2,11 @@ import { LRUCache } from 'lru-cache'
 import { createTokenProvider } from './create-token-provider.js'
 import { platformEnvironment } from './credentials/platform-readers.js'
 import { checkOptions, type McaAuthOptions } from './options.js'
-import type { TokenProvider } from './provider/token-provider.js'
+import type { CachingTokenProvider } from './provider/token-provider.js'
 import type { SharedTokenCache } from './shared-cache/shared-token-cache.js'
 
 /** One token each, for credentials that come with each call. The first call's `cacheSize` counts. */
-let providers: LRUCache<string, TokenProvider> | undefined
+let providers: LRUCache<string, CachingTokenProvider> | undefined
 
 const identities = new WeakMap<object, number>()
 let lastIdentity = 0

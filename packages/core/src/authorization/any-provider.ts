@@ -25,6 +25,8 @@ class AnyProvider implements ProviderInternals {
   readonly #provider: TokenProvider
   /** The token rejected last, by key: many late rejections of one token are one. */
   readonly #rejected = new Map<string, string>()
+  /** Settles when every token that was reported is known to be rejected. */
+  #invalidated: Promise<unknown> = Promise.resolve()
 
   constructor(provider: TokenProvider) {
     this.#provider = provider
@@ -39,6 +41,7 @@ class AnyProvider implements ProviderInternals {
   }
 
   async acquire(prepared: PreparedTokenRequest, signal: AbortSignal | undefined): Promise<ProvidedToken> {
+    await this.#invalidated
     signal?.throwIfAborted()
     const { request } = prepared as AnyTokenRequest
     let given: unknown
@@ -60,10 +63,9 @@ class AnyProvider implements ProviderInternals {
   reject(token: ProvidedToken): void {
     if (this.#rejected.size >= 1000) this.#rejected.clear()
     this.#rejected.set(token.key, token.accessToken)
-    // What it returns is not specified: a promise that rejects must not end the process.
-    Promise.resolve()
-      .then(() => this.#provider.invalidate?.(token.accessToken))
-      .catch(() => {})
+    const invalidate = async () => this.#provider.invalidate?.(token.accessToken)
+    // What it does is not ours to know: an error of it must not end the process, nor this request.
+    this.#invalidated = Promise.all([this.#invalidated, invalidate().catch(() => {})])
   }
 }
 

@@ -99,6 +99,13 @@ export class TokenCache implements ProviderInternals {
     return true
   }
 
+  /** Drops every token that reads so: servers may issue one string for several token requests. */
+  dropByText(accessToken: string): boolean {
+    const rejected = [...this.#tokens.values()].filter((token) => token.accessToken === accessToken)
+    for (const token of rejected) this.drop(token)
+    return rejected.length > 0
+  }
+
   clear(): void {
     this.#tokens.clear()
     this.#last = undefined

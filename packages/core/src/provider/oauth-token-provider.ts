@@ -11,7 +11,7 @@ import { type AccessToken, CachedToken } from './access-token.js'
 import { type AuthorizationOptionsAsGiven, providerInternals } from './provider-internals.js'
 import { type ResolvedRefreshPolicy, tokenState } from './refresh-policy.js'
 import { TokenCache } from './token-cache.js'
-import type { TokenProvider, TokenProviderHealth } from './token-provider.js'
+import type { CachingTokenProvider, GetTokenOptions, TokenProviderHealth } from './token-provider.js'
 import { TokenRefresher } from './token-refresher.js'
 
 /** The options of a provider, with all defaults filled in. */
@@ -31,8 +31,8 @@ export interface ResolvedProviderOptions {
 // the provider: an adapter keeps the former only.
 const unregister = new FinalizationRegistry<() => void>((free) => free())
 
-/** The provider that `createTokenProvider()` returns: the public interface of a {@link TokenCache}. */
-export class CachingTokenProvider implements TokenProvider {
+/** What `createTokenProvider()` returns: the public interface of a {@link TokenCache}. */
+export class OAuthTokenProvider implements CachingTokenProvider {
   readonly #cache: TokenCache
   readonly #coolDowns: CoolDowns
   readonly #endpoint: URL
@@ -61,34 +61,28 @@ export class CachingTokenProvider implements TokenProvider {
     Object.defineProperty(this, providerInternals, { value: this.#cache })
   }
 
-  async getToken(request?: TokenRequest, init: { signal?: AbortSignal | undefined } = {}): Promise<AccessToken> {
-    return this.#cache.acquire(this.#cache.prepare(request), init.signal)
+  async getToken(options?: GetTokenOptions): Promise<AccessToken> {
+    return this.#cache.acquire(this.#cache.prepare(options), signalOf(options))
   }
 
-  async getAuthorizationHeader(
-    request?: TokenRequest,
-    init: { signal?: AbortSignal | undefined } = {},
-  ): Promise<string> {
-    const prepared = this.#cache.prepare(request)
-    const token = init.signal?.aborted ? undefined : this.#cache.take(prepared)
-    return token !== undefined ? token.header : (await this.#cache.acquire(prepared, init.signal)).header
+  async getAuthorizationHeader(options?: GetTokenOptions): Promise<string> {
+    const request = this.#cache.prepare(options)
+    const signal = signalOf(options)
+    const token = signal?.aborted ? undefined : this.#cache.take(request)
+    return token !== undefined ? token.header : (await this.#cache.acquire(request, signal)).header
   }
 
   peek(request?: TokenRequest): string | undefined {
     const token = this.#cache.peek(this.#cache.prepare(request).key)
-    return token && tokenState(token, Date.now()) === 'fresh' ? token.header : undefined
+    return token && tokenState(token, Date.now()) !== 'expired' ? token.header : undefined
   }
 
-  invalidate(rejected: AccessToken | string, request?: TokenRequest): boolean {
-    if (typeof rejected !== 'string' && !(rejected instanceof CachedToken)) {
-      throw new TypeError('`rejected` must be an AccessToken that this provider gave, or a string')
-    }
-    const key = typeof rejected === 'string' ? this.#cache.prepare(request).key : rejected.key
-    const current = this.#cache.peek(key)
-    if (current === undefined) return false
-    // Servers reissue the same string: an object is compared as the object, a string as the string.
-    const same = typeof rejected === 'string' ? current.accessToken === bare(rejected) : current === rejected
-    return same && this.#cache.drop(current)
+  invalidate(token: AccessToken | string): boolean {
+    // Servers reissue the same string: our token is compared as the object, anything else by its string.
+    if (token instanceof CachedToken) return this.#cache.drop(token)
+    const text: unknown = typeof token === 'string' ? token : (token as AccessToken | null | undefined)?.accessToken
+    if (typeof text !== 'string') throw new TypeError('`token` must be an AccessToken or a string')
+    return this.#cache.dropByText(text.replace(/^Bearer /i, ''))
   }
 
   health(): TokenProviderHealth {
@@ -120,6 +114,8 @@ export class CachingTokenProvider implements TokenProvider {
   }
 }
 
-function bare(tokenOrHeader: string): string {
-  return tokenOrHeader.replace(/^Bearer /i, '')
+function signalOf(options: GetTokenOptions | undefined): AbortSignal | undefined {
+  const signal = options?.signal
+  if (signal === undefined || typeof signal?.addEventListener === 'function') return signal
+  throw new TypeError('`signal` must be an AbortSignal')
 }
