@@ -17,11 +17,14 @@ export function axiosClient(name: string, axios: AxiosStatic, defaults: AxiosReq
   }
   const isFetch = defaults.adapter === 'fetch'
   // The fetch adapter of older versions takes no fetch, and so nothing can see its redirects.
-  const hidesRedirects = isFetch && axios.VERSION === '1.8.2'
+  const isOldest = axios.VERSION === '1.8.2'
+  const hidesRedirects = isFetch && isOldest
+  // By name it would be that of the axios which our package depends on here.
+  const adapter = isOldest ? axios.getAdapter(defaults.adapter ?? axios.defaults.adapter) : defaults.adapter
   const starting =
     (wrap: (instance: AxiosInstance) => void = () => {}): Client['start'] =>
     (...attached) => {
-      const instance = axios.create({ transformResponse: (data) => data, ...defaults })
+      const instance = axios.create({ transformResponse: (data) => data, ...(adapter && { adapter }) })
       for (const one of attached) instance.interceptors.request.use(mcaAuth(...argumentsOf(one)))
       wrap(instance)
       return {

@@ -274,6 +274,7 @@ export function contract(client: Client): void {
       const resource = await resourceOf({
         intercept: ({ path }) => (path === '/bad' ? { status: 401, headers: bearer, body: 'never' } : undefined),
       })
+      const other = await resourceOf()
       const session = start(server.appId)
       for (let i = 0; i < 20; i++) {
         expect(await session.send(`${resource.origin}/bad`)).toMatchObject({ status: 401, text: 'never' })
@@ -281,7 +282,6 @@ export function contract(client: Client): void {
       }
       expect(server.tokenRequests).toBe(1 + 4)
       expect(resource.received.filter(({ path }) => path === '/bad')).toHaveLength(20 + 4)
-      const other = await resourceOf()
       server.revokeAll()
       expect((await session.send(other.origin)).status).toBe(200) // another origin recovers from its own 401
     })

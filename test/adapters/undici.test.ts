@@ -123,7 +123,9 @@ for (const [version, undici] of Object.entries(await undicis())) {
   const redirect = () => undici.interceptors.redirect({ maxRedirections: 5 })
   contract(requestClient(`undici ${version}, request`, undici, wrap, { followsRedirects: false }))
   const inside: Compose = (agent, attached) => wrap(agent.compose(redirect()), attached)
-  contract(requestClient(`undici ${version}, redirect inside`, undici, inside, { followsRedirects: true, stripsAtHops: true }))
+  contract(
+    requestClient(`undici ${version}, redirect inside`, undici, inside, { followsRedirects: true, stripsAtHops: true }),
+  )
   const outside: Compose = (agent, attached) => wrap(agent, attached).compose(redirect())
   const seen = { followsRedirects: true, seesHops: true }
   contract(requestClient(`undici ${version}, redirect outside`, undici, outside, seen))
