@@ -274,6 +274,45 @@ describe.each(Object.entries(await undicis()))('among other layers, undici %s', 
     expect(seen).toEqual(['first', 'second', 'second'])
   })
 
+  it('keeps the caller of a request that a layer sends again out of any context, and asks `tokenRequest` once', async () => {
+    await using backend = await flaky()
+    const queue: (() => unknown)[] = []
+    const worker = setInterval(() => queue.shift()?.(), 1)
+    /** Sends a request again that was answered 503, from a timer that began before any request. */
+    const queueing: Layer = (dispatch) => (options, target: object) => {
+      let failed = false
+      const again = () => queue.push(() => dispatch(options, handler as never))
+      const handler = new Proxy(target, {
+        get: (_target, name) => {
+          const method = name === 'constructor' ? target.constructor : bound(target, name)
+          if (typeof method !== 'function' || name === 'constructor') return method
+          return (...args: unknown[]) => {
+            if (name === 'onResponseStart' || name === 'onHeaders') failed = args.includes(503)
+            const isEnd = name === 'onResponseEnd' || name === 'onComplete'
+            if (failed && isEnd) return again()
+            return failed && name !== 'onConnect' && name !== 'onRequestStart' ? true : method(...args)
+          }
+        },
+      })
+      return dispatch(options, handler as never)
+    }
+    let asked = 0
+    const tokenRequest = () => {
+      asked++
+      return {}
+    }
+    const dispatcher = compose(auth({ origins: backend.origin, incoming: 'forward', tokenRequest }), queueing)
+    const send = (user: string) =>
+      forwardIncoming({ headers: { authorization: `Bearer fake-${user}` } }, () =>
+        get(dispatcher, `${backend.origin}/${user}`),
+      )
+    await Promise.all(['alice', 'bob'].map(send))
+    clearInterval(worker)
+    expect(backend.received).toHaveLength(4)
+    for (const { path, headers } of backend.received) expect(headers.authorization).toBe(`Bearer fake-${path.slice(1)}`)
+    expect(asked).toBe(2)
+  })
+
   it('begins anew for whoever starts a request from a callback, or with the same handler', async () => {
     await using backend = await startProtectedResource({
       authorizationServer: server,
