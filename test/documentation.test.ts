@@ -46,7 +46,8 @@ function run(command: string, args: readonly string[]): string {
 it('the README stays short, and names every option and every error code', () => {
   const readme = read('README.md')
   expect(readme.split('\n').length).toBeLessThanOrEqual(200)
-  const options = read('packages/core/src/options.ts').match(/^ {2}readonly (\w+)\?:/gm) ?? []
+  const declarations = sourceFiles.filter((file) => /^packages\/core\/src\/[\w-]+\/[\w-]+-options\.ts$/.test(file))
+  const options = declarations.flatMap((file) => read(file).match(/^ {2}readonly (\w+)\?:/gm) ?? [])
   const codes = read('packages/core/src/error.ts').match(/'[A-Z_]+'/g) ?? []
   expect(options.length).toBeGreaterThan(18)
   for (const option of options) expect(readme).toContain(option.replace(/.* (\w+)\?:/, '`$1`').replace(/`oAuth.*/, ''))

@@ -1,5 +1,5 @@
 import { createTokenProvider, McaAuthError, type McaAuthOptions, type TokenProvider } from '@mca-auth/core'
-import { type Found, findCredentials, platformSources } from '@mca-auth/core/adapter'
+import { type Found, findCredentials, platformReaders } from '@mca-auth/core/adapter'
 import { adviceFor } from './advice.js'
 import { inWordsOfTheShell } from './command-line.js'
 import { dots, Report } from './report.js'
@@ -31,11 +31,11 @@ export async function doctor(options: McaAuthOptions): Promise<McaAuthError | un
 }
 
 function showPlatform(report: Report, options: McaAuthOptions): void {
-  for (const [source, instancesOf] of Object.entries(platformSources)) {
-    const instances = process.env[source] ? attempt(() => instancesOf(options.instanceName)) : undefined
-    if (instances === undefined) report.line('plain', source, 'not set')
-    else if (instances instanceof McaAuthError) report.line('bad', source, instances.message)
-    else report.line('plain', source, instances.map(({ name }) => name).join(', ') || 'no instance that fits')
+  for (const reader of platformReaders) {
+    const instances = process.env[reader.name] ? attempt(() => reader.read(options.instanceName)) : undefined
+    if (instances === undefined) report.line('plain', reader.name, 'not set')
+    else if (instances instanceof McaAuthError) report.line('bad', reader.name, instances.message)
+    else report.line('plain', reader.name, instances.map(({ name }) => name).join(', ') || 'no instance that fits')
   }
 }
 

@@ -1,10 +1,12 @@
 import { LRUCache } from 'lru-cache'
+import { createTokenProvider } from './create-token-provider.js'
+import { platformEnvironment } from './credentials/platform-readers.js'
 import { checkOptions, type McaAuthOptions } from './options.js'
-import { CachingTokenProvider } from './provider/caching-token-provider.js'
+import type { TokenProvider } from './provider/token-provider.js'
 import type { SharedTokenCache } from './shared-cache/shared-token-cache.js'
 
 /** One token each, for credentials that come with each call. The first call's `cacheSize` counts. */
-let providers: LRUCache<string, CachingTokenProvider> | undefined
+let providers: LRUCache<string, TokenProvider> | undefined
 
 const identities = new WeakMap<object, number>()
 let lastIdentity = 0
@@ -36,7 +38,7 @@ export async function getAuthorizationHeader(options: McaAuthOptions = {}): Prom
   const key = identify(options)
   let provider = providers.get(key)
   if (provider === undefined) {
-    provider = new CachingTokenProvider({ ...options, cacheSize: 1 })
+    provider = createTokenProvider({ ...options, cacheSize: 1 })
     providers.set(key, provider)
   }
   return provider.getAuthorizationHeader()
@@ -51,14 +53,12 @@ export function getAuthorizationHeaderFromIncomingRequest(
 
 /** Equal for calls that may share a token: the same options, and the same platform where they leave something out. */
 function identify(options: McaAuthOptions): string {
-  const { VCAP_SERVICES, VCAP_APPLICATION, CE_SERVICES, SERVICE_BINDING_ROOT } = process.env
   const { cacheSize: _, ...rest } = options
   const entries = Object.entries(rest)
     .filter(([, value]) => value !== undefined)
     .sort(([a], [b]) => (a < b ? -1 : 1))
-  return JSON.stringify(
-    [entries, VCAP_SERVICES, VCAP_APPLICATION, CE_SERVICES, SERVICE_BINDING_ROOT],
-    (_key, value: unknown) => (isOpaque(value) ? `object ${identityOf(value)}` : value),
+  return JSON.stringify([entries, ...platformEnvironment()], (_key, value: unknown) =>
+    isOpaque(value) ? `object ${identityOf(value)}` : value,
   )
 }
 

@@ -1,13 +1,13 @@
 import { McaAuthError } from '../error.js'
-import type { McaAuthOptions, OutgoingRequest } from '../options.js'
 import { isSecure } from '../origin.js'
 import type { CachedToken } from '../provider/access-token.js'
-import { CachingTokenProvider } from '../provider/caching-token-provider.js'
-import type { TokenProvider } from '../provider/token-provider.js'
+import type { ProviderInternals } from '../provider/provider-internals.js'
 import { hasTokenEndpoint, isTokenEndpoint } from '../token-endpoint/token-endpoints.js'
 import type { PreparedTokenRequest } from '../token-endpoint/token-request.js'
+import type { AuthorizationOptions, OutgoingRequest } from './authorization-options.js'
 import { readChallenge } from './challenge.js'
 import { ForwardedToken, incomingToken } from './incoming.js'
+import { RefusalBudget } from './refusal-budget.js'
 
 /** Where a request goes that leaves through a unix socket: this machine, but no origin that `origins` could list. */
 export const unixSocket = 'unix:'
@@ -39,10 +39,11 @@ const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
 export class Attachment<Request> {
   /** Origins that the options list, normalised; `undefined` where they list none. */
   readonly origins: ReadonlySet<string> | undefined
-  readonly #provider: CachingTokenProvider
+  readonly #provider: ProviderInternals
+  readonly #budget: RefusalBudget
   readonly #describe: (request: Request) => OutgoingRequest
   readonly #defaultRequest: PreparedTokenRequest
-  readonly #tokenRequest: McaAuthOptions['tokenRequest']
+  readonly #tokenRequest: AuthorizationOptions['tokenRequest']
   readonly #insecureAllowed: boolean
   readonly #forwards: boolean
   /** By origin, at most 1,000. */
@@ -51,11 +52,9 @@ export class Attachment<Request> {
   #lastOrigin: string | undefined
   #lastRule: Rule = 'pass'
 
-  constructor(
-    optionsOrProvider: McaAuthOptions | TokenProvider | undefined,
-    describe: (request: Request) => OutgoingRequest,
-  ) {
-    this.#provider = toProvider(optionsOrProvider)
+  constructor(provider: ProviderInternals, describe: (request: Request) => OutgoingRequest) {
+    this.#provider = provider
+    this.#budget = budgetOf(provider)
     this.#describe = describe
     this.#defaultRequest = this.#provider.prepare()
     const { origins, tokenRequest, allowInsecureRequests = false, incoming } = this.#provider.rules
@@ -124,7 +123,10 @@ export class Attachment<Request> {
   ): boolean {
     const verdict = readChallenge(challenge)
     if (verdict === 'other' || verdict === 'insufficient_scope' || token instanceof ForwardedToken) return false
-    if (!this.#provider.refuse(token, origin)) return false
+    if (this.#provider.isCurrent(token)) {
+      if (!this.#budget.take(token.key, origin)) return false
+      this.#provider.reject(token, origin)
+    }
     // Without a challenge it may not have been the token, and the request may have done its work.
     return canResend && (verdict === 'bearer' || idempotent.has(method.toUpperCase()))
   }
@@ -150,7 +152,7 @@ export class Attachment<Request> {
 
   /** Says that a replay was answered: anything but another 401 gives the refresh budget back. */
   replayed(token: CarriedToken, origin: string, status: number): void {
-    if (status !== 401 && !(token instanceof ForwardedToken)) this.#provider.accepted(token, origin)
+    if (status !== 401 && !(token instanceof ForwardedToken)) this.#budget.giveBack(token.key, origin)
   }
 
   #rule(origin: string): Rule {
@@ -168,12 +170,13 @@ export class Attachment<Request> {
   }
 }
 
-function toProvider(optionsOrProvider: McaAuthOptions | TokenProvider = {}): CachingTokenProvider {
-  if (optionsOrProvider instanceof CachingTokenProvider) return optionsOrProvider
-  if (typeof (optionsOrProvider as TokenProvider | null)?.getToken === 'function') {
-    throw new TypeError('a TokenProvider must come from createTokenProvider() of this copy of @mca-auth/core')
-  }
-  return new CachingTokenProvider(optionsOrProvider as McaAuthOptions)
+/** One for all clients that a provider serves. */
+const budgets = new WeakMap<ProviderInternals, RefusalBudget>()
+
+function budgetOf(provider: ProviderInternals): RefusalBudget {
+  const budget = budgets.get(provider) ?? new RefusalBudget()
+  budgets.set(provider, budget)
+  return budget
 }
 
 function insecure(origin: string): McaAuthError {

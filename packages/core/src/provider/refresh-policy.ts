@@ -1,20 +1,24 @@
-/** When a token is renewed, relative to its end. Both windows shrink with short lifetimes. */
+/** When a token is refreshed, relative to its expiry. Both windows shrink with short lifetimes. */
 export interface RefreshPolicy {
   /**
-   * How long before its end a token becomes stale: still served, while one refresh runs behind the callers.
+   * How long before its expiry a token becomes stale: it is still used while a single refresh runs in the background.
    * In ms; never more than a fifth of the lifetime.
    * @default 300_000
    */
-  readonly staleMs?: number
+  readonly staleMs?: number | undefined
   /**
-   * How long before its end a token counts as expired, for the time a request spends on the wire: callers wait for
-   * the refresh. In ms; never more than a twentieth of the lifetime.
+   * How long before its expiry a token counts as expired, to allow for network latency: callers wait for the refresh.
+   * In ms; never more than a twentieth of the lifetime.
    * @default 5_000
    */
-  readonly expiredMs?: number
+  readonly expiredMs?: number | undefined
 }
 
-export const defaultRefreshPolicy: Required<RefreshPolicy> = { staleMs: 300_000, expiredMs: 5_000 }
+/** The policy with its defaults. */
+export interface ResolvedRefreshPolicy {
+  readonly staleMs: number
+  readonly expiredMs: number
+}
 
 /** A token that is already over on arrival serves for this long: at most one token request a second. */
 const shortestServiceMs = 1_000
@@ -31,7 +35,7 @@ interface Times {
 export function thresholds(
   response: { readonly issuedAt: number; readonly lifetimeMs: number },
   now: number,
-  refresh: Required<RefreshPolicy>,
+  refresh: ResolvedRefreshPolicy,
   jitter: number,
 ): { expiresAt: number; staleAt: number; expiredAt: number } {
   const { issuedAt, lifetimeMs } = response

@@ -1,8 +1,6 @@
 import type { McaAuthError } from '../error.js'
-import type { McaAuthOptions } from '../options.js'
 import type { TokenRequest } from '../token-endpoint/token-request.js'
 import type { AccessToken } from './access-token.js'
-import { CachingTokenProvider } from './caching-token-provider.js'
 import type { TokenState } from './refresh-policy.js'
 
 /** Tokens for one set of credentials: cached, fetched once however many callers, renewed before they end. */
@@ -44,20 +42,4 @@ export interface TokenProviderHealth {
   /** What keeps the default token request from being made now. */
   readonly failure: McaAuthError | undefined
   readonly closed: boolean
-}
-
-/**
- * Makes a provider, to be shared by all clients that talk to services of one authorization server.
- *
- * @throws TypeError for a bad option; McaAuthError `MISSING_*`, `INVALID_CREDENTIALS_SOURCE` or `INSECURE_TRANSPORT`.
- * @example
- * ```ts
- * import { createTokenProvider } from '@mca-auth/core'
- *
- * const provider = createTokenProvider({ scope: 'orders.read' }) // credentials of the platform
- * await provider.getToken() // at boot: warm, or fail early
- * ```
- */
-export function createTokenProvider(options: McaAuthOptions = {}): TokenProvider {
-  return new CachingTokenProvider(options)
 }

@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache'
 import { parseUrl } from '../origin.js'
 import { list, nonEmptyString, record, rejectUnknownKeys } from '../validate.js'
 
-/** What is asked of the token endpoint, beside the grant. Fields left out come from the provider's options. */
+/** What is requested of the token endpoint. Fields that are left out come from the provider's options. */
 export interface TokenRequest {
   /** Scopes, space-separated or as a list (RFC 6749 §3.3). */
   readonly scope?: string | readonly string[] | undefined
@@ -34,7 +34,7 @@ export class PreparedTokenRequests {
     this.#size = size
   }
 
-  /** @throws TypeError for what is no token request. */
+  /** @throws TypeError for anything that is not a token request. */
   get(request: TokenRequest | undefined): PreparedTokenRequest {
     if (request === undefined) return this.standard
     const name = onlyField(request)

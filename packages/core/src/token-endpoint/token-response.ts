@@ -1,12 +1,21 @@
 import { McaAuthError, type McaAuthErrorCode, type McaAuthErrorDetails } from '../error.js'
-import type { TokenResponse } from '../provider/access-token.js'
 import { httpDate, retryAfter } from './retry-after.js'
 
-const largestBody = 64 * 1024
+const maxBodyBytes = 64 * 1024
 const unknownLifetimeMs = 5 * 60_000
 const throttledMs = 30_000
 /** The largest count of seconds that 32 bits hold: a bound, so that `1e99` is a long life and not an overflow. */
 const longestLifetimeMs = (2 ** 31 - 1) * 1000
+
+/** A token as the token endpoint issued it. */
+export interface TokenResponse {
+  readonly accessToken: string
+  readonly scope: string | undefined
+  /** When the token request was started, in ms since the epoch. */
+  readonly issuedAt: number
+  /** Lifetime in ms, counted from `issuedAt`; zero or less is possible. */
+  readonly lifetimeMs: number
+}
 
 type Fields = Record<string, unknown>
 
@@ -40,7 +49,7 @@ export async function readTokenResponse(response: Response, issuedAt: number, en
     })
   }
   if (status !== 200) throw problem('TOKEN_RESPONSE_INVALID', `${answered}, not with a token`)
-  if (text === undefined) throw problem('TOKEN_RESPONSE_INVALID', `${answered} with more than ${largestBody} bytes`)
+  if (text === undefined) throw problem('TOKEN_RESPONSE_INVALID', `${answered} with more than ${maxBodyBytes} bytes`)
   if (fields === undefined) throw problem('TOKEN_RESPONSE_INVALID', `${answered} with no JSON object`)
 
   const accepted = await accept(fields)
@@ -58,7 +67,7 @@ async function readBounded(response: Response): Promise<string | undefined> {
   let size = 0
   for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
     size += chunk.byteLength
-    if (size > largestBody) return undefined // leaving the loop cancels the body
+    if (size > maxBodyBytes) return undefined // leaving the loop cancels the body
     text += decoder.decode(chunk, { stream: true })
   }
   return text + decoder.decode()

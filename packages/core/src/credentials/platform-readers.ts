@@ -9,28 +9,52 @@ export interface ServiceInstance {
   readonly credential: Readonly<Record<string, unknown>>
 }
 
-type Json = Readonly<Record<string, unknown>>
-
-/** The sources in the order in which they are asked; the first that has an instance is the only one used. */
-export const platformSources: Readonly<Record<string, (name?: string) => ServiceInstance[]>> = {
-  VCAP_SERVICES: (name) => fromServices('VCAP_SERVICES', name),
-  CE_SERVICES: (name) => fromServices('CE_SERVICES', name),
-  SERVICE_BINDING_ROOT: (name) => fromServiceBindingRoot(name),
+/** One place where a platform puts the credentials of bound services. */
+export interface PlatformReader {
+  /** Its environment variable, by which messages and the doctor call it. */
+  readonly name: string
+  /** All environment variables that its instances depend on. */
+  readonly variables: readonly string[]
+  /**
+   * The instances of our services, or those of this name.
+   *
+   * @throws McaAuthError `INVALID_CREDENTIALS_SOURCE` if what is there cannot be read.
+   */
+  read(instanceName?: string): ServiceInstance[]
 }
 
-export const searched = 'VCAP_SERVICES, CE_SERVICES and SERVICE_BINDING_ROOT'
+type Json = Readonly<Record<string, unknown>>
 
-/** The one instance that the platform offers, by name where one is given. */
+/** In the order in which they are read; the first that has an instance is the only one used. */
+export const platformReaders: readonly PlatformReader[] = [
+  // VCAP_APPLICATION may complete an instance: see `applicationId()`.
+  servicesReader('VCAP_SERVICES', ['VCAP_SERVICES', 'VCAP_APPLICATION']),
+  servicesReader('CE_SERVICES', ['CE_SERVICES']),
+  { name: 'SERVICE_BINDING_ROOT', variables: ['SERVICE_BINDING_ROOT'], read: fromServiceBindingRoot },
+]
+
+/** All that the environment says of the platform: where it is the same, the same instances are found. */
+export function platformEnvironment(): readonly (string | undefined)[] {
+  return platformReaders.flatMap(({ variables }) => variables.map((name) => process.env[name]))
+}
+
+/** The readers' names as a message lists them. */
+export const readerNames: string = platformReaders
+  .map(({ name }) => name)
+  .join(', ')
+  .replace(/, (\w+)$/, ' and $1')
+
+/** The one instance that the platform offers, by name if one is given. */
 export function findServiceInstance(name: string | undefined): ServiceInstance | undefined {
-  for (const instancesOf of Object.values(platformSources)) {
-    const found = instancesOf(name)
-    if (found.length > 1) {
-      const names = found.map((instance) => instance.name).join(', ')
-      throw invalid(`${found[0]?.source} has several matching instances (${names}): choose one with \`instanceName\``)
+  for (const reader of platformReaders) {
+    const instances = reader.read(name)
+    if (instances.length > 1) {
+      const names = instances.map((instance) => instance.name).join(', ')
+      throw invalid(`${reader.name} has several matching instances (${names}): choose one with \`instanceName\``)
     }
-    if (found[0] !== undefined) return found[0]
+    if (instances[0] !== undefined) return instances[0]
   }
-  if (name !== undefined) throw invalid(`no instance named ${JSON.stringify(name)} in ${searched}`)
+  if (name !== undefined) throw invalid(`no instance named ${JSON.stringify(name)} in ${readerNames}`)
   return undefined
 }
 
@@ -44,6 +68,10 @@ export function readBindingFile(path: string): ServiceInstance {
 export function applicationId(): unknown {
   const text = process.env.VCAP_APPLICATION
   return text ? parse(text, 'VCAP_APPLICATION').application_id : undefined
+}
+
+function servicesReader(name: string, variables: readonly string[]): PlatformReader {
+  return { name, variables, read: (instanceName) => fromServices(name, instanceName) }
 }
 
 function fromServices(variable: string, name: string | undefined): ServiceInstance[] {
@@ -64,7 +92,7 @@ function isOurs(label: string): boolean {
 }
 
 /** servicebinding.io: a directory per binding, a file per key; or one file `binding` that holds the JSON. */
-function fromServiceBindingRoot(name: string | undefined): ServiceInstance[] {
+function fromServiceBindingRoot(name?: string): ServiceInstance[] {
   const root = process.env.SERVICE_BINDING_ROOT
   if (!root) return []
   return directory(root)

@@ -1,33 +1,33 @@
 import type { Credentials } from '../credentials/credentials.js'
 import { McaAuthError } from '../error.js'
-import type { TokenResponse } from '../provider/access-token.js'
 import type { Telemetry } from '../telemetry.js'
-import type { FailureMemory } from './failure-memory.js'
+import type { CoolDowns } from './cool-downs.js'
+import { sendTokenRequest, type TokenRequestSender } from './send-token-request.js'
 import type { PreparedTokenRequest } from './token-request.js'
-import type { TokenSource } from './token-source.js'
+import type { TokenResponse } from './token-response.js'
 
 const attempts = 3
 const backoffMs = 200
 
 /**
- * Gets one token within a time budget: attempts, backoff, throttling and cool-downs. Retries happen here, once for all
- * callers who wait, and never in a caller.
+ * Requests one token within a time budget: attempts, backoff, throttling and cool-downs. Retries happen here, once for
+ * all callers who wait, and never in a caller.
  */
-export class TokenFetcher {
-  readonly #source: TokenSource
+export class TokenEndpointClient {
+  readonly #sender: TokenRequestSender
   readonly #secret: Credentials['secret']
-  readonly #failures: FailureMemory
+  readonly #coolDowns: CoolDowns
   readonly #telemetry: Telemetry
-  /** The one fetch that may ask a server which failed or throttled last; the others wait for its end. */
+  /** The one request that may probe a server which failed or throttled last; the others wait for its outcome. */
   #probe: Promise<void> | undefined
   #closed = false
-  /** Ends each wait that is going on. */
+  /** Ends each pending wait. */
   readonly #cancels = new Set<(reason: McaAuthError) => void>()
 
-  constructor(source: TokenSource, secret: Credentials['secret'], failures: FailureMemory, telemetry: Telemetry) {
-    this.#source = source
-    this.#secret = secret
-    this.#failures = failures
+  constructor(sender: TokenRequestSender, coolDowns: CoolDowns, telemetry: Telemetry) {
+    this.#sender = sender
+    this.#secret = sender.credentials.secret
+    this.#coolDowns = coolDowns
     this.#telemetry = telemetry
   }
 
@@ -36,71 +36,73 @@ export class TokenFetcher {
    *
    * @throws McaAuthError, already remembered.
    */
-  async fetch(request: PreparedTokenRequest, deadline: number): Promise<TokenResponse> {
+  async request(request: PreparedTokenRequest, deadline: number): Promise<TokenResponse> {
     let end: () => void = () => {}
-    const me = new Promise<void>((resolve) => {
+    const currentProbe = new Promise<void>((resolve) => {
       end = resolve
     })
-    let refused: { readonly secret: string | undefined; readonly error: McaAuthError } | undefined
+    let denied: { readonly secret: string | undefined; readonly error: McaAuthError } | undefined
     try {
       for (let attempt = 1; ; attempt++) {
-        const probing = await this.#permission(request.key, deadline, me)
+        const probing = await this.#permission(request.key, deadline, currentProbe)
         const triesLeft = probing ? 1 : Math.max(1, attempts - attempt + 1)
         const share = () => (deadline - performance.now()) / triesLeft
         let secret: string | undefined
         try {
           secret = await this.#within(share(), () => this.#currentSecret())
-          if (refused !== undefined && secret === refused.secret) throw refused.error
-          this.#telemetry.requested(request, attempt)
-          const response = await this.#within(share(), (signal) => this.#source.request(request, secret, signal))
-          if (this.#failures.recovered(request.key)) this.#telemetry.coolDownLeft(request)
+          if (denied !== undefined && secret === denied.secret) throw denied.error
+          this.#telemetry.requested(request.key, attempt)
+          const response = await this.#within(share(), (signal) =>
+            sendTokenRequest(this.#sender, request, secret, signal),
+          )
+          if (this.#coolDowns.recovered(request.key)) this.#telemetry.coolDownLeft(request.key)
           return response
         } catch (error) {
           if (this.#closed || !(error instanceof McaAuthError)) throw error
           // The secret may have been rotated since it was read: once, the next round asks for it again.
-          if (error.code === 'TOKEN_REQUEST_REFUSED' && typeof this.#secret === 'function' && refused === undefined) {
-            refused = { secret, error }
+          if (error.code === 'TOKEN_REQUEST_REFUSED' && typeof this.#secret === 'function' && denied === undefined) {
+            denied = { secret, error }
             continue
           }
           if (error.code === 'TOKEN_REQUEST_FAILED' && triesLeft > 1) {
             await this.#backOff(attempt, deadline)
             continue
           }
-          const told = this.#failures.record(request.key, error, Date.now())
-          this.#telemetry.coolDownEntered(request, told)
-          // Throttled: the next round waits as long as the server asks, or tells it where the budget is too short.
-          if (told.code !== 'TOKEN_REQUEST_THROTTLED') throw told
+          const recorded = this.#coolDowns.record(request.key, error, Date.now())
+          this.#telemetry.coolDownEntered(request.key, recorded)
+          // Throttled: the next iteration waits for Retry-After, or throws if that exceeds the time budget.
+          if (recorded.code !== 'TOKEN_REQUEST_THROTTLED') throw recorded
         }
       }
     } finally {
-      if (this.#probe === me) this.#probe = undefined
+      if (this.#probe === currentProbe) this.#probe = undefined
       end()
     }
   }
 
-  /** Ends what is going on; nothing is fetched any more. */
+  /** Ends pending token requests; no more are made. */
   close(): void {
     this.#closed = true
     for (const cancel of this.#cancels) cancel(closedError())
   }
 
-  /** Waits until a token request may be made. True: it is the probe of a server that failed last, and has one try. */
-  async #permission(key: string, deadline: number, me: Promise<void>): Promise<boolean> {
+  /** Waits until a token request may be made. True: it probes a server that failed last, and is not retried. */
+  async #permission(key: string, deadline: number, currentProbe: Promise<void>): Promise<boolean> {
     for (;;) {
       if (this.#closed) throw closedError()
       const leftMs = deadline - performance.now()
-      const error = this.#failures.blocking(key, Date.now())
+      const error = this.#coolDowns.blocking(key, Date.now())
       const probe = this.#probe
       if (error !== undefined) {
         const waitMs = (error.retryAt ?? 0) - Date.now()
         if (error.code !== 'TOKEN_REQUEST_THROTTLED' || waitMs > leftMs) throw error
         await this.#pause(Math.max(1, waitMs))
-      } else if (probe !== undefined && probe !== me) {
+      } else if (probe !== undefined && probe !== currentProbe) {
         await this.#within(leftMs, () => probe)
       } else {
-        const { last } = this.#failures
-        if (last !== undefined) this.#probe = me
-        // Throttling that is over is no outage: a token request after it may be retried like any other.
+        const { last } = this.#coolDowns
+        if (last !== undefined) this.#probe = currentProbe
+        // Once throttling ends, the server is assumed healthy, so normal retries apply.
         return last !== undefined && last.code !== 'TOKEN_REQUEST_THROTTLED'
       }
     }
@@ -112,7 +114,7 @@ export class TokenFetcher {
     try {
       secret = await this.#secret()
     } catch (error) {
-      // Not as `cause`: what a vault's client throws may hold its credentials.
+      // Not as `cause`: a vault client's error may contain credentials.
       const { name = 'unknown error', code } = (error ?? {}) as { name?: string; code?: string }
       throw new McaAuthError('TOKEN_REQUEST_FAILED', `the \`secret\` function failed: ${code ?? name}`)
     }
@@ -140,7 +142,7 @@ export class TokenFetcher {
     })
   }
 
-  /** Ends with the work or after `ms`, also where the work (a secret function, a custom fetch) ignores its signal. */
+  /** Ends with the work or after `ms`, even if the work (a secret function, a custom fetch) ignores its signal. */
   #within<T>(ms: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const controller = new AbortController()
     return new Promise<T>((resolve, reject) => {

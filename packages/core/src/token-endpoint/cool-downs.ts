@@ -1,8 +1,8 @@
 import { LRUCache } from 'lru-cache'
 import { McaAuthError } from '../error.js'
 
-/** A failure that callers are still told of, until the next token request may be made. */
-interface Remembered {
+/** A failure that callers still get, until the next token request may be made. */
+interface Failure {
   readonly error: McaAuthError
   readonly at: number
   readonly until: number
@@ -10,18 +10,18 @@ interface Remembered {
   readonly coolDownMs: number
 }
 
-const refusal = { firstMs: 30_000, longestMs: 300_000 }
+const denied = { firstMs: 30_000, longestMs: 300_000 }
 const outage = { firstMs: 1_000, longestMs: 30_000 }
 
 /**
- * Remembers failures, so that they cost the authorization server nothing. What concerns the client or the server is
- * kept once, what concerns one token request under its key.
+ * Remembers failures, so that no token request is made while it would fail anyway. A failure of the client or the
+ * server is kept once, that of one token request under its key.
  */
-export class FailureMemory {
-  #all: Remembered | undefined
+export class CoolDowns {
+  #all: Failure | undefined
   readonly #size: number
   /** Made with the first failure: there may be none. */
-  #byKey: LRUCache<string, Remembered> | undefined
+  #byKey: LRUCache<string, Failure> | undefined
 
   constructor(size: number) {
     this.#size = size
@@ -29,8 +29,8 @@ export class FailureMemory {
 
   /** The error that a caller for this key gets without a token request, if any. */
   blocking(key: string, now: number): McaAuthError | undefined {
-    for (const remembered of [this.#all, this.#byKey?.peek(key)]) {
-      if (remembered && isBlocking(remembered, now)) return remembered.error
+    for (const failure of [this.#all, this.#byKey?.peek(key)]) {
+      if (failure && isBlocking(failure, now)) return failure.error
     }
     return undefined
   }
@@ -44,28 +44,28 @@ export class FailureMemory {
   record(key: string, error: McaAuthError, now: number): McaAuthError {
     const general = concernsAll(error)
     const before = general ? this.#all : this.#byKey?.peek(key)
-    const { firstMs, longestMs } = error.code === 'TOKEN_REQUEST_REFUSED' ? refusal : outage
+    const { firstMs, longestMs } = error.code === 'TOKEN_REQUEST_REFUSED' ? denied : outage
     const sameKind = before?.error.code === error.code
-    // A flight that failed beside the one which already recorded it tells nothing new: it doubles nothing.
+    // A concurrent flight hitting the same failure adds no information: it does not double the cool-down again.
     const doubled = sameKind && now >= before.until ? before.coolDownMs * 2 : before?.coolDownMs
     const coolDownMs = Math.min(sameKind && doubled ? doubled : firstMs, longestMs)
     const until = error.retryAt ?? now + coolDownMs
-    // What another flight has recorded meanwhile stands, where it asks for more time.
+    // The existing record stays if its cool-down ends later.
     if (before !== undefined && isBlocking(before, now) && before.until >= until) return before.error
-    const told = new McaAuthError(error.code, error.message, {
+    const recorded = new McaAuthError(error.code, error.message, {
       status: error.status,
       error: error.error,
       errorDescription: error.errorDescription,
       cause: error.cause,
       retryAt: until,
     })
-    const remembered = { error: told, at: now, until, coolDownMs }
-    if (general) this.#all = remembered
+    const failure = { error: recorded, at: now, until, coolDownMs }
+    if (general) this.#all = failure
     else {
       this.#byKey ??= new LRUCache({ max: this.#size })
-      this.#byKey.set(key, remembered)
+      this.#byKey.set(key, failure)
     }
-    return told
+    return recorded
   }
 
   /** A token was issued. Returns whether there was anything to recover from. */
@@ -81,8 +81,8 @@ export class FailureMemory {
   }
 }
 
-/** `at` is compared too: a clock that was set back must not prolong a cool-down. */
-function isBlocking({ at, until }: Remembered, now: number): boolean {
+/** `at` is compared too: a clock that was set back must not extend a cool-down. */
+function isBlocking({ at, until }: Failure, now: number): boolean {
   return now >= at && now < until
 }
 
