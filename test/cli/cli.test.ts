@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { type AuthorizationServer, startAuthorizationServer, startProtectedResource } from '@mca-auth/testing'
 import { SignJWT } from 'jose'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { marks } from '../leftovers/processes.js'
 import { read } from '../repository.ts'
 
 const main = join(import.meta.dirname, '../../packages/cli/dist/main.js')
@@ -30,10 +31,10 @@ interface Result {
   readonly err: string
 }
 
-/** Runs the command in a process of its own, with these variables and no others. */
+/** Runs the command in a process of its own, with these variables and no others that it knows. */
 function run(args: readonly string[], env: Record<string, string> = {}, input = ''): Promise<Result> {
   return new Promise((resolve) => {
-    const child = execFile(process.execPath, [main, ...args], { env }, (error, out, err) => {
+    const child = execFile(process.execPath, [main, ...args], { env: { ...marks(), ...env } }, (error, out, err) => {
       resolve({ code: error ? Number(error.code) : 0, out, err })
     })
     child.stdin?.on('error', () => {}).end(input)
@@ -78,7 +79,7 @@ describe('mca-auth token', () => {
     await using resource = await startProtectedResource({ authorizationServer: server })
     const script = `"$NODE" -e 'fetch(process.argv[1], { headers: { authorization: process.argv[2] } })
       .then((response) => console.log(response.status))' "$URL" "$("$NODE" "$MAIN" token --binding "$BINDING")"`
-    const env = { NODE: process.execPath, MAIN: main, URL: resource.origin, BINDING: binding() }
+    const env = { ...marks(), NODE: process.execPath, MAIN: main, URL: resource.origin, BINDING: binding() }
     const child = spawn('sh', ['-c', script], { env, stdio: ['ignore', 'pipe', 'inherit'] })
     let out = ''
     child.stdout.on('data', (chunk) => {
@@ -517,7 +518,7 @@ describe('mca-auth doctor', () => {
   it.skipIf(!existsSync('/usr/bin/script'))('is coloured on a terminal, unless NO_COLOR is set', () => {
     const on = (env: object) =>
       execFileSync('/usr/bin/script', ['-qec', `"${process.execPath}" "${main}" doctor || true`, '/dev/null'], {
-        env: { TERM: 'xterm-256color', ...env },
+        env: { ...marks(), TERM: 'xterm-256color', ...env },
         encoding: 'utf8',
       })
     expect(on({})).toContain('\u001b[31m✗')
@@ -525,7 +526,10 @@ describe('mca-auth doctor', () => {
   })
 
   it('does not mind whom it talks to going away', async () => {
-    const child = spawn(process.execPath, [main, 'doctor'], { env: vcap(), stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(process.execPath, [main, 'doctor'], {
+      env: { ...marks(), ...vcap() },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
     child.stdout.destroy()
     let err = ''
     child.stderr.on('data', (chunk) => {
