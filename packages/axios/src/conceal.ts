@@ -43,5 +43,9 @@ const hidden: PropertyDescriptorMap = {
 
 /** Wherever it is found: as `request`, behind a response stream, or on a socket. It works as before. */
 function redact(request: object): void {
-  if (Object.isExtensible(request)) Object.defineProperties(request, hidden)
+  // follow-redirects keeps a request around those that it sends.
+  const { _redirectable, _currentRequest } = request as { _redirectable?: unknown; _currentRequest?: unknown }
+  for (const each of [request, _redirectable, _currentRequest]) {
+    if (each instanceof Object && Object.isExtensible(each)) Object.defineProperties(each, hidden)
+  }
 }
