@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
-import { RefusalBudget } from '../../packages/core/dist/authorization/refusal-budget.js'
+import { RejectionBudget } from '../../packages/core/dist/authorization/rejection-budget.js'
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['Date'] })
@@ -12,14 +12,14 @@ afterEach(() => {
 const pass = (ms: number) => vi.setSystemTime(Date.now() + ms)
 
 /** How many it gives until it gives no more. */
-function drain(budget: RefusalBudget, key = 'key', origin = 'https://a.example.com'): number {
+function drain(budget: RejectionBudget, key = 'key', origin = 'https://a.example.com'): number {
   let taken = 0
   while (budget.take(key, origin)) taken++
   return taken
 }
 
 it('gives four refreshes, and one more each 15 s, up to four', () => {
-  const budget = new RefusalBudget()
+  const budget = new RejectionBudget()
   expect(drain(budget)).toBe(4)
   pass(14_999)
   expect(drain(budget)).toBe(0)
@@ -33,8 +33,8 @@ it('gives four refreshes, and one more each 15 s, up to four', () => {
   expect(drain(budget)).toBe(4)
 })
 
-it('starts to give back when the first is taken, however long it lay idle', () => {
-  const budget = new RefusalBudget()
+it('starts to give back when the first is taken, however long it sat idle', () => {
+  const budget = new RejectionBudget()
   expect(budget.take('key', 'https://a.example.com')).toBe(true)
   pass(100_000)
   expect(drain(budget)).toBe(4)
@@ -42,8 +42,8 @@ it('starts to give back when the first is taken, however long it lay idle', () =
   expect(drain(budget)).toBe(0)
 })
 
-it('gives one back for a replay that was accepted, never more than four in all', () => {
-  const budget = new RefusalBudget()
+it('gives one back for a resend that was accepted, never more than four in all', () => {
+  const budget = new RejectionBudget()
   budget.giveBack('key', 'https://a.example.com')
   expect(drain(budget)).toBe(4)
   budget.giveBack('key', 'https://a.example.com')
@@ -51,14 +51,14 @@ it('gives one back for a replay that was accepted, never more than four in all',
 })
 
 it('keeps keys and origins apart', () => {
-  const budget = new RefusalBudget()
+  const budget = new RejectionBudget()
   expect(drain(budget)).toBe(4)
   expect(drain(budget, 'other')).toBe(4)
   expect(drain(budget, 'key', 'https://b.example.com')).toBe(4)
 })
 
 it('neither stalls nor overflows when the clock is set back', () => {
-  const budget = new RefusalBudget()
+  const budget = new RejectionBudget()
   expect(drain(budget)).toBe(4)
   pass(-24 * 3600_000)
   expect(drain(budget)).toBe(0)
