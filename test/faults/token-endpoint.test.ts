@@ -53,7 +53,7 @@ describe.each(subjects)('$name', (subject) => {
     }
     expect(server.tokenRequests).toBe(requests)
     server.clearScript()
-    vi.setSystemTime(Date.now() + 300_000)
+    vi.setSystemTime(Date.now() + 3600_000)
     expect(await running.call(resource.origin)).toBe(200)
     for (const { headers } of resource.received) expect(headers.authorization).toMatch(/^Bearer \S{6,}$/)
     expect(resource.received.some(({ headers }) => headers.authorization === 'Bearer undefined')).toBe(false)

@@ -50,9 +50,10 @@ export class OAuthTokenProvider implements CachingTokenProvider {
     const { cacheSize, refresh } = provider
     const telemetry = new Telemetry(credentials.tokenEndpoint, credentials.clientId)
     const coolDowns = new CoolDowns(cacheSize)
-    const client = new TokenEndpointClient({ credentials, fetch: tokenEndpoint.fetch }, coolDowns, telemetry)
+    const { fetch, timeoutMs } = tokenEndpoint
+    const client = new TokenEndpointClient({ credentials, fetch }, timeoutMs, coolDowns, telemetry)
     const coordinator = createCoordinator({ ...sharedCache, cacheSize }, credentials)
-    const refresher = new TokenRefresher(client, coordinator, telemetry, tokenEndpoint.timeoutMs, refresh)
+    const refresher = new TokenRefresher(client, coordinator, telemetry, timeoutMs, refresh)
     this.#coolDowns = coolDowns
     this.#cache = new TokenCache({ rules: authorization, tokenRequest, cacheSize, refresher, coolDowns, telemetry })
     this.#endpoint = credentials.tokenEndpoint
