@@ -1,23 +1,6 @@
 import { channel } from 'node:diagnostics_channel'
 import { debuglog } from 'node:util'
-
-/** Why a request went without a token of ours. */
-export type SkipReason =
-  | 'origin-not-listed'
-  | 'origin-left'
-  | 'own-authorization'
-  | 'token-request'
-  | 'no-incoming-token'
-  | 'token-endpoint'
-
-/** The message on the channel `mca-auth:request:skipped`. */
-export interface SkippedRequest {
-  /** The adapter: `axios`, `got`, `undici`, `fetch`. */
-  readonly client: string
-  /** Where the request goes; never its path or query. */
-  readonly origin: string
-  readonly reason: SkipReason
-}
+import type { SkippedRequest, SkipReason } from '../telemetry.js'
 
 const skipped = channel('mca-auth:request:skipped')
 const debug = debuglog('mca-auth')

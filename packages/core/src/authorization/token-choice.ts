@@ -1,9 +1,9 @@
 import type { ProvidedToken } from '../provider/provider-internals.js'
+import type { SkipReason } from '../telemetry.js'
 import type { PreparedTokenRequest } from '../token-endpoint/token-request.js'
 import type { ClientRules } from './client-rules.js'
 import { type IncomingToken, incomingToken } from './incoming.js'
 import type { Sending } from './sending.js'
-import type { SkipReason } from './skipped-requests.js'
 
 export type CarriedToken = ProvidedToken | IncomingToken
 
