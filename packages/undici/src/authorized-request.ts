@@ -87,7 +87,8 @@ export class AuthorizedRequest implements SentRequest {
 
   #dispatch(ours: AuthorizationHeaders, body: unknown, target: Handler): boolean {
     const { headers, dispatch } = this.#parts
-    const options = { ...this.#options, headers: withOurs(headers, ours), body, [outermost]: this.authorization }
+    // In this order: adding a property to a plain clone is ten times as slow.
+    const options = { [outermost]: this.authorization, ...this.#options, headers: withOurs(headers, ours), body }
     return dispatch(options, responseHandler(this, target))
   }
 }

@@ -24,14 +24,17 @@ export interface DispatchOptions {
 /** A dispatch of ours, whichever kind of handler it is given. */
 export type Dispatch = (options: DispatchOptions, handler: object) => boolean
 
-/** The URL that the request is for; `undefined` if a Client or Pool hides where it is connected to. */
-export function urlOf(options: DispatchOptions, soleOrigin: string | undefined): string | undefined {
+/** The URL that the request is for, and its origin; both `undefined` if a Client or Pool hides where it is connected to. */
+export function targetOf(
+  options: DispatchOptions,
+  soleOrigin: string | undefined,
+): { readonly origin: string | undefined; readonly url: string | undefined } {
   const origin = originIn(options) ?? soleOrigin
-  if (origin === undefined) return undefined
+  if (origin === undefined) return { origin, url: undefined }
   // Put together, not resolved: a path that begins with two slashes is a path.
   const url = `${origin}${options.path}`
   const query = options.query ? stringify(options.query as Record<string, string>) : ''
-  return query === '' ? url : `${url}?${query}`
+  return { origin, url: query === '' ? url : `${url}?${query}` }
 }
 
 /** A DNS layer replaces the host by its address, and names it in `servername`. */

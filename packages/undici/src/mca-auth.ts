@@ -1,7 +1,7 @@
 import type { McaAuthOptions, TokenProvider } from '@mca-auth/core'
 import { type ClientOptions, createRequestAuthorizer, requestBody } from '@mca-auth/core/adapter'
 import { AuthorizedRequest } from './authorized-request.js'
-import { type Dispatch, type DispatchOptions, outermost, urlOf } from './dispatch-options.js'
+import { type Dispatch, type DispatchOptions, outermost, targetOf } from './dispatch-options.js'
 import type { Handler } from './handler.js'
 import { headerOf, readableHeaders } from './headers.js'
 
@@ -40,8 +40,10 @@ export function mcaAuth(
       const headers = readableHeaders(options.headers)
       const fetchMode = headerOf(headers, 'sec-fetch-mode')
       const identity = outer ?? handler
+      const { origin, url } = targetOf(options, authorizer.soleOrigin)
       const sending = {
-        url: urlOf(options, authorizer.soleOrigin),
+        origin,
+        url,
         method: options.method ?? 'GET',
         authorization: headerOf(headers, 'authorization'),
         signal: options.signal instanceof AbortSignal ? options.signal : undefined,
