@@ -203,6 +203,18 @@ describe('axios among other software', () => {
     setImmediate(() => body.write('LATER'))
     await posted
     expect(resource.received[0]?.body.toString()).toBe('first')
+    // axios itself reads its config after the call, unless every interceptor is synchronous.
+    const api = axios.create()
+    api.interceptors.request.use(mcaAuth({ ...server.appId, scope: 'cold' }), undefined, { synchronous: true })
+    const url = new URL(resource.origin)
+    const pages = [1, 2, 3].map((page) => {
+      url.searchParams.set('page', String(page))
+      return api.get(url as unknown as string)
+    })
+    url.port = '1'
+    await Promise.all(pages)
+    const paths = resource.received.slice(1).map(({ path }) => path)
+    expect(paths.sort()).toEqual(['/?page=1', '/?page=2', '/?page=3'])
   })
 
   it('follows the first of two whose origins match, also when it decides for no token', async () => {

@@ -351,6 +351,35 @@ describe.each(Object.entries(await undicis()))('among other layers, undici %s', 
     }
   })
 
+  it('sends what the caller gave when it called, also while the token is awaited and when it resends', async () => {
+    const dispatcher = compose(auth())
+    const options = {
+      origin: resource.origin,
+      path: '/first',
+      method: 'POST',
+      headers: { 'x-a': 'first' },
+      body: 'first',
+    }
+    const change = () =>
+      Object.assign(options, { path: '/later', body: 'later' }) && Object.assign(options.headers, { 'x-a': 'later' })
+    const restore = () =>
+      Object.assign(options, { path: '/first', body: 'first' }) && Object.assign(options.headers, { 'x-a': 'first' })
+    for (const state of ['cold', 'rejected']) {
+      restore()
+      if (state === 'rejected') server.revokeAll()
+      const sending = dispatcher.request(options as never)
+      change()
+      expect((await sending).statusCode).toBe(200)
+    }
+    const received = resource.received.map(({ path, headers, body }) => [path, headers['x-a'], String(body)])
+    expect(received).toEqual(Array.from({ length: 3 }, () => ['/first', 'first', 'first']))
+    const body = Buffer.from('first')
+    const sending = get(compose(auth()), `${resource.origin}/bytes`, { method: 'POST', body })
+    body.write('LATER')
+    await sending
+    expect(String(resource.received.at(-1)?.body)).toBe('first')
+  })
+
   it('lets the outermost of two decide whose origins match, also when it decides for no token', async () => {
     const inner = auth({ scope: 'inner' })
     const outer = auth({ origins: resource.origin, incoming: 'forward' })

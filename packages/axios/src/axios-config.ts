@@ -11,6 +11,7 @@ export interface AxiosConfig {
   socketPath?: string | null | undefined
   method?: string | undefined
   data?: unknown
+  params?: unknown
   adapter?: unknown
   env?: unknown
   proxy?: unknown

@@ -31,18 +31,19 @@ export function exchange(request: Exchange): Promise<unknown> {
     const isUntouched = !authorization.applies && ours.authorization === undefined
     return isUntouched ? adapterFor(config)(config) : sendWith(request, ours)
   }
-  const data = bodySnapshot(config.data)
+  // What the caller changes meanwhile is not sent.
+  const url = config.url && String(config.url)
+  const captured = { ...(url && { url }), data: bodySnapshot(config.data), params: bodySnapshot(config.params) }
   return whileBodyWaits(config.data, untilCanceled(config, ours)).then(
-    (headers) => sendWith(request, headers, data),
+    (headers) => sendWith(request, headers, captured),
     (error) => reject(request, error),
   )
 }
 
 /** Sends a copy of the config, and asks the authorization what the response means. */
-async function sendWith(request: Exchange, ours: AuthorizationHeaders, data?: unknown): Promise<unknown> {
+async function sendWith(request: Exchange, ours: AuthorizationHeaders, captured?: object): Promise<unknown> {
   const { config, adapterFor, names, authorization } = request
-  const sent = copyOf(config)
-  if (data !== undefined) sent.data = data
+  const sent = Object.assign(copyOf(config), captured)
   sent.headers = withOurs(config.headers, ours)
   sent.beforeRedirect = redirecting(request, ours)
   const redirects = watchRedirects(sent, names, authorization)
@@ -74,7 +75,7 @@ async function sendWith(request: Exchange, ours: AuthorizationHeaders, data?: un
     verdict instanceof Promise ? await untilCanceled(config, verdict).catch((error) => reject(request, error)) : verdict
   if (decided !== 'resend') return settle()
   discard(response.data)
-  return sendWith(request, authorization.headersFor(request.sending) as AuthorizationHeaders, data)
+  return sendWith(request, authorization.headersFor(request.sending) as AuthorizationHeaders, captured)
 }
 
 /** Runs for each hop of a redirect that the http adapter follows. The caller's own function has the last word before us. */

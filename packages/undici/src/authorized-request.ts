@@ -28,7 +28,8 @@ export interface DispatchParts {
 export class AuthorizedRequest implements SentRequest {
   readonly authorization: RequestAuthorization
   readonly #parts: DispatchParts
-  readonly #options: DispatchOptions
+  /** As they were sent: the caller may use its own again for another request. */
+  #options: DispatchOptions
   readonly #body: RequestBody
 
   constructor(parts: DispatchParts, options: DispatchOptions, body: RequestBody) {
@@ -43,7 +44,7 @@ export class AuthorizedRequest implements SentRequest {
     try {
       const ours = this.authorization.headersFor(this.#parts.sending)
       if (ours instanceof Promise) return this.#sendLater(ours, target)
-      return this.#dispatch(ours, this.#body.first, target)
+      return this.#dispatch(this.#parts.headers, ours, this.#body.first, target)
     } catch (error) {
       queueMicrotask(() => this.fail(target, noController, error))
       return true
@@ -57,7 +58,7 @@ export class AuthorizedRequest implements SentRequest {
   resend(target: Handler): void {
     try {
       const ours = this.authorization.headersFor(this.#parts.sending) as AuthorizationHeaders
-      this.#dispatch(ours, this.#body.again(), target)
+      this.#dispatch(this.#options.headers as ReadableHeaders, ours, this.#body.again(), target)
     } catch (error) {
       this.fail(target, noController, error)
     }
@@ -77,18 +78,22 @@ export class AuthorizedRequest implements SentRequest {
 
   #sendLater(ours: Promise<AuthorizationHeaders>, target: Handler): true {
     const { body, signal } = this.#options
-    // What the caller writes into a buffer meanwhile is not sent.
+    const { headers } = this.#parts
+    // What the caller changes meanwhile is not sent.
+    this.#options = { ...this.#options }
+    const copied = Array.isArray(headers) ? [...headers] : headers && { ...headers }
     const first = this.#body.first === body ? bodySnapshot(body) : this.#body.first
     whileBodyWaits(body, untilEmitted(signal, ours))
-      .then((headers) => this.#dispatch(headers, first, target))
+      .then((acquired) => this.#dispatch(copied, acquired, first, target))
       .catch((error) => this.fail(target, noController, error))
     return true
   }
 
-  #dispatch(ours: AuthorizationHeaders, body: unknown, target: Handler): boolean {
-    const { headers, dispatch } = this.#parts
+  #dispatch(headers: ReadableHeaders, ours: AuthorizationHeaders, body: unknown, target: Handler): boolean {
+    const { dispatch } = this.#parts
     // In this order: adding a property to a plain clone is ten times as slow.
     const options = { [outermost]: this.authorization, ...this.#options, headers: withOurs(headers, ours), body }
+    this.#options = options
     return dispatch(options, responseHandler(this, target))
   }
 }

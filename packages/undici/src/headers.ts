@@ -37,7 +37,10 @@ export function headerOf(headers: ReadableHeaders, name: string): unknown {
 /** A copy: the caller's headers are not ours to change. */
 export function withOurs(headers: ReadableHeaders, { authorization }: AuthorizationHeaders): ReadableHeaders {
   if (authorization === undefined) return headers
-  if (Array.isArray(headers)) return [...headers, 'authorization', authorization]
+  if (Array.isArray(headers)) {
+    const others = headers.filter((_, i) => !is(String(headers[i - (i % 2)]), 'authorization'))
+    return [...others, 'authorization', authorization]
+  }
   // Not by a spread: adding a property to a plain clone is ten times as slow.
   return Object.assign({}, headers, { authorization })
 }
