@@ -18,6 +18,7 @@ export interface Credentials {
   readonly clientId: string
   readonly secret: string | (() => string | Promise<string>) | undefined
   readonly clientAuth: 'client_secret_basic' | 'client_secret_basic_raw' | 'client_secret_post' | ClientAuth
+  readonly identity: string | undefined
 }
 
 /** Where tokens are issued; its kind decides the path of the token endpoint and how the client authenticates. */
@@ -95,6 +96,7 @@ export function resolveCredentials(
     secret: secret?.value,
     clientAuth:
       options.clientAuth ?? (server.value.kind === 'other' ? 'client_secret_basic' : 'client_secret_basic_raw'),
+    identity: options.identity,
   }
 }
 
