@@ -294,6 +294,16 @@ describe('mca-auth doctor', () => {
     return { ...result, rows: result.out.split('\n').map((row) => row.trim().replaceAll(/ {2,}/g, ' ')) }
   }
 
+  it('names the bindings that it has seen and cannot use', async () => {
+    const root = mkdtempSync(join(directory, 'bindings-'))
+    mkdirSync(join(root, 'database'))
+    writeFileSync(join(root, 'database', 'password'), 'fake-password')
+    const { code, out, rows } = await doctor([], { SERVICE_BINDING_ROOT: root })
+    expect(code).toBe(3)
+    expect(rows).toContain('· database cannot be used: it has no `clientId`')
+    expect(out).not.toContain('fake-password')
+  })
+
   it('says where everything was found, what the server answers and what it grants', async () => {
     const { code, out, rows } = await doctor([], { ...vcap(), SERVICE_BINDING_ROOT: directory })
     const url = server.appId.oauthServerUrl

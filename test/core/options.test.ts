@@ -13,6 +13,7 @@ const bad: [option: string, values: unknown[], expected: RegExp][] = [
   ['oauthServerUrl', ['nonsense', null], /string|URL/],
   ['instanceName', [''], /non-empty string/],
   ['bindingFile', [''], /non-empty string/],
+  ['identity', ['', 7, null, {}], /non-empty string/],
   ['scope', ['', [''], [7], 7], /non-empty string/],
   ['resource', ['', 'not a uri', 'https://x/#fragment'], /string|absolute URI/],
   [

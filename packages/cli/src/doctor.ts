@@ -35,7 +35,13 @@ function showPlatform(report: Report, options: McaAuthOptions): void {
     const instances = process.env[reader.name] ? attempt(() => reader.read(options.instanceName)) : undefined
     if (instances === undefined) report.line('plain', reader.name, 'not set')
     else if (instances instanceof McaAuthError) report.line('bad', reader.name, instances.message)
-    else report.line('plain', reader.name, instances.map(({ name }) => name).join(', ') || 'no instance that fits')
+    else {
+      const usable = instances.filter(({ unusable }) => unusable === undefined)
+      report.line('plain', reader.name, usable.map(({ name }) => name).join(', ') || 'no instance that fits')
+      for (const { name, unusable } of instances) {
+        if (unusable !== undefined) report.line('plain', '', `${name} cannot be used: ${unusable}`)
+      }
+    }
   }
 }
 

@@ -53,7 +53,7 @@ export class OAuthTokenProvider implements CachingTokenProvider {
     const { fetch, timeoutMs } = tokenEndpoint
     const client = new TokenEndpointClient({ credentials, fetch }, timeoutMs, coolDowns, telemetry)
     const coordinator = createCoordinator({ ...sharedCache, cacheSize }, credentials)
-    const refresher = new TokenRefresher(client, coordinator, telemetry, timeoutMs, refresh)
+    const refresher = new TokenRefresher(credentials.secret, client, coordinator, telemetry, timeoutMs, refresh)
     this.#coolDowns = coolDowns
     this.#cache = new TokenCache({ rules: authorization, tokenRequest, cacheSize, refresher, coolDowns, telemetry })
     this.#endpoint = credentials.tokenEndpoint

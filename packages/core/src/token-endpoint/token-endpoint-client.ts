@@ -1,4 +1,4 @@
-import type { Credentials } from '../credentials/credentials.js'
+import type { SecretReading } from '../credentials/secret-reading.js'
 import { McaAuthError } from '../error.js'
 import type { Telemetry } from '../telemetry.js'
 import type { CoolDowns } from './cool-downs.js'
@@ -16,7 +16,6 @@ const backoffMs = 200
  */
 export class TokenEndpointClient {
   readonly #sender: TokenRequestSender
-  readonly #secret: Credentials['secret']
   readonly #coolDowns: CoolDowns
   readonly #telemetry: Telemetry
   readonly #timeoutMs: number
@@ -30,7 +29,6 @@ export class TokenEndpointClient {
   constructor(sender: TokenRequestSender, timeoutMs: number, coolDowns: CoolDowns, telemetry: Telemetry) {
     this.#timeoutMs = timeoutMs
     this.#sender = sender
-    this.#secret = sender.credentials.secret
     this.#coolDowns = coolDowns
     this.#telemetry = telemetry
   }
@@ -40,7 +38,7 @@ export class TokenEndpointClient {
    *
    * @throws McaAuthError, already remembered.
    */
-  async request(request: PreparedTokenRequest, deadline: number): Promise<TokenResponse> {
+  async request(request: PreparedTokenRequest, reading: SecretReading, deadline: number): Promise<TokenResponse> {
     let end: () => void = () => {}
     const currentProbe = new Promise<void>((resolve) => {
       end = resolve
@@ -53,7 +51,7 @@ export class TokenEndpointClient {
         const share = () => (deadline - performance.now()) / triesLeft
         let secret: string | undefined
         try {
-          secret = await this.#within(share(), () => this.#currentSecret())
+          secret = await this.#within(share(), () => secretOf(reading))
           if (denied !== undefined && secret === denied.secret) throw denied.failure
           this.#telemetry.requested(request.key, attempt)
           const response = await this.#within(share(), (signal) =>
@@ -64,7 +62,7 @@ export class TokenEndpointClient {
         } catch (error) {
           if (this.#closed || !(error instanceof FailedAttempt)) throw unwrapped(error)
           // The secret may have been rotated since it was read: once, the next iteration reads it again.
-          if (error.kind === 'denied' && typeof this.#secret === 'function' && denied === undefined) {
+          if (error.kind === 'denied' && reading.canChange && denied === undefined) {
             denied = { secret, failure: error }
             continue
           }
@@ -82,6 +80,15 @@ export class TokenEndpointClient {
       if (this.#probe === currentProbe) this.#probe = undefined
       end()
     }
+  }
+
+  /**
+   * The secret, before the first attempt needs it.
+   *
+   * @throws if it cannot be read by the deadline.
+   */
+  readSecret(reading: SecretReading, deadline: number): Promise<string | undefined> {
+    return this.#within(deadline - performance.now(), () => reading.readAhead())
   }
 
   /** Ends pending token requests; no more are made. */
@@ -112,21 +119,6 @@ export class TokenEndpointClient {
         return last !== undefined && last.code !== 'TOKEN_REQUEST_THROTTLED'
       }
     }
-  }
-
-  async #currentSecret(): Promise<string | undefined> {
-    if (typeof this.#secret !== 'function') return this.#secret
-    let secret: unknown
-    try {
-      secret = await this.#secret()
-    } catch (error) {
-      throw failedFunction('secret', error)
-    }
-    if (typeof secret === 'string' && secret !== '') return secret
-    throw new FailedAttempt(
-      'bad',
-      new McaAuthError('MISSING_SECRET_ERROR', 'the `secret` function returned no non-empty string'),
-    )
   }
 
   /** Exponential with full jitter, never more than a quarter of what is left. */
@@ -176,6 +168,15 @@ export class TokenEndpointClient {
   #timedOut(): FailedAttempt {
     const message = `no token response within ${this.#timeoutMs} ms`
     return new FailedAttempt('transient', new McaAuthError('TOKEN_REQUEST_FAILED', message))
+  }
+}
+
+async function secretOf(reading: SecretReading): Promise<string | undefined> {
+  try {
+    return await reading.next()
+  } catch (error) {
+    if (error instanceof McaAuthError && error.code === 'MISSING_SECRET_ERROR') throw new FailedAttempt('bad', error)
+    throw failedFunction('secret', error)
   }
 }
 
