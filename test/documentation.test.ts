@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
@@ -16,7 +16,7 @@ function examples(): { readonly from: string; readonly code: string }[] {
   })
 }
 
-it('every code block of the READMEs and every example of a doc comment compiles', () => {
+it('every code block of the READMEs and every example of a doc comment compiles', async () => {
   const directory = join(import.meta.dirname, '.generated')
   rmSync(directory, { recursive: true, force: true })
   mkdirSync(directory)
@@ -28,19 +28,16 @@ it('every code block of the READMEs and every example of a doc comment compiles'
       `${code}export {}\n`,
     )
   }
-  const config = { extends: '../tsconfig.json', files: readdirSync(directory) }
+  const config = { extends: '../tsconfig.json', include: [], files: readdirSync(directory) }
   writeFileSync(join(directory, 'tsconfig.json'), JSON.stringify(config))
   const tsc = join(dirname(createRequire(join(root, 'package.json')).resolve('typescript/package.json')), 'bin/tsc')
-  const output = run(process.execPath, [tsc, '-p', directory])
+  const output = await run(process.execPath, [tsc, '-p', directory])
+  rmSync(directory, { recursive: true })
   expect(output).toBe('')
-}, 60_000)
+})
 
-function run(command: string, args: readonly string[]): string {
-  try {
-    return execFileSync(command, args, { encoding: 'utf8' })
-  } catch (error) {
-    return String((error as { stdout: unknown }).stdout)
-  }
+function run(command: string, args: readonly string[]): Promise<string> {
+  return new Promise((resolve) => execFile(command, args, (error, stdout) => resolve(error ? stdout : '')))
 }
 
 it('the README stays short, and names every option and every error code', () => {

@@ -12,9 +12,9 @@ import { describe, expect, it } from 'vitest'
 import { resource, server } from '../servers/app-id.ts'
 import { accept, claimsOf, failure } from './contract.ts'
 
-function instance(defaults = {}): AxiosInstance {
+function instance(defaults = {}, options = {}): AxiosInstance {
   const api = axios.create({ baseURL: resource.origin, ...defaults })
-  api.interceptors.request.use(mcaAuth(server.appId))
+  api.interceptors.request.use(mcaAuth({ ...server.appId, ...options }))
   return api
 }
 
@@ -135,8 +135,7 @@ describe('the axios adapter', () => {
   })
 
   it('ends a wait for a token with CanceledError on a signal or a cancel token', async () => {
-    server.delayMs = 500
-    const api = instance()
+    const api = instance({}, { fetch: () => new Promise(() => {}) })
     const controller = new AbortController()
     const source = axios.CancelToken.source()
     const waits = [
@@ -144,11 +143,9 @@ describe('the axios adapter', () => {
       failure(api.get('/', { cancelToken: source.token })),
     ]
     await new Promise((resolve) => setTimeout(resolve, 50))
-    const before = performance.now()
     controller.abort()
     source.cancel('enough')
     const [aborted, canceled] = await Promise.all(waits)
-    expect(performance.now() - before).toBeLessThan(250)
     expect([axios.isCancel(aborted), axios.isCancel(canceled)]).toEqual([true, true])
     expect((canceled as Error).message).toBe('enough')
     expect(resource.received).toHaveLength(0)

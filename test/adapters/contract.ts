@@ -126,11 +126,11 @@ export function contract(client: Client): void {
       expect(server.tokenRequests).toBe(2)
     })
 
-    it('makes one token request for 1,000 concurrent first requests', async () => {
+    it('makes one token request for 200 concurrent first requests', async () => {
       const resource = await resourceOf({ intercept: accept })
       server.delayMs = 50
       const session = start(server.appId)
-      const answers = await Promise.all(Array.from({ length: 1000 }, () => session.send(resource.origin)))
+      const answers = await Promise.all(Array.from({ length: 200 }, () => session.send(resource.origin)))
       expect(answers.every((answer) => answer.status === 200)).toBe(true)
       expect(resource.received.every((request) => request.headers.authorization?.startsWith('Bearer ey'))).toBe(true)
       expect(server.tokenRequests).toBe(1)
@@ -317,16 +317,19 @@ export function contract(client: Client): void {
 
     it("ends a wait for a token at once when the caller aborts, and that caller's only", async () => {
       const resource = await resourceOf()
-      server.delayMs = 600
-      const session = start(server.appId)
+      let answer: () => void = () => {}
+      const answered = new Promise<void>((resolve) => {
+        answer = resolve
+      })
+      const slow: typeof fetch = (url, init) => answered.then(() => fetch(url, init))
+      const session = start({ ...server.appId, fetch: slow, timeoutMs: 100_000 })
       const controller = new AbortController()
       const other = session.send(resource.origin)
       const aborted = failure(session.send(`${resource.origin}/aborted`, { signal: controller.signal }))
       await new Promise((resolve) => setTimeout(resolve, 50))
-      const before = performance.now()
       controller.abort()
-      expect(await aborted).toBeInstanceOf(Error)
-      expect(performance.now() - before).toBeLessThan(300)
+      expect(await aborted).toBeInstanceOf(Error) // while there is no token yet
+      answer()
       expect((await other).status).toBe(200)
       expect(resource.received.map(({ path }) => path)).toEqual(['/'])
       expect(server.tokenRequests).toBe(1)

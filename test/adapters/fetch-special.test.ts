@@ -134,8 +134,7 @@ describe('the fetch adapter', () => {
   })
 
   it('ends the wait for a token with the signal of the call or of the Request', async () => {
-    server.delayMs = 1_000
-    await using provider = createTokenProvider(server.appId)
+    await using provider = createTokenProvider({ ...server.appId, fetch: () => new Promise(() => {}) })
     const fetch = mcaAuth(provider)
     const signal = () => AbortSignal.timeout(50)
     await expect(fetch(resource.origin, { signal: signal() })).rejects.toMatchObject({ name: 'TimeoutError' })

@@ -335,16 +335,14 @@ describe('close', () => {
   it('ends flights at once and starts no more; a cached token still serves', async () => {
     const provider = provide()
     const token = await provider.getToken()
-    server.delayMs = 5_000
+    server.script({ hang: 'headers' })
     const waiting = provider.getToken({ scope: 'slow' })
     await vi.waitFor(() => expect(server.tokenRequests).toBe(2))
-    const before = performance.now()
     provider.close()
     await expect(waiting).rejects.toMatchObject({
       code: 'TOKEN_REQUEST_FAILED',
       message: expect.stringContaining('closed'),
     })
-    expect(performance.now() - before).toBeLessThan(1_000)
     expect(await provider.getToken()).toBe(token)
     await expect(provider.getToken({ scope: 'other' })).rejects.toThrow('closed')
     expect(provider.health()).toMatchObject({ closed: true, flights: 0 })
@@ -368,12 +366,11 @@ describe('close', () => {
         const provider = createTokenProvider(${options})
         provider.getToken().catch(() => {})
         ${close ? 'setTimeout(() => provider.close(), 100)' : ''}`
-      const before = performance.now()
+      // Else this test would wait for it until it times out.
       await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], { cwd: import.meta.dirname })
-      return performance.now() - before
     }
-    expect(await run(60_000, true)).toBeLessThan(5_000)
-    expect(await run(300, false)).toBeLessThan(5_000)
+    await run(600_000, true)
+    await run(300, false)
   })
 })
 

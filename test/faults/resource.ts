@@ -67,7 +67,7 @@ const challenges: ResourceFault[] = [
   },
 }))
 
-const hundredMegabytes = Buffer.alloc(100_000_000, 'x')
+const tenMegabytes = Buffer.alloc(10_000_000, 'x')
 
 export const resourceFaults: readonly ResourceFault[] = [
   ...challenges,
@@ -130,10 +130,10 @@ export const resourceFaults: readonly ResourceFault[] = [
     },
   },
   {
-    fault: '401 with a body of 100 MB',
+    fault: '401 with a body of 10 MB',
     sees: 'nothing; undici drops the connection after 64 KiB, fetch at once; axios and got read it as they would without',
     intercept: (request, first) =>
-      request.headers.authorization === first ? { ...refuse(bearer), body: hundredMegabytes } : { body: 'ok' },
+      request.headers.authorization === first ? { ...refuse(bearer), body: tenMegabytes } : { body: 'ok' },
     run: replaced,
   },
   {
@@ -239,7 +239,7 @@ export async function play(fault: ResourceFault, subject: Subject, server: Autho
       return fault.intercept?.(request, first)
     },
   })
-  const provider = createTokenProvider({ ...server.appId, timeoutMs: 2_000, ...fault.options?.(server) })
+  const provider = createTokenProvider({ ...server.appId, timeoutMs: 60_000, ...fault.options?.(server) })
   const running: Running = subject.start(provider)
   try {
     const call: Scene['call'] = (path = '/', options = {}) => running.call(`${resource.origin}${path}`, options)
