@@ -1,5 +1,7 @@
-// The protocol for adapters of HTTP clients.
+// The protocol for adapters of HTTP clients. `bearerErrors`, `findCredentials`, `platformReaders` and `SecretMask` are for
+// the command line, not for adapters.
 export type { OutgoingRequest } from './authorization/authorization-options.js'
+export { bearerErrors } from './authorization/challenge.js'
 export { unixSocket } from './authorization/origin-rule.js'
 export type { RequestAuthorization } from './authorization/request-authorization.js'
 export type { RequestAuthorizer } from './authorization/request-authorizer.js'
@@ -13,7 +15,7 @@ export {
 export { headerValues, type ResponseHeaders } from './authorization/response-headers.js'
 export type { AuthorizationHeaders, BeginRequest, Sending, Verdict } from './authorization/sending.js'
 export { type ClientOptions, createRequestAuthorizer } from './create-request-authorizer.js'
-// For the command line, not for adapters.
 export { type Found, type FoundCredentials, findCredentials, type Server } from './credentials/credentials.js'
 export { type PlatformReader, platformReaders } from './credentials/platform-readers.js'
 export { originOf, parseUrl } from './origin.js'
+export { SecretMask } from './token-endpoint/secret-mask.js'
