@@ -22,8 +22,7 @@ async function run(node, output) {
     ? [process.execPath]
     : ['npm', 'exec', '--yes', `--package=node@${node}`, '--', 'node']
   const vitest = [join(root, 'node_modules/vitest/vitest.mjs'), 'run', '--root', 'test', ...suites]
-  // Once more where it failed: the question is which versions fit. `npm test` allows no second try.
-  const args = [...before, ...vitest, '--retry=1', '--reporter=json', `--outputFile=${output}`]
+  const args = [...before, ...vitest, '--reporter=json', `--outputFile=${output}`]
   const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] })
   const [code] = await once(child, 'close')
   /** @type {{ assertionResults: Test[] }[]} */

@@ -237,7 +237,7 @@ describe('an exit code and one message on standard error', () => {
       5,
       /failed/,
       () => ({
-        args: ['token', ...explicit(), '--timeout-ms', '300', '--token-endpoint', 'http://127.0.0.1:9/token'],
+        args: ['token', ...explicit(), '--token-endpoint', 'http://127.0.0.1:2/token'],
       }),
     ],
     [
@@ -375,7 +375,7 @@ describe('mca-auth doctor', () => {
       5,
       '→ nothing listens there',
       () => {
-        return [...explicit(), '--timeout-ms', '300', '--token-endpoint', 'http://127.0.0.1:9999/token']
+        return [...explicit(), '--token-endpoint', 'http://127.0.0.1:2/token']
       },
     ],
     [
@@ -383,7 +383,7 @@ describe('mca-auth doctor', () => {
       5,
       '→ no such host is known here',
       () => {
-        return [...explicit(), '--timeout-ms', '3000', '--token-endpoint', 'https://absent.invalid/token']
+        return [...explicit(), '--timeout-ms', '60000', '--token-endpoint', 'https://absent.invalid/token']
       },
     ],
     [
@@ -447,7 +447,7 @@ describe('mca-auth doctor', () => {
   })
 
   it('tells of a proxy that Node does not use', async () => {
-    const args = [...explicit(), '--timeout-ms', '300', '--token-endpoint', 'http://127.0.0.1:9999/token']
+    const args = [...explicit(), '--token-endpoint', 'http://127.0.0.1:2/token']
     const { out } = await doctor(args, { HTTPS_PROXY: 'http://proxy.example.com' })
     expect(out).toContain('NODE_USE_ENV_PROXY=1')
   })
