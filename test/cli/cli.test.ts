@@ -432,6 +432,15 @@ describe('mca-auth doctor', () => {
       },
     ],
     [
+      'an ingress that is starting',
+      5,
+      '→ a proxy answered with a page',
+      () => {
+        server.script(...Array(3).fill({ status: 404, body: '<html>default backend</html>' }))
+        return explicit()
+      },
+    ],
+    [
       'a login page',
       6,
       '→ check the URL',

@@ -39,6 +39,9 @@ function refused({ error, status }: McaAuthError): readonly string[] {
 }
 
 function failed(error: McaAuthError): readonly string[] {
+  if (error.status !== undefined && error.status < 500 && error.error === undefined) {
+    return ['a proxy answered with a page: check the URL, and whether the server behind the proxy is running']
+  }
   if (error.status !== undefined) return ['the server itself fails: try again later, or look at its logs']
   const code = codeIn(error.cause)
   const proxied = process.env.HTTPS_PROXY ?? process.env.https_proxy

@@ -8,8 +8,7 @@ export function onAbort(signal: AbortSignal, leave: () => void): () => void {
   const entry = () => leave()
   waiting.add(entry)
   return () => {
-    waiting.delete(entry)
-    if (waiting.size === 0) stopListening(signal)
+    if (waiting.delete(entry) && waiting.size === 0) stopListening(signal)
   }
 }
 
