@@ -145,6 +145,6 @@ describe('the fetch adapter', () => {
 
   it('says what is wrong with its second argument', () => {
     expect(() => mcaAuth(server.appId, { fetch: 'no' as never })).toThrow('`fetch` must be a function')
-    expect(() => mcaAuth(server.appId, { fetsh: fetch } as never)).toThrow(/unknown option `fetsh`/)
+    expect(() => mcaAuth(server.appId, { fetsh: fetch } as never)).toThrow(/unknown client option `fetsh`/)
   })
 })

@@ -6,6 +6,7 @@ export type { RequestAuthorizer } from './authorization/request-authorizer.js'
 export {
   bodySnapshot,
   isReusable,
+  maxRecordedBytes,
   type RequestBody,
   requestBody,
   whileBodyWaits,
