@@ -1,16 +1,26 @@
-import type { McaAuthOptions, TokenProvider } from '@mca-auth/core'
 import { type Fetch, mcaAuth } from '@mca-auth/fetch'
 import nodeFetch3 from 'node-fetch'
 import nodeFetch2 from 'node-fetch2'
 import { Agent, fetch as undiciFetch } from 'undici'
-import { type Client, contract, type Init } from './contract.ts'
+import { type Attached, argumentsOf, type Client, contract, type Init } from './contract.ts'
 
 const isPlain = (body: unknown) => typeof body === 'object' && Object.getPrototypeOf(body) === Object.prototype
 const text = (body: unknown) => (isPlain(body) ? JSON.stringify(body) : body) as string | undefined
 
 /** `undefined`: over the global fetch, which is not given. */
-const over = (bare: Fetch | undefined, attached: readonly (McaAuthOptions | TokenProvider)[]) =>
-  attached.reduce<Fetch | undefined>((fetch, one) => mcaAuth(one, { fetch }), bare) as Fetch
+const over = (bare: Fetch | undefined, attached: readonly Attached[]) =>
+  attached.reduce<Fetch | undefined>((fetch, one) => {
+    const [provider, rules] = argumentsOf(one)
+    return mcaAuth(provider, { ...rules, fetch })
+  }, bare) as Fetch
+
+/** Sends a request again that was answered 503. */
+const retrying =
+  (fetch: Fetch): Fetch =>
+  async (input, init) => {
+    const response = await fetch(input, init)
+    return response.status === 503 ? fetch(input, init) : response
+  }
 
 type Call = (fetch: Fetch, url: string, init: Init) => Promise<Response>
 
@@ -33,18 +43,18 @@ const web: Client['resendable'] = {
 }
 
 function client(name: string, bare: Fetch | undefined, call: Call, rest: Partial<Client> = {}): Client {
+  const startOver = (fetch: Fetch) => ({
+    async send(url: string, init: Init = {}) {
+      const raw = await call(fetch, url, init)
+      return { status: raw.status, text: await raw.text(), raw }
+    },
+    async [Symbol.asyncDispose]() {},
+  })
   return {
     name: `@mca-auth/fetch, ${name}`,
-    start(...attached) {
-      const fetch = over(bare, attached)
-      return {
-        async send(url, init = {}) {
-          const raw = await call(fetch, url, init)
-          return { status: raw.status, text: await raw.text(), raw }
-        },
-        async [Symbol.asyncDispose]() {},
-      }
-    },
+    start: (...attached) => startOver(over(bare, attached)),
+    startRetrying: (...attached) => startOver(retrying(over(bare, attached))),
+    ...(bare === undefined ? { stripsAtHops: true } : { seesHops: true }),
     resendable: web,
     oneShot: { 'a long stream': () => new Blob(['x'.repeat(100_000)]).stream() },
     followsRedirects: true,
