@@ -7,6 +7,7 @@ import createOpenApiClient from 'openapi-fetch'
 import { Request as UndiciRequest, fetch as undiciFetch } from 'undici'
 import { describe, expect, it } from 'vitest'
 import { resource, server } from '../servers/app-id.ts'
+import { startRecorder } from '../servers/recorder.ts'
 
 describe('the fetch adapter', () => {
   it('serves ky, also past a refused token', async () => {
@@ -104,6 +105,20 @@ describe('the fetch adapter', () => {
     await fetch(resource.origin, init())
     await mcaAuth({ ...server.appId, origins: 'https://another.example.com' })(resource.origin, init())
     expect(resource.received.map((request) => request.headers['x-a'])).toEqual(['1', '1', '1', '1'])
+  })
+
+  it('sends names of headers as they were written, and takes `undefined` for no header', async () => {
+    const names: (string | undefined)[][] = []
+    await using recorder = await startRecorder((request, response) => {
+      names.push(request.rawHeaders.filter((name) => /^x-a$/i.test(name)))
+      response.end()
+    })
+    const url = `http://127.0.0.1:${recorder.port}`
+    const given: unknown[] = [{ 'X-A': '1', Authorization: undefined }, [['X-A', '1']], new Headers([['X-A', '1']])]
+    for (const headers of given) await mcaAuth(server.appId)(url, { headers: headers as Record<string, string> })
+    await mcaAuth(server.appId)(new Request(url, { headers: { 'X-A': '1' } }))
+    expect(names).toEqual(Array(4).fill(['X-A']))
+    expect(recorder.received.every(({ headers }) => /^Bearer ey[^,]*$/.test(headers.authorization ?? ''))).toBe(true)
   })
 
   it('takes a Request as its second argument, as fetch does', async () => {
