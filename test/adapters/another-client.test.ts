@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { Readable } from 'node:stream'
 import { expect, it } from 'vitest'
-import { contract } from './contract.ts'
+import { argumentsOf, contract } from './contract.ts'
 import { mcaAuth, type Send } from './needle-adapter.ts'
 
 const isPlain = (body: unknown) => Object.getPrototypeOf(body ?? '') === Object.prototype
@@ -10,7 +10,10 @@ const isPlain = (body: unknown) => Object.getPrototypeOf(body ?? '') === Object.
 contract({
   name: 'needle, which has no adapter of ours',
   start(...attached) {
-    const send = attached.reduce<Send | undefined>((inner, one) => mcaAuth(one, {}, inner), undefined) as Send
+    const send = attached.reduce<Send | undefined>((inner, one) => {
+      const [provider, rules] = argumentsOf(one)
+      return mcaAuth(provider, rules ?? {}, inner)
+    }, undefined) as Send
     return {
       async send(url, { method = 'GET', body, ...init } = {}) {
         const data = isPlain(body) ? JSON.stringify(body) : body
@@ -28,6 +31,7 @@ contract({
   },
   oneShot: { 'a stream': () => Readable.from(['stream']) },
   followsRedirects: true,
+  seesHops: true,
   lastWins: true,
 })
 
