@@ -521,7 +521,7 @@ describe('the shared cache', () => {
 
     it('and gives none back that it has not', async () => {
       const { sharedCache, releases } = spied({ ...memoryTokenCache(), lease: async () => undefined })
-      await using provider = createTokenProvider({ ...server.appId, sharedCache, timeoutMs: 2_000 })
+      await using provider = createTokenProvider({ ...server.appId, sharedCache, timeoutMs: 400 })
       await provider.getToken()
       await sleep(50)
       expect(releases).toEqual([])
