@@ -247,5 +247,14 @@ describe('a token request that needs its own token', () => {
     await failing.getToken().catch(() => {})
     failing.close()
     expect(shared?.pending).toBe(0)
+    const closing: CachingTokenProvider = provide({
+      sharedCache: memoryTokenCache({ encryptionKeys: ['a key that has no less than 32 bytes'] }),
+      secret: () => {
+        closing.close()
+        return server.secret
+      },
+    })
+    expect(await messageOf(closing.getToken())).toBe('the token provider is closed')
+    expect(shared?.pending).toBe(0)
   })
 })
