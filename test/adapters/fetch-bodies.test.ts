@@ -151,6 +151,30 @@ it('an upload does not stay in memory, given as a stream or as a Request', async
   }
 })
 
+it.each([
+  ['a Request', 65_536, (init: RequestInit) => [new Request(resource.origin, init)]],
+  ['a stream', 0, (init: RequestInit) => [resource.origin, init]],
+])(
+  'of an upload given as %s no more than %i bytes are read before the fetch asks for it',
+  async (_name, most, make) => {
+    let pulled = 0
+    const body = new ReadableStream({
+      pull(controller) {
+        pulled += 16_384
+        controller.enqueue(text(16_384))
+      },
+    })
+    const waiting = async () => {
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      return new Response()
+    }
+    const fetch = await warm(waiting)
+    await fetch(...(make({ method: 'POST', duplex: 'half', body } as RequestInit) as Parameters<Fetch>))
+    // And what the queues of the streams take.
+    expect(pulled).toBeLessThanOrEqual(most + 3 * 16_384)
+  },
+)
+
 it('an async iterable is resent', async () => {
   const fetch = await warm()
   server.revokeAll()
@@ -175,7 +199,7 @@ describe.each([
       rejected ??= request.headers.authorization
       if (request.headers.authorization !== rejected) return response.end('ok')
       response.writeHead(401, bearer)
-      return request.url === '/endless' ? response.write('x') : response.end('x'.repeat(10_000))
+      return request.url === '/endless' ? response.write('x') : response.end('x'.repeat(200_000))
     })
     const ours = await warm(nodeFetch)
     const url = `http://127.0.0.1:${backend.port}`
