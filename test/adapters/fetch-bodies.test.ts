@@ -4,9 +4,8 @@ import { Agent } from 'node:http'
 import { PassThrough } from 'node:stream'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { createTokenProvider } from '@mca-auth/core'
 import { type Fetch, mcaAuth } from '@mca-auth/fetch'
-import nodeFetch3, { Request as NodeFetchRequest } from 'node-fetch'
+import nodeFetch3 from 'node-fetch'
 import nodeFetch2 from 'node-fetch2'
 import { describe, expect, it } from 'vitest'
 import { provide, resource, server } from '../servers/app-id.ts'
@@ -209,15 +208,4 @@ describe.each([
     expect(await (await ours(`${url}/endless`)).text()).toBe('ok')
     agent.destroy()
   })
-})
-
-it('a Request of node-fetch is sent and resent', async () => {
-  await using provider = createTokenProvider(server.appId)
-  const fetch = mcaAuth(provider, { fetch: nodeFetch3 as unknown as Fetch })
-  for (const _ of ['cold', 'rejected']) {
-    const request = new NodeFetchRequest(resource.origin, { method: 'PUT', body: 'text', headers: { 'x-a': '1' } })
-    expect(await (await fetch(request as never)).json()).toMatchObject({ method: 'PUT', body: 'text' })
-    server.revokeAll()
-  }
-  expect(resource.received.map(({ headers }) => headers['x-a'])).toEqual(['1', '1', '1'])
 })

@@ -3,7 +3,6 @@ import { type CallBody, callBody, isUnusedStream, noBody, recordedRequest } from
 import { areValid, type HeaderForm, headerOf, isIterator, readHeaders } from './call-headers.js'
 
 export type Fetch = typeof globalThis.fetch
-export type Input = Parameters<Fetch>[0]
 
 /**
  * Travels in the `init` of a call, which layers copy: the authorization of the outermost `mcaAuth()`. One beneath it learns
