@@ -1,6 +1,7 @@
 import { createTokenProvider } from '@mca-auth/core'
 import { type Fetch, mcaAuth } from '@mca-auth/fetch'
 import ky from 'ky'
+import nodeFetch3, { Request as NodeFetchRequest } from 'node-fetch'
 import { ofetch } from 'ofetch'
 import OpenAI from 'openai'
 import createOpenApiClient from 'openapi-fetch'
@@ -75,6 +76,17 @@ describe('the fetch adapter', () => {
     const request = new UndiciRequest(resource.origin, { method: 'PUT', body: 'text' })
     const response = await ofUndici(request as unknown as Request)
     expect(await response.json()).toMatchObject({ method: 'PUT', body: 'text' })
+  })
+
+  it('a Request of node-fetch is sent and resent', async () => {
+    await using provider = createTokenProvider(server.appId)
+    const fetch = mcaAuth(provider, { fetch: nodeFetch3 as unknown as Fetch })
+    for (const _ of ['cold', 'rejected']) {
+      const request = new NodeFetchRequest(resource.origin, { method: 'PUT', body: 'text', headers: { 'x-a': '1' } })
+      expect(await (await fetch(request as never)).json()).toMatchObject({ method: 'PUT', body: 'text' })
+      server.revokeAll()
+    }
+    expect(resource.received.map(({ headers }) => headers['x-a'])).toEqual(['1', '1', '1'])
   })
 
   it('leaves the headers of a call as they are, and those of a Request', async () => {

@@ -94,7 +94,7 @@ export class Exchange {
     const { url, status, headers, redirected = !!url && originOf(url) !== originOf(hop.url) } = response
     // The fetch followed by itself: as it should, or because it knows no 'manual'.
     if (redirected) this.#authorization.redirected({ url: url || hop.url, method: hop.method })
-    const details = { replayable: hop.body.isReplayable, fromCache: isFromCache(response) }
+    const details = { replayable: hop.body.isReplayable, fromCache: status >= 400 && isFromCache(response) }
     try {
       return await this.#authorization.responded(status, headers, details)
     } catch (error) {

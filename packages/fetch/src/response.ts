@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 
-const maxBytes = 64 * 1024
+const maxBytes = 1024 * 1024
 const discardMs = 1_000
 
 /** The response that an error is about: ky and others reject for a status. */
