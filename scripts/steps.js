@@ -1,6 +1,8 @@
 // Runs commands as steps, and says how long each takes.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { constants, tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { clearLine, cursorTo } from 'node:readline'
 import { styleText } from 'node:util'
@@ -15,11 +17,13 @@ import { styleText } from 'node:util'
 const out = process.stdout
 const isTerminal = out.isTTY === true
 const hasColours = isTerminal && out.hasColors()
+const path = [join(import.meta.dirname, '../node_modules/.bin'), process.env.PATH].join(delimiter)
+const environment = { ...process.env, PATH: path, ...(hasColours && { FORCE_COLOR: '1' }) }
 const spinner = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏']
 
 /** @type {{ name: string, ms: number }[]} */
 const times = []
-/** @type {Set<import('node:child_process').ChildProcess>} */
+/** Processes, and negative ones: groups of processes. @type {Set<number>} */
 const running = new Set()
 /** @type {NodeJS.Signals | undefined} */
 let interrupted
@@ -27,14 +31,17 @@ let interrupted
 /** Whoever ends this process ends its commands; it waits until they are gone. @param {NodeJS.Signals} signal */
 function interrupt(signal) {
   interrupted = signal
-  for (const child of running) child.kill(signal)
+  for (const id of running) kill(id, signal)
 }
 
+/** npm passes a signal to a shell only, which may die of it without telling us. */
+const parent = process.ppid
 const signals = /** @type {const} */ (['SIGHUP', 'SIGINT', 'SIGTERM'])
 
 /** Runs steps beside each other. Ends this process if one of them fails. @param {...Step} steps */
 export async function run(...steps) {
   for (const signal of signals) process.on(signal, interrupt)
+  const orphaned = setInterval(() => process.ppid !== parent && interrupt('SIGTERM'), 500)
   const open = new Set(steps.map(({ name }) => name))
   const spinning = steps.some(({ live }) => live) ? undefined : spin(open)
   const failures = await Promise.all(
@@ -51,9 +58,11 @@ export async function run(...steps) {
   )
   clearInterval(spinning)
   erase()
+  clearInterval(orphaned)
   for (const signal of signals) process.off(signal, interrupt)
+  if (interrupted !== undefined) process.exit(128 + constants.signals[interrupted])
   if (failures.every((failure) => failure === undefined)) return
-  if (interrupted === undefined) for (const output of failures) if (output) console.error(`\n${output.trim()}`)
+  for (const output of failures) if (output) console.error(`\n${output.trim()}`)
   process.exit(1)
 }
 
@@ -66,21 +75,53 @@ export function total(what) {
 }
 
 /** @param {Step} step @returns {Promise<string | undefined>} what it wrote if it failed */
-async function execute({ name, command: [command = '', ...args], live = false }) {
-  if (!isTerminal) out.write(`… ${name}\n`)
-  const path = [join(import.meta.dirname, '../node_modules/.bin'), process.env.PATH].join(delimiter)
-  const env = { ...process.env, PATH: path, ...(hasColours && { FORCE_COLOR: '1' }) }
-  const child = spawn(command, args, { env, stdio: live ? 'inherit' : ['ignore', 'pipe', 'pipe'] })
-  running.add(child)
+async function execute(step) {
+  if (!isTerminal) out.write(`… ${step.name}\n`)
+  return step.live ? executeLive(step) : executeQuietly(step)
+}
+
+/** Shares the terminal with its command. @param {Step} step */
+async function executeLive({ command: [command = '', ...args] }) {
+  const child = spawn(command, args, { env: environment, stdio: 'inherit' })
+  const code = await ended(child, child.pid)
+  return code === 0 ? undefined : ''
+}
+
+/** Nothing that the command has started outlives it, and no file that it has left. @param {Step} step */
+async function executeQuietly({ command: [command = '', ...args] }) {
+  const folder = mkdtempSync(join(tmpdir(), 'mca-auth-step-'))
+  const env = { ...environment, TMPDIR: folder }
+  const child = spawn(command, args, { env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+  const group = child.pid && -child.pid
   let output = ''
   for (const stream of [child.stdout, child.stderr]) {
-    stream?.setEncoding('utf8').on('data', (chunk) => {
+    stream.setEncoding('utf8').on('data', (chunk) => {
       output += chunk
     })
   }
-  const [code] = await once(child, 'close')
-  running.delete(child)
+  const closed = once(child, 'close')
+  const code = await ended(child, group)
+  kill(group, 'SIGKILL')
+  await closed
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
   return code === 0 ? undefined : output
+}
+
+/** @param {import('node:child_process').ChildProcess} child @param {number | undefined} id @returns {Promise<number>} */
+async function ended(child, id) {
+  if (id !== undefined) running.add(id)
+  const [code] = await once(child, 'exit')
+  if (id !== undefined) running.delete(id)
+  return code
+}
+
+/** @param {number | undefined} id @param {NodeJS.Signals} signal */
+function kill(id, signal) {
+  try {
+    if (id !== undefined) process.kill(id, signal)
+  } catch {
+    // It has ended by itself.
+  }
 }
 
 /** Shows on a terminal what is running. @param {ReadonlySet<string>} names */

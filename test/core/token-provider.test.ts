@@ -133,6 +133,25 @@ describe('getToken', () => {
     expect(states.slice(2)).toEqual(['stale', 'stale', 'expired'])
   })
 
+  it('counts a token as expired ten seconds before its end, unless it is a short one', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    for (const [lifetimeSeconds, expiredMs] of [
+      [3600, 10_000],
+      [200, 10_000],
+      [100, 5_000],
+      [2, 100],
+    ] as const) {
+      server.lifetimeSeconds = lifetimeSeconds
+      const provider = provide()
+      await provider.getToken()
+      pass(lifetimeSeconds * 1000 - expiredMs - 1)
+      expect(provider.health().token?.state).toBe('stale')
+      pass(1)
+      expect(provider.health().token?.state).toBe('expired')
+      expect(provider.peek()).toBeUndefined()
+    }
+  })
+
   it('obeys `refresh`', async () => {
     vi.useFakeTimers({ toFake: ['Date'] })
     const provider = provide({ refresh: { staleMs: 10_000, expiredMs: 0 } })

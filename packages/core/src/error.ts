@@ -14,7 +14,7 @@ export type McaAuthErrorCode =
 
 /** The optional fields of an {@link McaAuthError}. */
 export interface McaAuthErrorDetails {
-  /** The network error behind this one. */
+  /** A copy of the network error behind this one: names, messages and codes, without anything that was sent. */
   readonly cause?: unknown
   /** HTTP status of the token response. */
   readonly status?: number | undefined

@@ -1,6 +1,9 @@
 import { isLoopback, originOf, parseUrl } from '../origin.js'
 
-/** A request that leaves through a Unix socket: it stays on this machine, and no entry of `origins` can name it. */
+/**
+ * The origin of a request that leaves through a Unix socket: it stays on this machine, and no entry of `origins` can name
+ * it. An adapter that knows the socket's path appends it, so that each socket is an origin of its own.
+ */
 export const unixSocket = 'unix:'
 
 /** The option `origins`, parsed: exact origins, and `https://*.example.com` for any subdomain. */
@@ -78,7 +81,7 @@ export class OriginRule {
   /** HTTPS, loopback that no proxy sees, or plain HTTP that the caller consented to. */
   isSecure(origin: string, sending: { readonly proxied?: boolean | undefined }): boolean {
     if (origin !== this.#lastOrigin) this.#judge(origin)
-    if (this.#insecureAllowed || origin.startsWith('https:') || origin === unixSocket) return true
+    if (this.#insecureAllowed || origin.startsWith('https:') || origin.startsWith(unixSocket)) return true
     return this.#lastSecure && sending.proxied !== true
   }
 

@@ -1,17 +1,16 @@
 import { AsyncResource } from 'node:async_hooks'
 import type { McaAuthError } from '../error.js'
 import { originOf } from '../origin.js'
-import type { ProvidedToken } from '../provider/provider-internals.js'
 import type { SkipReason } from '../telemetry.js'
 import { hasTokenEndpoint, isTokenEndpoint } from '../token-endpoint/token-endpoints.js'
-import { rejectsToken } from './challenge.js'
 import type { ClientRules } from './client-rules.js'
 import { LastSending } from './last-sending.js'
 import { insecure, missingOrigins, noTokenForHop } from './refusals.js'
-import { headerValues, type ResponseHeaders } from './response-headers.js'
-import type { AuthorizationHeaders, BeginRequest, Sending, Verdict } from './sending.js'
+import type { ResponseHeaders } from './response-headers.js'
+import type { AuthorizationHeaders, BeginRequest, ResponseDetails, Sending, Verdict } from './sending.js'
 import { reportSkipped } from './skipped-requests.js'
-import { type CarriedToken, TokenChoice } from './token-choice.js'
+import { type RequestToken, TokenChoice } from './token-choice.js'
+import { TokenUse } from './token-use.js'
 
 const none: AuthorizationHeaders = Object.freeze({})
 
@@ -32,15 +31,9 @@ export class RequestAuthorization {
   #skipped: SkipReason | undefined
   #hasLeft = false
   #hasFollowedRedirect = false
-  /** It was resent, or a redirect was followed out of our sight. */
-  #mayNotResend = false
 
   readonly #last: LastSending
-  /** What the last sending carried. */
-  #token: CarriedToken | undefined
-  /** What the resend will carry; then it is the last sending. */
-  #next: ProvidedToken | undefined
-  #isResend = false
+  readonly #use: TokenUse
 
   /** @internal */
   constructor(rules: ClientRules, request: BeginRequest) {
@@ -51,6 +44,7 @@ export class RequestAuthorization {
     this.#addressed = request.base === undefined ? origin : originOf(request.base)
     this.applies = origin === undefined || this.#allows(origin)
     this.#choice = new TokenChoice(rules)
+    this.#use = new TokenUse(rules, this.#choice, request.signal)
     if (this.applies && request.authorization === undefined) this.#choice.choose(request)
   }
 
@@ -63,8 +57,7 @@ export class RequestAuthorization {
   headersFor(final: Sending): AuthorizationHeaders | Promise<AuthorizationHeaders> {
     const { state } = this.#last
     const sending = this.#last.byName(final)
-    const previous = this.#token
-    this.#token = undefined
+    const previous = this.#use.start()
     this.#last.start(sending)
     const origin = this.#originOf(sending)
     const reason = this.#reasonToSkip(sending, origin, previous) ?? this.#choose(sending, state === 'begun')
@@ -73,12 +66,12 @@ export class RequestAuthorization {
       return none
     }
     const problem = this.#choice.problem ?? this.#reasonToRefuse(sending, origin)
-    const token = this.#tokenAtHand() ?? (state === 'redirected' ? previous : undefined)
-    if (problem === undefined && token !== undefined) return this.#carry(token)
+    const token = this.#use.atHand() ?? (state === 'redirected' ? previous : undefined)
+    if (problem === undefined && token !== undefined) return this.#use.carry(token)
     if (state === 'redirected') throw this.#failWith(problem ?? noTokenForHop())
     if (problem !== undefined) return Promise.reject(this.#failWith(problem))
     return this.#choice.acquire(this.#request.signal).then(
-      (acquired) => this.#carry(acquired),
+      (acquired) => this.#use.carry(acquired),
       (error) => {
         throw this.#failWith(error)
       },
@@ -93,41 +86,21 @@ export class RequestAuthorization {
     this.#last.redirect()
     this.#hasFollowedRedirect = true
     // The original request may have been applied: no POST is executed twice.
-    if (!hopIsOurs) this.#mayNotResend = true
+    if (!hopIsOurs) this.#use.isSpent = true
     const origin = this.#originOf(sending)
     if (origin === undefined || !this.#allows(origin)) this.#hasLeft = true
   }
 
   /**
-   * A final response arrived. `'resend'`: another token is at hand, send the same request again. `replayable`: whether its
-   * body can be sent again byte for byte. `fromCache`: no server answered now.
+   * A final response arrived. `'resend'`: another token is at hand, send the same request again.
    *
    * @throws `signal.reason`, as a rejection, if the caller aborts while we wait for another token.
    */
-  responded(
-    status: number,
-    headers: ResponseHeaders,
-    { replayable = false, fromCache = false }: { readonly replayable?: boolean; readonly fromCache?: boolean } = {},
-  ): Verdict | Promise<Verdict> {
+  responded(status: number, headers: ResponseHeaders, details: ResponseDetails = {}): Verdict | Promise<Verdict> {
     this.#last.respond(status, headers)
-    const token = this.#token
-    // An incoming token is not ours to replace; elsewhere, the client had removed ours.
-    if (token === undefined || !('key' in token) || this.#hasLeft) return 'deliver'
-    const { provider, budget } = this.#rules
-    const origin = this.#originOf(this.#last.sending) ?? ''
-    const isRejected =
-      (status === 401 || status === 403) && rejectsToken(status, headerValues(headers, 'www-authenticate'))
-    if (this.#isResend) {
-      this.#isResend = false
-      if (!isRejected) budget.giveBack(token.key, origin)
-      return 'deliver'
-    }
-    if (!isRejected || fromCache) return 'deliver'
-    if (provider.isCurrent(token)) {
-      if (!budget.take(token.key, origin)) return 'deliver'
-      provider.reject(token, origin)
-    }
-    return replayable && !this.#mayNotResend ? this.#replace(token) : 'deliver'
+    // Elsewhere, the client had removed our token.
+    if (this.#hasLeft) return 'deliver'
+    return this.#use.judge(status, headers, details, this.#originOf(this.#last.sending) ?? '')
   }
 
   /** A sending ended without a response. */
@@ -171,7 +144,7 @@ export class RequestAuthorization {
   /** @internal Takes over what is forbidden, and nothing else. */
   inherit(before: RequestAuthorization): void {
     this.#addressed = before.#addressed
-    this.#mayNotResend = before.#mayNotResend
+    this.#use.isSpent = before.#use.isSpent
     this.#hasFollowedRedirect = before.#hasFollowedRedirect
     this.#hasLeft = before.#hasLeft
     if (before.#last.state === 'answered-redirect') this.#hasFollowedRedirect = true
@@ -186,7 +159,7 @@ export class RequestAuthorization {
   }
 
   /** Why the token must not go there, or is not ours to set. */
-  #reasonToSkip({ url, authorization }: Sending, origin: string | undefined, previous: CarriedToken | undefined) {
+  #reasonToSkip({ url, authorization }: Sending, origin: string | undefined, previous: RequestToken | undefined) {
     if (url !== undefined && origin !== undefined && hasTokenEndpoint(origin) && isTokenEndpoint(new URL(url))) {
       return 'token-endpoint'
     }
@@ -211,37 +184,8 @@ export class RequestAuthorization {
     return origins.isSecure(origin, sending) ? undefined : insecure(origin, sending.proxied === true)
   }
 
-  #tokenAtHand(): CarriedToken | undefined {
-    const next = this.#next
-    this.#next = undefined
-    return next ?? this.#choice.take()
-  }
-
-  #carry(token: CarriedToken): AuthorizationHeaders {
-    this.#token = token
-    return { authorization: token.header }
-  }
-
   #failWith(error: unknown): unknown {
     this.#last.fail()
     return error
-  }
-
-  /** Another token than the rejected one, if there is one to be had. If not, the 401 says more than our error. */
-  #replace(rejected: ProvidedToken): Verdict | Promise<Verdict> {
-    const resendWith = (token: ProvidedToken): Verdict => {
-      if (token.header === rejected.header) return 'deliver'
-      this.#next = token
-      this.#mayNotResend = true
-      this.#isResend = true
-      return 'resend'
-    }
-    const { signal } = this.#request
-    const atHand = this.#choice.take() as ProvidedToken | undefined
-    if (atHand !== undefined) return resendWith(atHand)
-    return this.#choice.acquire(signal).then(resendWith, (error) => {
-      if (signal?.aborted) throw error
-      return 'deliver'
-    })
   }
 }

@@ -1,6 +1,7 @@
 import { finished } from 'node:stream'
 
-const maxRecordedBytes = 64 * 1024
+/** Longer streams are not recorded, and so not resent. */
+export const maxRecordedBytes: number = 64 * 1024
 
 /** The body of a request that may have to be sent twice. */
 export interface RequestBody {

@@ -27,3 +27,11 @@ export interface AuthorizationHeaders {
 }
 
 export type Verdict = 'deliver' | 'resend'
+
+/** What a client knows of a response besides its status and headers. */
+export interface ResponseDetails {
+  /** Whether the body of the request can be sent again, byte for byte. @default false */
+  readonly replayable?: boolean | undefined
+  /** Whether no server answered now. @default false */
+  readonly fromCache?: boolean | undefined
+}

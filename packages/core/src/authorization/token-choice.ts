@@ -5,7 +5,7 @@ import type { ClientRules } from './client-rules.js'
 import { type IncomingToken, incomingToken } from './incoming.js'
 import type { Sending } from './sending.js'
 
-export type CarriedToken = ProvidedToken | IncomingToken
+export type RequestToken = ProvidedToken | IncomingToken
 
 /** Which token a request should carry: what `tokenRequest` says of it, and what the incoming request brought along. */
 export class TokenChoice {
@@ -61,7 +61,7 @@ export class TokenChoice {
   }
 
   /** The token, if there is one without waiting. */
-  take(): CarriedToken | undefined {
+  take(): RequestToken | undefined {
     if (this.#incoming instanceof Object) return this.#incoming
     return this.#request ? this.#rules.provider.take(this.#request) : undefined
   }

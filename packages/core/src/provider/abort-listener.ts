@@ -1,34 +1,34 @@
-/** What to do when a signal aborts: one listener per signal, since Node warns about more than ten. */
-const listeners = new WeakMap<AbortSignal, Set<() => void>>()
+/** One listener on a signal, and what to do when it aborts. Node warns about more than ten listeners. */
+interface Listener {
+  readonly leaves: Set<() => void>
+  readonly stop: () => void
+}
+
+const listeners = new WeakMap<AbortSignal, Listener>()
 
 /** Calls `leave` when the signal aborts, unless the returned function is called before. */
 export function onAbort(signal: AbortSignal, leave: () => void): () => void {
-  const waiting = listeners.get(signal) ?? listen(signal)
+  const { leaves, stop } = listeners.get(signal) ?? listen(signal)
   // A function of its own, so that each wait counts, whatever it is given.
   const entry = () => leave()
-  waiting.add(entry)
+  leaves.add(entry)
   return () => {
-    waiting.delete(entry)
-    if (waiting.size === 0) stopListening(signal)
+    if (leaves.delete(entry) && leaves.size === 0) stop()
   }
 }
 
-const stops = new WeakMap<AbortSignal, () => void>()
-
-function listen(signal: AbortSignal): Set<() => void> {
-  const waiting = new Set<() => void>()
+function listen(signal: AbortSignal): Listener {
+  const leaves = new Set<() => void>()
+  const stop = () => {
+    signal.removeEventListener('abort', aborted)
+    listeners.delete(signal)
+  }
   const aborted = () => {
-    stopListening(signal)
-    for (const leave of [...waiting]) leave()
+    stop()
+    for (const leave of [...leaves]) leave()
   }
+  const listener = { leaves, stop }
   signal.addEventListener('abort', aborted)
-  listeners.set(signal, waiting)
-  stops.set(signal, () => signal.removeEventListener('abort', aborted))
-  return waiting
-}
-
-function stopListening(signal: AbortSignal): void {
-  listeners.delete(signal)
-  stops.get(signal)?.()
-  stops.delete(signal)
+  listeners.set(signal, listener)
+  return listener
 }

@@ -16,7 +16,8 @@ export class Flight<T> implements PendingTokenRequest {
   readonly #waiters = new Set<Waiter<T>>()
   readonly #settled: () => void
   #end: () => void = () => {}
-  #pending = true
+  /** What to tell a caller, once it is known. */
+  #outcome: ((waiter: Waiter<T>) => void) | undefined
 
   /** `settled` is called before any caller learns of the outcome. */
   constructor(settled: () => void) {
@@ -26,7 +27,9 @@ export class Flight<T> implements PendingTokenRequest {
   /** Apart from the constructor: the work may ask for its own token at once, and must find this flight then. */
   start(work: () => Promise<T>): void {
     const [result, end] = runTokenRequest(this, work)
-    this.#end = end
+    // The work may already have closed the provider.
+    if (this.pending) this.#end = end
+    else end()
     result.then(
       (value) => this.resolve(value),
       (reason) => this.reject(reason),
@@ -34,7 +37,7 @@ export class Flight<T> implements PendingTokenRequest {
   }
 
   get pending(): boolean {
-    return this.#pending
+    return this.#outcome === undefined
   }
 
   resolve(value: T): void {
@@ -47,6 +50,7 @@ export class Flight<T> implements PendingTokenRequest {
 
   wait(signal: AbortSignal | undefined): Promise<T> {
     return new Promise((resolve, reject) => {
+      if (this.#outcome !== undefined) return this.#outcome({ resolve, reject })
       const endWait = waitFor(this)
       const stopListening = signal && onAbort(signal, () => leave(() => reject(signal.reason)))
       const leave = (tell: () => void) => {
@@ -64,8 +68,8 @@ export class Flight<T> implements PendingTokenRequest {
   }
 
   #settle(tell: (waiter: Waiter<T>) => void): void {
-    if (!this.#pending) return
-    this.#pending = false
+    if (this.#outcome !== undefined) return
+    this.#outcome = tell
     this.#end()
     this.#settled()
     for (const waiter of [...this.#waiters]) tell(waiter)

@@ -15,7 +15,7 @@ export interface Sealer {
 }
 
 /** Entries of another version are not opened. */
-const version = '2.'
+const version = '1.'
 type Keys = [sealing: Buffer, naming: Buffer, digesting: Buffer, credentials: Buffer]
 const ivBytes = 12
 const tagBytes = 16
