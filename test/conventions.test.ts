@@ -44,6 +44,8 @@ describe('the public interface', () => {
           "getAuthorizationHeaderFromIncomingRequest",
         ],
         "core/adapter": [
+          "SecretMask",
+          "bearerErrors",
           "bodySnapshot",
           "createRequestAuthorizer",
           "findCredentials",
