@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
-import { posix } from 'node:path'
+import { readdirSync } from 'node:fs'
+import { join, posix } from 'node:path'
 import * as axios from '@mca-auth/axios'
 import * as core from '@mca-auth/core'
 import * as adapter from '@mca-auth/core/adapter'
@@ -43,12 +44,20 @@ describe('the public interface', () => {
           "getAuthorizationHeaderFromIncomingRequest",
         ],
         "core/adapter": [
-          "Attachment",
+          "SecretMask",
+          "bearerErrors",
+          "bodySnapshot",
+          "createRequestAuthorizer",
           "findCredentials",
+          "headerValues",
+          "isReusable",
+          "maxRecordedBytes",
           "originOf",
           "parseUrl",
           "platformReaders",
+          "requestBody",
           "unixSocket",
+          "whileBodyWaits",
         ],
         "fetch": [
           "mcaAuth",
@@ -202,7 +211,25 @@ describe('each package', () => {
   it('that adapts a client depends on core alone, or on the adapter of what its client sends with', () => {
     for (const { json } of packages.filter(({ json }) => json.peerDependencies)) {
       const below = json.name === '@mca-auth/ibm-cloud-sdk' ? ['@mca-auth/axios'] : []
-      expect(Object.keys(json.dependencies)).toEqual([...below, '@mca-auth/core'])
+      // What axios itself uses to find its proxy.
+      const besides = json.name === '@mca-auth/axios' ? ['proxy-from-env'] : []
+      expect(Object.keys(json.dependencies)).toEqual([...below, '@mca-auth/core', ...besides])
     }
+  })
+
+  it('is named by the changesets, which name no other', () => {
+    const names = packages.map(({ json }) => json.name)
+    const files = readdirSync(join(import.meta.dirname, '../.changeset')).filter((file) =>
+      /^(?!README).*\.md$/.test(file),
+    )
+    for (const file of files) {
+      const [, head = ''] = read(`.changeset/${file}`).split('---\n')
+      for (const line of head.trim().split('\n')) {
+        const [, name, bump] = /^"(.+)": (major|minor|patch)$/.exec(line) ?? []
+        expect.soft(names, `${file}: ${line}`).toContain(name)
+        expect.soft(bump, `${file}: ${line}`).toBeDefined()
+      }
+    }
+    expect(JSON.parse(read('.changeset/config.json')).fixed).toEqual([names])
   })
 })

@@ -51,11 +51,11 @@ it('the README stays short, and names every option and every error code', () => 
   for (const code of codes) expect(readme).toContain(code.replaceAll("'", ''))
 })
 
-it('the reading order of the README is under 600 lines, with axios or got whole', () => {
+it('the reading order of the README is under 900 lines, with axios or got whole', () => {
   const start = ['README.md', 'packages/core/src/index.ts', 'packages/core/src/provider/token-provider.ts']
   for (const adapter of ['axios', 'got']) {
     const files = [...start, ...sourceFiles.filter((file) => file.startsWith(`packages/${adapter}/`))]
     const lines = files.map((file) => read(file).split('\n').length - 1)
-    expect(lines.reduce((sum, count) => sum + count)).toBeLessThan(600)
+    expect(lines.reduce((sum, count) => sum + count)).toBeLessThan(900)
   }
 })

@@ -17,6 +17,7 @@ const names: (keyof McaAuthChannels)[] = [
   'mca-auth:token:stale',
   'mca-auth:cooldown:entered',
   'mca-auth:cooldown:left',
+  'mca-auth:request:skipped',
 ]
 
 let server: AuthorizationServer

@@ -41,7 +41,7 @@ export const providerFaults: readonly ProviderFault[] = [
       server.delayMs = 60
       const provider = createTokenProvider(server.appId)
       const signal = AbortSignal.timeout(10)
-      await Promise.allSettled(Array.from({ length: 50 }, () => provider.getToken(undefined, { signal })))
+      await Promise.allSettled(Array.from({ length: 50 }, () => provider.getToken({ signal })))
       await vi.waitFor(() => expect(provider.peek()).toBeDefined())
       await provider.getToken()
       expect(server.tokenRequests).toBe(1)
@@ -86,7 +86,7 @@ export const providerFaults: readonly ProviderFault[] = [
       // Garbage may take some turns of the event loop until it is one, and finalizers run in turns of their own.
       await expect.poll(() => heap() - before).toBeLessThan(5)
       const endpoints = (globalThis as unknown as Record<symbol, Map<string, Map<string, number>>>)[
-        Symbol.for('mca-auth.tokenEndpoints')
+        Symbol.for('mca-auth.token-endpoints.1')
       ]
       await expect.poll(() => endpoints?.get('https://idp.example.com')?.size).toBeLessThan(2_000)
     },

@@ -1,4 +1,4 @@
-import { createTokenProvider, type McaAuthError, type TokenProvider } from '@mca-auth/core'
+import { type CachingTokenProvider, createTokenProvider, type McaAuthError } from '@mca-auth/core'
 import {
   type AuthorizationServer,
   type ProtectedResource,
@@ -39,7 +39,7 @@ const timeoutFor = ({ replies }: TokenFault) =>
 describe.each(subjects)('$name', (subject) => {
   let server: AuthorizationServer
   let resource: ProtectedResource
-  let provider: TokenProvider
+  let provider: CachingTokenProvider
   let running: Running
   const faults = subject === providerAlone ? tokenFaults : outcomes
 
@@ -81,7 +81,7 @@ describe.each(subjects)('$name', (subject) => {
     }
     expect(server.tokenRequests).toBe(requests)
     server.clearScript()
-    vi.setSystemTime(Date.now() + 300_000)
+    vi.setSystemTime(Date.now() + 3600_000)
     expect(await running.call(resource.origin)).toBe(200)
     for (const { headers } of resource.received) expect(headers.authorization).toMatch(/^Bearer \S{6,}$/)
     expect(resource.received.some(({ headers }) => headers.authorization === 'Bearer undefined')).toBe(false)

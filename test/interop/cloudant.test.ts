@@ -138,7 +138,7 @@ describe('Cloudant, by its real SDK, behind a bearer check', () => {
 
   it('sends nothing where no token can be had, and says why', async () => {
     const cloudant = client({ secret: 'wrong' })
-    await expect(cloudant.getAllDbs()).rejects.toThrow(/refused.*invalid_client/)
+    await expect(cloudant.getAllDbs()).rejects.toThrow(/denied.*invalid_client/)
     expect(bare + refused).toBe(0)
   })
 

@@ -1,4 +1,4 @@
-import { createTokenProvider, type McaAuthOptions, type TokenProvider } from '@mca-auth/core'
+import { type CachingTokenProvider, createTokenProvider, type McaAuthOptions } from '@mca-auth/core'
 import { redisTokenCache } from '@mca-auth/redis'
 import { type AuthorizationServer, startAuthorizationServer } from '@mca-auth/testing'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -11,7 +11,7 @@ describe.runIf(hasRedis)('the shared cache on Redis', () => {
   let redis: RedisServer
   let server: AuthorizationServer
   let connected: Connected
-  const providers: TokenProvider[] = []
+  const providers: CachingTokenProvider[] = []
 
   beforeEach(async () => {
     redis = await RedisServer.start()
@@ -27,7 +27,7 @@ describe.runIf(hasRedis)('the shared cache on Redis', () => {
   })
 
   /** One more process, as it were. It has time for a Redis that is well, however busy the machine. */
-  function another(options: McaAuthOptions = {}, encryptionKeys?: string[]): TokenProvider {
+  function another(options: McaAuthOptions = {}, encryptionKeys?: string[]): CachingTokenProvider {
     const sharedCache = redisTokenCache(connected.client, { encryptionKeys })
     const provider = createTokenProvider({ ...server.appId, sharedCache, sharedCacheTimeoutMs: 60_000, ...options })
     providers.push(provider)

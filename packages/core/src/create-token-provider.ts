@@ -1,6 +1,6 @@
 import { type McaAuthOptions, resolveOptions } from './options.js'
-import { CachingTokenProvider } from './provider/caching-token-provider.js'
-import type { TokenProvider } from './provider/token-provider.js'
+import { OAuthTokenProvider } from './provider/oauth-token-provider.js'
+import type { CachingTokenProvider } from './provider/token-provider.js'
 
 /**
  * Creates a provider, to be shared by all clients that call services of one authorization server.
@@ -14,6 +14,6 @@ import type { TokenProvider } from './provider/token-provider.js'
  * await provider.getToken() // at boot: warm, or fail early
  * ```
  */
-export function createTokenProvider(options: McaAuthOptions = {}): TokenProvider {
-  return new CachingTokenProvider(resolveOptions(options))
+export function createTokenProvider(options: McaAuthOptions = {}): CachingTokenProvider {
+  return new OAuthTokenProvider(resolveOptions(options))
 }

@@ -11,7 +11,12 @@ export {
 export type { McaAuthOptions } from './options.js'
 export type { AccessToken } from './provider/access-token.js'
 export type { RefreshPolicy, TokenState } from './provider/refresh-policy.js'
-export type { TokenProvider, TokenProviderHealth } from './provider/token-provider.js'
+export type {
+  CachingTokenProvider,
+  GetTokenOptions,
+  TokenProvider,
+  TokenProviderHealth,
+} from './provider/token-provider.js'
 export type { SharedToken, SharedTokenCache } from './shared-cache/shared-token-cache.js'
-export type { McaAuthChannels, TokenFailure, TokenSubject } from './telemetry.js'
+export type { McaAuthChannels, SkippedRequest, SkipReason, TokenFailure, TokenSubject } from './telemetry.js'
 export type { TokenRequest } from './token-endpoint/token-request.js'

@@ -73,7 +73,7 @@ export function resolveOptions(options: McaAuthOptions): ResolvedOptions {
     sharedCache: { sharedCache, sharedCacheTimeoutMs },
     provider: {
       cacheSize,
-      refresh: { staleMs: refresh?.staleMs ?? 300_000, expiredMs: refresh?.expiredMs ?? 5_000 },
+      refresh: { staleMs: refresh?.staleMs ?? 300_000, expiredMs: refresh?.expiredMs ?? 10_000 },
     },
     authorization: { origins, incoming, allowInsecureRequests, tokenRequest },
   }

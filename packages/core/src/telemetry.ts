@@ -21,6 +21,24 @@ export interface TokenFailure extends TokenSubject {
   readonly retryAt: number | undefined
 }
 
+/** Why a request went without a token of ours. */
+export type SkipReason =
+  | 'origin-not-listed'
+  | 'origin-left'
+  | 'own-authorization'
+  | 'token-request'
+  | 'no-incoming-token'
+  | 'token-endpoint'
+
+/** A request that went without a token of ours. */
+export interface SkippedRequest {
+  /** The adapter: `axios`, `got`, `undici` or `fetch`. */
+  readonly client: string
+  /** Where the request went; never its path or query. */
+  readonly origin: string
+  readonly reason: SkipReason
+}
+
 /** The channels of `node:diagnostics_channel` to which providers publish, and the messages on each. */
 export interface McaAuthChannels {
   /** A token request is about to be sent; `attempt` counts from 1. */
@@ -41,6 +59,8 @@ export interface McaAuthChannels {
   'mca-auth:cooldown:entered': TokenFailure
   /** A token was issued again after a failure. */
   'mca-auth:cooldown:left': TokenSubject
+  /** A request went without a token of ours, and why. Also logged with `NODE_DEBUG=mca-auth`. */
+  'mca-auth:request:skipped': SkippedRequest
 }
 
 const channels = {

@@ -1,5 +1,6 @@
 import type { TokenRequest } from '../token-endpoint/token-request.js'
-import { boolean, type Checks, callable, httpUrl, list } from '../validate.js'
+import { boolean, type Checks, callable, list } from '../validate.js'
+import { OriginList } from './origin-rule.js'
 
 /** The request that a client is about to send, as `tokenRequest` sees it. */
 export interface OutgoingRequest {
@@ -10,7 +11,11 @@ export interface OutgoingRequest {
 
 /** Which requests carry a token, and which token. */
 export interface AuthorizationOptions {
-  /** Origins that may be sent a token, e.g. `['https://api.example.com']`. @default whatever the caller addresses */
+  /**
+   * Origins that may be sent a token: exact ones, e.g. `'https://api.example.com'`, or any subdomain,
+   * `'https://*.example.com'`. Listing an `http:` origin is consent to send it a token over plain HTTP.
+   * @default the origin that the caller addresses, for each request
+   */
   readonly origins?: string | readonly string[] | undefined
   /**
    * Inside `forwardIncoming()`, `'forward'` sends the incoming request's token to `origins` (required), or no token if
@@ -18,9 +23,9 @@ export interface AuthorizationOptions {
    * @default 'ignore'
    */
   readonly incoming?: 'forward' | 'ignore' | undefined
-  /** Allow plain HTTP beyond loopback, for the token endpoint and for requests. @default false */
+  /** Allow plain HTTP beyond loopback, and through a proxy, for the token endpoint and for requests. @default false */
   readonly allowInsecureRequests?: boolean | undefined
-  /** Chooses scope or resource for each outgoing request; `false` sends it without a token. */
+  /** Chooses scope or resource for each outgoing request; `false` sends it without a token. Must be synchronous. */
   readonly tokenRequest?: ((outgoing: OutgoingRequest) => TokenRequest | false) | undefined
 }
 
@@ -28,12 +33,7 @@ export const authorizationChecks: Checks<AuthorizationOptions> = {
   origins: (name, value) => {
     const origins = list(name, value)
     if (origins.length === 0) throw new TypeError(`\`${name}\` must name at least one origin`)
-    for (const origin of origins) {
-      const url = httpUrl(name, origin)
-      if (url.href !== `${url.origin}/`) {
-        throw new TypeError(`\`${name}\` must hold origins, e.g. 'https://api.example.com': no path, query or fragment`)
-      }
-    }
+    new OriginList(origins)
   },
   incoming: (name, value) => {
     if (value !== 'forward' && value !== 'ignore') throw new TypeError(`\`${name}\` must be 'forward' or 'ignore'`)

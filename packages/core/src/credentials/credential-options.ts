@@ -32,6 +32,12 @@ export interface CredentialOptions {
     | 'client_secret_post'
     | ClientAuth
     | undefined
+  /**
+   * Says who requests the tokens, if nothing else tells: with a `clientAuth` function, a `sharedCache` is used only by
+   * providers that have an `identity`, and shared by those that have the same. Two credentials need two of them.
+   * @default none
+   */
+  readonly identity?: string | undefined
 }
 
 const clientAuthNames = ['client_secret_basic', 'client_secret_basic_raw', 'client_secret_post']
@@ -46,6 +52,7 @@ export const credentialChecks: Checks<CredentialOptions> = {
   tokenEndpoint: httpUrl,
   instanceName: nonEmptyString,
   bindingFile: nonEmptyString,
+  identity: nonEmptyString,
   clientAuth: (name, value) => {
     if (typeof value !== 'function' && !clientAuthNames.includes(value as string)) {
       throw new TypeError(`\`${name}\` must be one of ${clientAuthNames.join(', ')}, or a function`)

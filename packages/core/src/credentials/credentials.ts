@@ -9,6 +9,7 @@ import {
   readBindingFile,
   readerNames,
   type ServiceInstance,
+  unusableNote,
 } from './platform-readers.js'
 
 /** Who requests tokens, and where. */
@@ -17,6 +18,7 @@ export interface Credentials {
   readonly clientId: string
   readonly secret: string | (() => string | Promise<string>) | undefined
   readonly clientAuth: 'client_secret_basic' | 'client_secret_basic_raw' | 'client_secret_post' | ClientAuth
+  readonly identity: string | undefined
 }
 
 /** Where tokens are issued; its kind decides the path of the token endpoint and how the client authenticates. */
@@ -56,7 +58,7 @@ export function findCredentials(options: CredentialOptions): FoundCredentials {
     own.server !== undefined &&
     (own.secret !== undefined || !needsSecret) &&
     (own.server.kind !== 'mca' || own.appId !== undefined)
-  const instance = complete ? undefined : findInstance(options)
+  const { instance, unusable } = complete ? { unusable: [] } : findInstance(options)
   const foreign = own.clientId !== undefined || own.server !== undefined
   const { source, name } = instance ?? {}
   const from = source === name ? source : `${source}, instance ${name}`
@@ -68,7 +70,7 @@ export function findCredentials(options: CredentialOptions): FoundCredentials {
   const clientId = found(own.clientId, 'options') ?? field('clientId')
   const secret = found(own.secret, 'options') ?? (foreign ? undefined : field('secret'))
 
-  const where = instance ? `found no such field in ${instance.source}` : `found no instance in ${readerNames}`
+  const where = instance ? notIn(instance) : `found no instance in ${readerNames}${unusableNote(unusable)}`
   const rule = "the platform's secret is not used where the options name the client or the server"
   let missing: McaAuthError | undefined
   if (server?.value.kind === 'mca' && appId === undefined) {
@@ -94,6 +96,7 @@ export function resolveCredentials(
     secret: secret?.value,
     clientAuth:
       options.clientAuth ?? (server.value.kind === 'other' ? 'client_secret_basic' : 'client_secret_basic_raw'),
+    identity: options.identity,
   }
 }
 
@@ -101,10 +104,19 @@ function found<T>(value: T | undefined, from = ''): Found<T> | undefined {
   return value === undefined ? undefined : { value, from }
 }
 
-function findInstance(options: CredentialOptions): ServiceInstance | undefined {
-  return options.bindingFile === undefined
-    ? findServiceInstance(options.instanceName)
-    : readBindingFile(options.bindingFile)
+function findInstance(options: CredentialOptions): ReturnType<typeof findServiceInstance> {
+  if (options.bindingFile === undefined) return findServiceInstance(options.instanceName)
+  return { instance: readBindingFile(options.bindingFile), unusable: [] }
+}
+
+/** Why an instance lacks a field, as far as can be seen. */
+function notIn({ source, name, credential, unusable }: ServiceInstance): string {
+  const isSinglePage = /^single-?page/i.test(String(credential.type))
+  const reason = isSinglePage
+    ? 'a single-page application has no secret, and can request no token: bind a regular web application'
+    : unusable
+  const which = source === name ? source : `${source}, instance ${JSON.stringify(name)}`
+  return `found no such field in ${which}${reason === undefined ? '' : `: ${reason}`}`
 }
 
 function serverOf(
@@ -120,9 +132,10 @@ function serverOf(
 
 /** MCA's own `tokenEndpoint` field is left alone: it serves the authorization-code grant only. */
 function serverOfInstance({ credential, source }: ServiceInstance): Server | undefined {
-  const discovery = text(credential.discoveryEndpoint)?.replace(/\/\.well-known\/openid-configuration$/, '')
-  const { appidServiceEndpoint: endpoint, version, tenantId } = credential
-  const built = endpoint && version && tenantId ? `${text(endpoint)}/oauth/v${version}/${tenantId}` : undefined
+  const discovery = text(credential.discoveryEndpoint)?.replace(/\/+\.well-known\/openid-configuration\/*$/, '')
+  const { appidServiceEndpoint, version, tenantId } = credential
+  const endpoint = text(appidServiceEndpoint)?.trim().replace(/\/+$/, '')
+  const built = endpoint && version && tenantId ? `${endpoint}/oauth/v${version}/${tenantId}` : undefined
   try {
     return serverOf({
       oAuthServerUrl: text(credential.oAuthServerUrl) ?? text(credential.oauthServerUrl) ?? built ?? discovery,

@@ -7,6 +7,8 @@ export interface ServiceInstance {
   readonly source: string
   readonly name: string
   readonly credential: Readonly<Record<string, unknown>>
+  /** Why no token can be requested with it, whatever the options say. */
+  readonly unusable?: string | undefined
 }
 
 /** One place where a platform puts the credentials of bound services. */
@@ -16,7 +18,7 @@ export interface PlatformReader {
   /** All environment variables that its instances depend on. */
   readonly variables: readonly string[]
   /**
-   * The instances of our services, or those of this name.
+   * The instances of our services, or those of this name, and those that cannot be used.
    *
    * @throws McaAuthError `INVALID_CREDENTIALS_SOURCE` if what is there cannot be read.
    */
@@ -44,24 +46,43 @@ export const readerNames: string = platformReaders
   .join(', ')
   .replace(/, (\w+)$/, ' and $1')
 
-/** The one instance that the platform offers, by name if one is given. */
-export function findServiceInstance(name: string | undefined): ServiceInstance | undefined {
+/**
+ * The one instance that the platform offers, by name if one is given. `unusable`: those that were seen and cannot be
+ * used, for a message.
+ */
+export function findServiceInstance(name: string | undefined): {
+  readonly instance?: ServiceInstance
+  readonly unusable: readonly ServiceInstance[]
+} {
+  const unusable: ServiceInstance[] = []
   for (const reader of platformReaders) {
     const instances = reader.read(name)
-    if (instances.length > 1) {
-      const names = instances.map((instance) => instance.name).join(', ')
+    const usable = instances.filter((instance) => instance.unusable === undefined)
+    unusable.push(...instances.filter((instance) => instance.unusable !== undefined))
+    if (usable.length > 1) {
+      const names = usable.map((instance) => instance.name).join(', ')
       throw invalid(`${reader.name} has several matching instances (${names}): choose one with \`instanceName\``)
     }
-    if (instances[0] !== undefined) return instances[0]
+    if (usable[0] !== undefined) return { instance: usable[0], unusable }
   }
-  if (name !== undefined) throw invalid(`no instance named ${JSON.stringify(name)} in ${readerNames}`)
-  return undefined
+  if (name !== undefined)
+    throw invalid(`no instance named ${JSON.stringify(name)} in ${readerNames}${unusableNote(unusable)}`)
+  return { unusable }
+}
+
+/** Names the instances that were seen and cannot be used, with the reasons. */
+export function unusableNote(unusable: readonly ServiceInstance[]): string {
+  const reasons = unusable.map(
+    ({ source, name, unusable: reason }) => `${JSON.stringify(name)} in ${source}: ${reason}`,
+  )
+  return reasons.length === 0 ? '' : ` that can be used (${reasons.join('; ')})`
 }
 
 /** The credential in a file: flat, as Kubernetes Service mounts it, or in an envelope, as in VCAP_SERVICES. */
 export function readBindingFile(path: string): ServiceInstance {
   const json = parse(readText(path), path)
-  return { source: path, name: path, credential: isObject(json.credentials) ? json.credentials : json }
+  const credential = isObject(json.credentials) ? json.credentials : json
+  return { source: path, name: path, credential, unusable: redaction(credential) }
 }
 
 /** `application_id` of VCAP_APPLICATION, which the published module took for the tenant id. */
@@ -82,7 +103,9 @@ function fromServices(variable: string, name: string | undefined): ServiceInstan
       .filter((instance) => isObject(instance))
       .filter((instance) => (name === undefined ? isOurs(label) : instance.name === name))
       .flatMap(({ name: own, credentials: credential }) =>
-        isObject(credential) ? [{ source: variable, name: String(own ?? label), credential }] : [],
+        isObject(credential)
+          ? [{ source: variable, name: String(own ?? label), credential, unusable: redaction(credential) }]
+          : [],
       ),
   )
 }
@@ -97,8 +120,19 @@ function fromServiceBindingRoot(name?: string): ServiceInstance[] {
   if (!root) return []
   return directory(root)
     .filter((entry) => !entry.startsWith('..') && (name === undefined || entry === name))
-    .map((entry) => ({ source: 'SERVICE_BINDING_ROOT', name: entry, credential: fromBinding(join(root, entry)) }))
-    .filter((instance) => 'clientId' in instance.credential)
+    .map((entry) => {
+      const credential = fromBinding(join(root, entry))
+      const unusable = redaction(credential) ?? ('clientId' in credential ? undefined : 'it has no `clientId`')
+      return { source: 'SERVICE_BINDING_ROOT', name: entry, credential, unusable }
+    })
+}
+
+/** IBM Cloud shows `{"REDACTED":"REDACTED"}` instead of a credential that the project may not see. */
+function redaction(credential: Json): string | undefined {
+  const isRedacted = Object.values(credential).some((value) => typeof value === 'string' && /^redacted$/i.test(value))
+  return isRedacted
+    ? 'it is REDACTED, since the project has no access: give its service ID access to the instance'
+    : undefined
 }
 
 function fromBinding(path: string): Json {

@@ -9,7 +9,7 @@ export interface RefreshPolicy {
   /**
    * How long before its expiry a token counts as expired, to allow for network latency: callers wait for the refresh.
    * In ms; never more than a twentieth of the lifetime.
-   * @default 5_000
+   * @default 10_000
    */
   readonly expiredMs?: number | undefined
 }
@@ -20,8 +20,8 @@ export interface ResolvedRefreshPolicy {
   readonly expiredMs: number
 }
 
-/** A token that is already over on arrival serves for this long: at most one token request a second. */
-const shortestServiceMs = 1_000
+/** A token that has expired on arrival is used for this long: at most one token request a second. */
+const minUseMs = 1_000
 
 export type TokenState = 'fresh' | 'stale' | 'expired'
 
@@ -42,14 +42,14 @@ export function thresholds(
   const expiresAt = issuedAt + lifetimeMs
   const expiredAt = expiresAt - Math.min(refresh.expiredMs, lifetimeMs / 20)
   if (expiredAt <= now) {
-    const end = now + shortestServiceMs
+    const end = now + minUseMs
     return { expiresAt: end, staleAt: end, expiredAt: end }
   }
   const staleAt = expiresAt - Math.min(refresh.staleMs, lifetimeMs / 5) * jitter
   return { expiresAt, staleAt: Math.min(staleAt, expiredAt), expiredAt }
 }
 
-/** A token from the future tells of a clock that was set back: it serves, but is renewed at once. */
+/** An `issuedAt` in the future means the clock was set back. The token is used, but refreshed immediately. */
 export function tokenState(token: Times, now: number): TokenState {
   if (now < token.staleAt && now >= token.issuedAt) return 'fresh'
   return now < token.expiredAt ? 'stale' : 'expired'

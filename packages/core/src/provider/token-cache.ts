@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import type { Telemetry } from '../telemetry.js'
 import type { CoolDowns } from '../token-endpoint/cool-downs.js'
+import { closedError } from '../token-endpoint/token-endpoint-client.js'
 import { type PreparedTokenRequest, PreparedTokenRequests, type TokenRequest } from '../token-endpoint/token-request.js'
 import type { CachedToken } from './access-token.js'
 import { Flight } from './flight.js'
@@ -99,15 +100,28 @@ export class TokenCache implements ProviderInternals {
     return true
   }
 
+  /** Drops every token that reads so: servers may issue one string for several token requests. */
+  dropByText(accessToken: string): boolean {
+    const rejected = [...this.#tokens.values()].filter((token) => token.accessToken === accessToken)
+    for (const token of rejected) this.drop(token)
+    return rejected.length > 0
+  }
+
   clear(): void {
     this.#tokens.clear()
     this.#last = undefined
     this.#coolDowns.clear()
   }
 
+  /** Settles all flights at once, whatever their work waits for. */
   close(): void {
     this.#closed = true
     this.#refresher.close()
+    for (const [key, flight] of this.#flights) {
+      const held = this.#held(key)
+      if (held !== undefined) flight.resolve(held)
+      else flight.reject(closedError())
+    }
   }
 
   /** Joins the flight for this key, or starts it. */
@@ -115,26 +129,29 @@ export class TokenCache implements ProviderInternals {
     const { key } = request
     const pending = this.#flights.get(key)
     if (pending !== undefined) return pending
-    const flight = new Flight(
-      this.#refresh(request).finally(() => {
-        if (this.#flights.get(key) === flight) this.#flights.delete(key)
-      }),
-    )
+    const flight = new Flight<CachedToken>(() => this.#flights.delete(key))
     this.#flights.set(key, flight)
+    flight.start(() => this.#refresh(request))
     return flight
   }
 
   async #refresh(request: PreparedTokenRequest): Promise<CachedToken> {
     try {
+      if (this.#closed) throw closedError()
       const token = await this.#refresher.refresh(request, this.#tokens.peek(request.key))
       this.#tokens.set(request.key, token)
       this.#last = undefined
       return token
     } catch (error) {
-      // A token in its last seconds is better than an error.
-      const held = this.#tokens.peek(request.key)
-      if (held !== undefined && Date.now() < held.expiresAt) return held
+      const held = this.#held(request.key)
+      if (held !== undefined) return held
       throw error
     }
+  }
+
+  /** A token in its last seconds is better than an error. */
+  #held(key: string): CachedToken | undefined {
+    const token = this.#tokens.peek(key)
+    return token !== undefined && Date.now() < token.expiresAt ? token : undefined
   }
 }

@@ -1,7 +1,9 @@
 import { LRUCache } from 'lru-cache'
 import type { Credentials } from '../credentials/credentials.js'
+import { canonical, isShareable, ownerOf } from '../credentials/identity.js'
 import type { TokenResponse } from '../token-endpoint/token-response.js'
 import { ignoringErrors, LeaseSession } from './lease-session.js'
+import { openToken, sealToken } from './sealed-token.js'
 import type { Sealer } from './sealing.js'
 import type { SharedTokenCache } from './shared-token-cache.js'
 
@@ -13,30 +15,56 @@ export interface CoordinatorOptions {
   readonly cacheSize: number
 }
 
+/** Whose token to look for: that of a token request with this key, made with this secret. */
+export interface Wanted {
+  readonly key: string
+  readonly secret: string | undefined
+}
+
+/** A token from the token endpoint. It is not `isOwn` if another secret than the wanted one got it. */
+interface Requested {
+  readonly response: TokenResponse
+  readonly isOwn: boolean
+}
+
+/** A sealer, with what this process looks for under its keys. */
+interface Place {
+  readonly sealer: Sealer
+  /** Owner and token request: everything that makes a token another one. */
+  readonly subject: string
+  readonly storageKey: string
+}
+
+/** The right to store a token in a place. */
+interface Lease {
+  readonly place: Place
+  readonly fence: number
+}
+
 /** Shares tokens between the processes of a fleet: one of them requests a token, the others wait for it. */
 export class SharedCacheCoordinator {
   readonly #cache: SharedTokenCache
-  readonly #secrets: readonly (string | Uint8Array)[]
-  /** Identifies client and server, so that tokens belonging to others are never used. */
-  readonly #owner: string
+  readonly #sealingKeys: readonly (string | Uint8Array)[]
+  readonly #credentials: Credentials
   readonly #budgetMs: number
   /** The last rejected token of each token request: found in the cache, it is not used. */
   readonly #rejected: LRUCache<string, string>
+  /** The secret that was wanted last, for tokens that are rejected. */
+  #secret: string | undefined
   #sealers: readonly Sealer[] | undefined
   #closed = false
 
   constructor(
     cache: SharedTokenCache,
-    secrets: readonly (string | Uint8Array)[],
-    owner: string,
-    budgetMs: number,
-    size: number,
+    sealingKeys: readonly (string | Uint8Array)[],
+    credentials: Credentials,
+    { sharedCacheTimeoutMs, cacheSize }: CoordinatorOptions,
   ) {
     this.#cache = cache
-    this.#secrets = secrets
-    this.#owner = owner
-    this.#budgetMs = budgetMs
-    this.#rejected = new LRUCache({ max: size })
+    this.#sealingKeys = sealingKeys
+    this.#credentials = credentials
+    this.#budgetMs = sharedCacheTimeoutMs
+    this.#rejected = new LRUCache({ max: cacheSize })
   }
 
   /**
@@ -44,34 +72,19 @@ export class SharedCacheCoordinator {
    * clock of `performance.now()`). A failure of the cache is never one of the token request.
    */
   async obtain(
-    key: string,
+    wanted: Wanted,
     isWanted: (response: TokenResponse) => boolean,
     deadline: number,
-    request: () => Promise<TokenResponse>,
+    request: () => Promise<Requested>,
   ): Promise<TokenResponse> {
+    this.#secret = wanted.secret
     const session = new LeaseSession(this.#cache, this.#budgetMs)
-    let fence: number | undefined
+    const search = await this.#search(wanted, isWanted, deadline, session)
+    if ('found' in search) return search.found
     try {
-      for (;;) {
-        const found = await this.#find(key, session)
-        if (found !== undefined && isWanted(found)) {
-          if (fence !== undefined) session.release()
-          return found
-        }
-        // Looked up again with the lease in hand: another holder may have stored and left in between.
-        if (fence !== undefined) break
-        if (this.#closed || performance.now() > deadline) return request()
-        const [first] = await this.#open()
-        fence = await session.acquire((first as Sealer).keyFor(this.#subject(key)))
-        if (fence === undefined) await session.pause()
-      }
-    } catch {
-      session.release()
-      return request()
-    }
-    try {
-      const response = await request()
-      this.#publish(key, response, fence, session)
+      const { response, isOwn } = await request()
+      if (search.lease !== undefined && isOwn) this.#publish(search.lease, response, session)
+      else session.release()
       return response
     } catch (error) {
       session.release()
@@ -79,10 +92,39 @@ export class SharedCacheCoordinator {
     }
   }
 
+  /** A token, or the lease to request one. Neither: the cache has failed, or the time is over. */
+  async #search(
+    wanted: Wanted,
+    isWanted: (response: TokenResponse) => boolean,
+    deadline: number,
+    session: LeaseSession,
+  ): Promise<{ readonly found: TokenResponse } | { readonly lease?: Lease }> {
+    try {
+      const places = await this.#placesOf(wanted)
+      const place = places[0] as Place
+      let fence: number | undefined
+      for (;;) {
+        const found = await this.#find(wanted.key, places, session)
+        if (found !== undefined && isWanted(found)) {
+          session.release()
+          return { found }
+        }
+        // Looked up again with the lease in hand: another holder may have stored and left in between.
+        if (fence !== undefined) return { lease: { place, fence } }
+        if (this.#closed || performance.now() > deadline) return {}
+        fence = await session.acquire(place.storageKey)
+        if (fence === undefined) await session.pause()
+      }
+    } catch {
+      session.release()
+      return {}
+    }
+  }
+
   /** A resource rejected this token: no process should take it from the cache again. */
   reject(key: string, accessToken: string): void {
     this.#rejected.set(key, accessToken)
-    ignoringErrors(() => this.#forget(key, accessToken))
+    ignoringErrors(async () => this.#forget(await this.#placesOf({ key, secret: this.#secret }), accessToken))
   }
 
   /** Ends the waits for other processes. */
@@ -90,77 +132,63 @@ export class SharedCacheCoordinator {
     this.#closed = true
   }
 
-  async #find(key: string, session: LeaseSession): Promise<TokenResponse | undefined> {
-    for (const sealer of await this.#open()) {
-      const storageKey = sealer.keyFor(this.#subject(key))
+  async #find(key: string, places: readonly Place[], session: LeaseSession): Promise<TokenResponse | undefined> {
+    for (const { sealer, storageKey, subject } of places) {
       const entry = await session.within(this.#cache.get(storageKey))
-      const text = entry && sealer.open(storageKey, entry.value)
-      const response = entry && text !== undefined ? toResponse(text, entry.expiresInMs) : undefined
+      const response = entry && openToken(sealer, storageKey, subject, entry)
       if (response === undefined) continue
       if (response.accessToken !== this.#rejected.get(key)) return response
-      await session.within(this.#forget(key, response.accessToken))
+      await session.within(this.#forget(places, response.accessToken))
     }
     return undefined
   }
 
   /** In the background: the callers have their token. */
-  #publish(key: string, response: TokenResponse, fence: number, session: LeaseSession): void {
-    const { accessToken, scope, lifetimeMs } = response
-    const expiresInMs = Math.floor(response.issuedAt + lifetimeMs - Date.now())
+  #publish({ place, fence }: Lease, response: TokenResponse, session: LeaseSession): void {
+    const { sealer, storageKey, subject } = place
     ignoringErrors(async () => {
-      const [sealer] = await this.#open()
-      if (sealer === undefined || expiresInMs <= 0) return
-      const storageKey = sealer.keyFor(this.#subject(key))
-      const value = sealer.seal(storageKey, JSON.stringify({ accessToken, scope, lifetimeMs }))
-      const token = { value, digest: sealer.digest(accessToken), expiresInMs }
-      await session.within(this.#cache.set(storageKey, token, fence))
+      const token = sealToken(sealer, storageKey, subject, response)
+      if (token.expiresInMs > 0) await session.within(this.#cache.set(storageKey, token, fence))
     }).then(() => session.release())
   }
 
-  async #forget(key: string, accessToken: string): Promise<void> {
-    for (const sealer of await this.#open()) {
-      await this.#cache.delete(sealer.keyFor(this.#subject(key)), sealer.digest(accessToken))
-    }
+  async #forget(places: readonly Place[], accessToken: string): Promise<void> {
+    for (const { sealer, storageKey } of places) await this.#cache.delete(storageKey, sealer.digest(accessToken))
   }
 
-  #subject(key: string): string {
-    return `${this.#owner} ${key}`
-  }
-
-  /** `node:crypto` is loaded by the first token request, not before. */
-  async #open(): Promise<readonly Sealer[]> {
+  /** Where the token may be: under the first key, and under those that sealed before it. */
+  async #placesOf({ key, secret }: Wanted): Promise<readonly Place[]> {
     if (this.#sealers === undefined) {
+      // `node:crypto` is loaded by the first token request, not before.
       const { createSealer } = await import('./sealing.js')
-      this.#sealers ??= this.#secrets.map(createSealer)
+      this.#sealers ??= this.#sealingKeys.map(createSealer)
     }
-    return this.#sealers
+    return this.#sealers.map((sealer) => {
+      const digest = secret === undefined ? undefined : sealer.credentialDigest(secret)
+      const subject = canonical([ownerOf(this.#credentials, digest), key])
+      return { sealer, subject, storageKey: sealer.keyFor(subject) }
+    })
   }
 }
 
-/** @throws TypeError if there is nothing to seal with. */
+/**
+ * `undefined` without a shared cache, or if nobody else could know that a token is theirs too.
+ *
+ * @throws TypeError if there is nothing to seal with.
+ */
 export function createCoordinator(
-  { sharedCache, sharedCacheTimeoutMs, cacheSize }: CoordinatorOptions,
-  { tokenEndpoint, clientId, secret }: Credentials,
+  options: CoordinatorOptions,
+  credentials: Credentials,
 ): SharedCacheCoordinator | undefined {
+  const { sharedCache } = options
   if (sharedCache === undefined) return undefined
-  const secrets = sharedCache.encryptionKeys ?? (typeof secret === 'string' ? [secret] : [])
-  if (secrets.length === 0) {
+  const { secret } = credentials
+  const sealingKeys = sharedCache.encryptionKeys ?? (typeof secret === 'string' ? [secret] : [])
+  if (sealingKeys.length === 0) {
     throw new TypeError(
       '`sharedCache` needs `encryptionKeys`: there is no `secret` of type string to derive a key from',
     )
   }
-  const owner = `${tokenEndpoint.href} ${clientId}`
-  return new SharedCacheCoordinator(sharedCache, secrets, owner, sharedCacheTimeoutMs, cacheSize)
-}
-
-/** `undefined` for the text of another version. */
-function toResponse(text: string, expiresInMs: number): TokenResponse | undefined {
-  try {
-    const { accessToken, scope, lifetimeMs } = JSON.parse(text) as Record<string, unknown>
-    if (typeof accessToken !== 'string' || typeof lifetimeMs !== 'number' || !(expiresInMs > 0)) return undefined
-    const known = typeof scope === 'string' ? scope : undefined
-    return { accessToken, scope: known, lifetimeMs, issuedAt: Date.now() - (lifetimeMs - expiresInMs) }
-  } catch {
-    return undefined
-  }
+  if (!isShareable(credentials)) return undefined
+  return new SharedCacheCoordinator(sharedCache, sealingKeys, credentials, options)
 }

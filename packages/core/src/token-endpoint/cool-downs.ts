@@ -1,8 +1,11 @@
 import { LRUCache } from 'lru-cache'
-import { McaAuthError } from '../error.js'
+import type { McaAuthError } from '../error.js'
+import { concernsCredential } from './error-response.js'
+import { type FailedAttempt, type FailureKind, withMessage } from './failed-attempt.js'
 
 /** A failure that callers still get, until the next token request may be made. */
 interface Failure {
+  readonly kind: FailureKind
   readonly error: McaAuthError
   readonly at: number
   readonly until: number
@@ -41,25 +44,19 @@ export class CoolDowns {
   }
 
   /** Remembers a failure and gives the error that callers see, with its `retryAt`. */
-  record(key: string, error: McaAuthError, now: number): McaAuthError {
-    const general = concernsAll(error)
+  record(key: string, { kind, error }: FailedAttempt, now: number): McaAuthError {
+    const general = kind !== 'denied' || concernsCredential(error)
     const before = general ? this.#all : this.#byKey?.peek(key)
-    const { firstMs, longestMs } = error.code === 'TOKEN_REQUEST_REFUSED' ? denied : outage
-    const sameKind = before?.error.code === error.code
+    const { firstMs, longestMs } = kind === 'denied' ? denied : outage
+    const sameKind = before?.kind === kind
     // A concurrent flight hitting the same failure adds no information: it does not double the cool-down again.
     const doubled = sameKind && now >= before.until ? before.coolDownMs * 2 : before?.coolDownMs
     const coolDownMs = Math.min(sameKind && doubled ? doubled : firstMs, longestMs)
     const until = error.retryAt ?? now + coolDownMs
     // The existing record stays if its cool-down ends later.
     if (before !== undefined && isBlocking(before, now) && before.until >= until) return before.error
-    const recorded = new McaAuthError(error.code, error.message, {
-      status: error.status,
-      error: error.error,
-      errorDescription: error.errorDescription,
-      cause: error.cause,
-      retryAt: until,
-    })
-    const failure = { error: recorded, at: now, until, coolDownMs }
+    const recorded = withMessage(error, error.message, { retryAt: until })
+    const failure = { kind, error: recorded, at: now, until, coolDownMs }
     if (general) this.#all = failure
     else {
       this.#byKey ??= new LRUCache({ max: this.#size })
@@ -84,10 +81,4 @@ export class CoolDowns {
 /** `at` is compared too: a clock that was set back must not extend a cool-down. */
 function isBlocking({ at, until }: Failure, now: number): boolean {
   return now >= at && now < until
-}
-
-/** A 401 without an OAuth error is failed client authentication (RFC 6749 §5.2); an empty 403 may be about a scope. */
-function concernsAll({ code, status, error }: McaAuthError): boolean {
-  if (code !== 'TOKEN_REQUEST_REFUSED') return true
-  return error === undefined ? status === 401 : error === 'invalid_client' || error === 'unauthorized_client'
 }

@@ -1,6 +1,9 @@
 import { clientAuthentication, encodingMatters } from '../credentials/client-authentication.js'
 import type { Credentials } from '../credentials/credentials.js'
 import { McaAuthError } from '../error.js'
+import { FailedAttempt, failedFunction, ownErrorIn, withMessage } from './failed-attempt.js'
+import { safeCause } from './safe-cause.js'
+import { SecretMask } from './secret-mask.js'
 import type { PreparedTokenRequest } from './token-request.js'
 import { readTokenResponse, type TokenResponse } from './token-response.js'
 
@@ -13,66 +16,97 @@ export interface TokenRequestSender {
 /**
  * Sends one token request (RFC 6749 §4.4) and reads the response. Retries and caches nothing.
  *
- * @throws McaAuthError whose code says what may be done about it: `TOKEN_REQUEST_REFUSED`, `…_THROTTLED`, `…_FAILED`
- *   (the only one worth a retry) or `TOKEN_RESPONSE_INVALID`.
+ * @throws FailedAttempt
  */
 export async function sendTokenRequest(
-  { credentials, fetch }: TokenRequestSender,
+  sender: TokenRequestSender,
   request: PreparedTokenRequest,
   secret: string | undefined,
   signal: AbortSignal,
 ): Promise<TokenResponse> {
-  const { tokenEndpoint } = credentials
+  const { credentials } = sender
+  const mask = new SecretMask(credentials.clientId)
+  mask.add(secret)
   const issuedAt = Date.now()
-  let response: Response
   try {
-    response = await send(credentials, fetch, request, secret, signal)
-  } catch (cause) {
-    throw failed(tokenEndpoint, cause)
-  }
-  try {
-    return await readTokenResponse(response, issuedAt, tokenEndpoint)
+    const response = await send(sender, request, secret, signal, mask)
+    return await readTokenResponse(response, issuedAt, credentials.tokenEndpoint, mask)
   } catch (error) {
-    if (!(error instanceof McaAuthError)) throw failed(tokenEndpoint, error)
-    if (error.code !== 'TOKEN_REQUEST_REFUSED' || !mayBeEncoding(credentials, secret)) throw error
+    if (!(error instanceof FailedAttempt)) throw networkFailure(credentials.tokenEndpoint, error, mask)
+    if (error.kind !== 'denied' || !mayBeEncoding(credentials, secret)) throw error
     const hint = "if the server takes id and secret raw, set `clientAuth: 'client_secret_basic_raw'`"
-    throw new McaAuthError(error.code, `${error.message}; ${hint}`, error)
+    throw new FailedAttempt(error.kind, withMessage(error.error, `${error.message}; ${hint}`))
   }
 }
 
 async function send(
-  { tokenEndpoint, clientId, clientAuth }: Credentials,
-  fetch: typeof globalThis.fetch,
+  { credentials, fetch }: TokenRequestSender,
   request: PreparedTokenRequest,
   secret: string | undefined,
   signal: AbortSignal,
+  mask: SecretMask,
 ): Promise<Response> {
   // Loaded by the first token request, so that an application does not pay for it at start.
   const oauth = await import('oauth4webapi')
-  const server = { issuer: tokenEndpoint.origin, token_endpoint: tokenEndpoint.href }
-  const authenticate = typeof clientAuth === 'function' ? clientAuth : clientAuthentication(clientAuth, secret ?? '')
+  const { tokenEndpoint, clientId, clientAuth } = credentials
+  // The issuer is not known. It is the audience of what `PrivateKeyJwt()` signs, for which most servers take the URL of
+  // their token endpoint too (RFC 7523 §3).
+  const server = { issuer: tokenEndpoint.href, token_endpoint: tokenEndpoint.href }
+  const authenticate =
+    typeof clientAuth === 'function' ? reported(clientAuth) : clientAuthentication(clientAuth, secret ?? '')
   return oauth.clientCredentialsGrantRequest(server, { client_id: clientId }, authenticate, request.parameters, {
     signal,
     headers: { 'user-agent': 'mca-auth' },
-    [oauth.customFetch]: (url, init) => fetch(url, init as RequestInit),
+    [oauth.customFetch]: async (url, { method, body, headers }) => {
+      mask.addRequest(body as URLSearchParams, headers)
+      // Without a charset, which the media type does not have and some servers refuse; and never from a cache, which a
+      // framework may have put into the global fetch.
+      const plain = { ...headers, 'content-type': 'application/x-www-form-urlencoded' }
+      const init = {
+        method,
+        headers: plain,
+        body: String(body),
+        redirect: 'manual',
+        cache: 'no-store',
+        signal,
+      } as const
+      try {
+        return await fetch(url, init)
+      } catch (error) {
+        return responseIn(error)
+      }
+    },
     // Plain HTTP has been checked when the credentials were resolved.
     [oauth.allowInsecureRequests]: true,
   })
+}
+
+function reported(clientAuth: Exclude<Credentials['clientAuth'], string>): typeof clientAuth {
+  return async (...parts) => {
+    try {
+      await clientAuth(...parts)
+    } catch (error) {
+      throw failedFunction('clientAuth', error)
+    }
+  }
+}
+
+/** Some clients (ky) throw an error that has the response, unless its status is a success. */
+function responseIn(error: unknown): Response {
+  const { response } = (typeof error === 'object' && error !== null ? error : {}) as { response?: Response }
+  if (typeof response?.status === 'number' && typeof response.headers?.get === 'function' && !response.bodyUsed) {
+    return response
+  }
+  throw error
 }
 
 function mayBeEncoding({ clientAuth, clientId }: Credentials, secret = ''): boolean {
   return clientAuth === 'client_secret_basic' && encodingMatters(clientId, secret)
 }
 
-function failed(endpoint: URL, error: unknown): McaAuthError {
-  const cause = quotesTheResponse(error) ? undefined : error
-  return new McaAuthError('TOKEN_REQUEST_FAILED', `the token request to ${endpoint.origin} failed`, { cause })
-}
-
-/** An HTTP parser's error quotes what it could not read, which may be a token: http's and undici's, by any name. */
-function quotesTheResponse(error: unknown): boolean {
-  if (!(error instanceof Error)) return false
-  const { name, code } = error as NodeJS.ErrnoException
-  const isParser = name === 'HTTPParserError' || (typeof code === 'string' && code.startsWith('HPE_'))
-  return isParser || 'data' in error || 'rawPacket' in error || quotesTheResponse(error.cause)
+function networkFailure(endpoint: URL, error: unknown, mask: SecretMask): FailedAttempt {
+  const own = ownErrorIn(error)
+  const what = `the token request to ${endpoint.origin} failed${own === undefined ? '' : `: ${own.message}`}`
+  const failure = new McaAuthError('TOKEN_REQUEST_FAILED', what, { cause: safeCause(error, mask) })
+  return new FailedAttempt(own === undefined ? 'transient' : 'bad', failure)
 }

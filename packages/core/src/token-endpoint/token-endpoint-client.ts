@@ -1,7 +1,8 @@
-import type { Credentials } from '../credentials/credentials.js'
+import type { SecretReading } from '../credentials/secret-reading.js'
 import { McaAuthError } from '../error.js'
 import type { Telemetry } from '../telemetry.js'
 import type { CoolDowns } from './cool-downs.js'
+import { FailedAttempt, failedFunction } from './failed-attempt.js'
 import { sendTokenRequest, type TokenRequestSender } from './send-token-request.js'
 import type { PreparedTokenRequest } from './token-request.js'
 import type { TokenResponse } from './token-response.js'
@@ -15,18 +16,19 @@ const backoffMs = 200
  */
 export class TokenEndpointClient {
   readonly #sender: TokenRequestSender
-  readonly #secret: Credentials['secret']
   readonly #coolDowns: CoolDowns
   readonly #telemetry: Telemetry
+  readonly #timeoutMs: number
   /** The one request that may probe a server which failed or throttled last; the others wait for its outcome. */
   #probe: Promise<void> | undefined
   #closed = false
   /** Ends each pending wait. */
   readonly #cancels = new Set<(reason: McaAuthError) => void>()
 
-  constructor(sender: TokenRequestSender, coolDowns: CoolDowns, telemetry: Telemetry) {
+  /** `timeoutMs`: the whole wait for a token, of which a token request is told what is left. */
+  constructor(sender: TokenRequestSender, timeoutMs: number, coolDowns: CoolDowns, telemetry: Telemetry) {
+    this.#timeoutMs = timeoutMs
     this.#sender = sender
-    this.#secret = sender.credentials.secret
     this.#coolDowns = coolDowns
     this.#telemetry = telemetry
   }
@@ -36,12 +38,12 @@ export class TokenEndpointClient {
    *
    * @throws McaAuthError, already remembered.
    */
-  async request(request: PreparedTokenRequest, deadline: number): Promise<TokenResponse> {
+  async request(request: PreparedTokenRequest, reading: SecretReading, deadline: number): Promise<TokenResponse> {
     let end: () => void = () => {}
     const currentProbe = new Promise<void>((resolve) => {
       end = resolve
     })
-    let denied: { readonly secret: string | undefined; readonly error: McaAuthError } | undefined
+    let denied: { readonly secret: string | undefined; readonly failure: FailedAttempt } | undefined
     try {
       for (let attempt = 1; ; attempt++) {
         const probing = await this.#permission(request.key, deadline, currentProbe)
@@ -49,8 +51,8 @@ export class TokenEndpointClient {
         const share = () => (deadline - performance.now()) / triesLeft
         let secret: string | undefined
         try {
-          secret = await this.#within(share(), () => this.#currentSecret())
-          if (denied !== undefined && secret === denied.secret) throw denied.error
+          secret = await this.#within(share(), () => secretOf(reading))
+          if (denied !== undefined && secret === denied.secret) throw denied.failure
           this.#telemetry.requested(request.key, attempt)
           const response = await this.#within(share(), (signal) =>
             sendTokenRequest(this.#sender, request, secret, signal),
@@ -58,26 +60,35 @@ export class TokenEndpointClient {
           if (this.#coolDowns.recovered(request.key)) this.#telemetry.coolDownLeft(request.key)
           return response
         } catch (error) {
-          if (this.#closed || !(error instanceof McaAuthError)) throw error
-          // The secret may have been rotated since it was read: once, the next round asks for it again.
-          if (error.code === 'TOKEN_REQUEST_REFUSED' && typeof this.#secret === 'function' && denied === undefined) {
-            denied = { secret, error }
+          if (this.#closed || !(error instanceof FailedAttempt)) throw unwrapped(error)
+          // The secret may have been rotated since it was read: once, the next iteration reads it again.
+          if (error.kind === 'denied' && reading.canChange && denied === undefined) {
+            denied = { secret, failure: error }
             continue
           }
-          if (error.code === 'TOKEN_REQUEST_FAILED' && triesLeft > 1) {
+          if (error.kind === 'transient' && triesLeft > 1 && performance.now() < deadline) {
             await this.#backOff(attempt, deadline)
             continue
           }
           const recorded = this.#coolDowns.record(request.key, error, Date.now())
           this.#telemetry.coolDownEntered(request.key, recorded)
           // Throttled: the next iteration waits for Retry-After, or throws if that exceeds the time budget.
-          if (recorded.code !== 'TOKEN_REQUEST_THROTTLED') throw recorded
+          if (error.kind !== 'throttled') throw recorded
         }
       }
     } finally {
       if (this.#probe === currentProbe) this.#probe = undefined
       end()
     }
+  }
+
+  /**
+   * The secret, before the first attempt needs it.
+   *
+   * @throws if it cannot be read by the deadline.
+   */
+  readSecret(reading: SecretReading, deadline: number): Promise<string | undefined> {
+    return this.#within(deadline - performance.now(), () => reading.readAhead())
   }
 
   /** Ends pending token requests; no more are made. */
@@ -98,7 +109,9 @@ export class TokenEndpointClient {
         if (error.code !== 'TOKEN_REQUEST_THROTTLED' || waitMs > leftMs) throw error
         await this.#pause(Math.max(1, waitMs))
       } else if (probe !== undefined && probe !== currentProbe) {
-        await this.#within(leftMs, () => probe)
+        await this.#within(leftMs, () => probe).catch((timedOut) => {
+          throw unwrapped(timedOut)
+        })
       } else {
         const { last } = this.#coolDowns
         if (last !== undefined) this.#probe = currentProbe
@@ -106,20 +119,6 @@ export class TokenEndpointClient {
         return last !== undefined && last.code !== 'TOKEN_REQUEST_THROTTLED'
       }
     }
-  }
-
-  async #currentSecret(): Promise<string | undefined> {
-    if (typeof this.#secret !== 'function') return this.#secret
-    let secret: unknown
-    try {
-      secret = await this.#secret()
-    } catch (error) {
-      // Not as `cause`: a vault client's error may contain credentials.
-      const { name = 'unknown error', code } = (error ?? {}) as { name?: string; code?: string }
-      throw new McaAuthError('TOKEN_REQUEST_FAILED', `the \`secret\` function failed: ${code ?? name}`)
-    }
-    if (typeof secret === 'string' && secret !== '') return secret
-    throw new McaAuthError('MISSING_SECRET_ERROR', 'the `secret` function gave no non-empty string')
   }
 
   /** Exponential with full jitter, never more than a quarter of what is left. */
@@ -130,6 +129,7 @@ export class TokenEndpointClient {
 
   #pause(ms: number): Promise<void> {
     return new Promise((resolve, reject) => {
+      if (this.#closed) throw closedError()
       const cancel = (reason: McaAuthError) => {
         clearTimeout(timer)
         reject(reason)
@@ -146,12 +146,15 @@ export class TokenEndpointClient {
   #within<T>(ms: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const controller = new AbortController()
     return new Promise<T>((resolve, reject) => {
-      const cancel = (reason: McaAuthError) => {
+      // `close()` may have come at any await before, or in the tick in which the first caller came.
+      if (this.#closed) throw closedError()
+      if (ms <= 0) throw this.#timedOut()
+      const cancel = (reason: McaAuthError | FailedAttempt) => {
         done()
         reject(reason)
-        controller.abort(reason)
+        controller.abort(reason instanceof FailedAttempt ? reason.error : reason)
       }
-      const timer = setTimeout(() => cancel(timedOut(ms)), Math.max(1, ms))
+      const timer = setTimeout(() => cancel(this.#timedOut()), ms)
       const done = () => {
         clearTimeout(timer)
         this.#cancels.delete(cancel)
@@ -160,12 +163,27 @@ export class TokenEndpointClient {
       work(controller.signal).then(resolve, reject).finally(done)
     })
   }
+
+  /** Whatever an attempt's share was: the caller knows of the whole only. */
+  #timedOut(): FailedAttempt {
+    const message = `no token response within ${this.#timeoutMs} ms`
+    return new FailedAttempt('transient', new McaAuthError('TOKEN_REQUEST_FAILED', message))
+  }
 }
 
-function timedOut(ms: number): McaAuthError {
-  return new McaAuthError('TOKEN_REQUEST_FAILED', `no token response within ${Math.round(ms)} ms`)
+async function secretOf(reading: SecretReading): Promise<string | undefined> {
+  try {
+    return await reading.next()
+  } catch (error) {
+    if (error instanceof McaAuthError && error.code === 'MISSING_SECRET_ERROR') throw new FailedAttempt('bad', error)
+    throw failedFunction('secret', error)
+  }
 }
 
-function closedError(): McaAuthError {
+function unwrapped(error: unknown): unknown {
+  return error instanceof FailedAttempt ? error.error : error
+}
+
+export function closedError(): McaAuthError {
   return new McaAuthError('TOKEN_REQUEST_FAILED', 'the token provider is closed')
 }

@@ -21,7 +21,7 @@ export interface PreparedTokenRequest {
 
 /** The token requests of one provider. Those that name one scope or one resource are prepared once, not at each call. */
 export class PreparedTokenRequests {
-  /** What is asked where a caller says nothing. */
+  /** What is requested if a caller says nothing. */
   readonly standard: PreparedTokenRequest
   readonly #defaults: TokenRequest
   readonly #size: number
@@ -54,17 +54,21 @@ export class PreparedTokenRequests {
 function onlyField(request: TokenRequest): 'scope' | 'resource' | undefined {
   let only: string | undefined
   for (const name in request) {
+    if (name === 'signal') continue
     if (only !== undefined) return undefined
     only = name
   }
   return only === 'scope' || only === 'resource' ? only : undefined
 }
 
+/** A caller's `signal` comes in the same bag, and makes no other token. */
+const requestFields = ['scope', 'resource', 'parameters', 'signal']
 const reserved = ['grant_type', 'client_id', 'client_secret', 'scope', 'resource']
 
-function prepareTokenRequest(request: TokenRequest, defaults: TokenRequest = {}): PreparedTokenRequest {
+/** @throws TypeError for anything that is not a token request. */
+export function prepareTokenRequest(request: TokenRequest, defaults: TokenRequest = {}): PreparedTokenRequest {
   record('the token request', request)
-  rejectUnknownKeys('token request field', request, ['scope', 'resource', 'parameters'])
+  rejectUnknownKeys('token request field', request, requestFields)
   const parameters = new URLSearchParams()
   const scopes = scopeList(request.scope ?? defaults.scope)
   if (scopes.length > 0) parameters.set('scope', scopes.join(' '))

@@ -1,0 +1,104 @@
+// What can go wrong with axios alone: a config is not a request, and a logger sees what interceptors see.
+import { deepEqual, ok } from 'node:assert/strict'
+import axios from 'axios'
+
+/** @returns {import('../contract.js').Step} */
+export const logsNoToken = (/** @type {string[]} */ lines) => ({
+  id: 'logs',
+  name: 'shows a logger no token',
+  async scenario({ send, world }) {
+    lines.length = 0
+    await send('/things')
+    world.revokeAll()
+    await send('/things', { method: 'POST', body: 'text' })
+    await send('/rejected')
+    return { lines: [...lines] }
+  },
+  check({ lines: seen }) {
+    ok(seen.length > 0)
+    for (const line of seen) ok(!line.includes('eyJ'), `logged: ${line}`)
+  },
+})
+
+/** The config of a response. */
+async function configOf(/** @type {Promise<any>} */ request) {
+  return (await request.catch((error) => error)).config
+}
+
+const arrivedByPath = (/** @type {any} */ { atApi }) =>
+  Object.fromEntries(atApi.map((one) => [one.path, one.authorization]))
+
+/** Each a row of its own. */
+export const configRows = [
+  {
+    place: 'api.get(url, earlier.config)',
+    step: /** @type {import('../contract.js').Step} */ ({
+      id: 'config-again',
+      name: "does not send a user's token for the next user of a config",
+      bites: 'users',
+      forward: true,
+      async scenario({ client, world, asUser }) {
+        const { api } = client
+        const config = await asUser('Bearer alice', () => configOf(api.get(`${world.api}/users/alice`)))
+        await asUser('Bearer bob', () => api.get(`${world.api}/users/bob`, config))
+        await asUser(undefined, () => api.get(`${world.api}/users/none`, config))
+        await asUser('Bearer carol', () => api({ ...config, url: `${world.api}/users/carol` }))
+        return arrivedByPath(world)
+      },
+      check(arrived) {
+        deepEqual(arrived, {
+          '/users/alice': 'Bearer alice',
+          '/users/bob': 'Bearer bob',
+          '/users/none': undefined,
+          '/users/carol': 'Bearer carol',
+        })
+      },
+    }),
+  },
+  {
+    place: 'api.get(elsewhere, earlier.config)',
+    step: /** @type {import('../contract.js').Step} */ ({
+      id: 'config-elsewhere',
+      name: 'takes no token to another origin with a config, of a success or of a failure',
+      bites: 'origins',
+      origins: 'listed',
+      async scenario({ client, world }) {
+        const { api } = client
+        for (const path of ['/things', '/unstable/users/1', '/rejected']) {
+          const config = await configOf(api.get(world.api + path))
+          await api.get(world.stranger, config)
+          await api({ ...config, url: `${world.stranger}/again` })
+          await axios.create(config).get(world.stranger)
+        }
+        return { arrived: world.atStranger.map(({ authorization }) => authorization) }
+      },
+      check({ arrived }) {
+        deepEqual(arrived, Array(9).fill(undefined))
+      },
+    }),
+  },
+  {
+    place: 'axios.create(earlier.config)',
+    step: /** @type {import('../contract.js').Step} */ ({
+      id: 'config-created',
+      name: "does not send a user's token for the users of an instance that is made of a config",
+      bites: 'users',
+      forward: true,
+      async scenario({ client, world, asUser }) {
+        const config = await asUser('Bearer alice', () => configOf(client.api.get(`${world.api}/users/alice`)))
+        const created = axios.create(config)
+        for (const who of ['bob', 'carol']) {
+          await asUser(`Bearer ${who}`, () => created.get(`${world.api}/users/${who}`))
+        }
+        return arrivedByPath(world)
+      },
+      check(arrived) {
+        // The instance has no `mcaAuth()` of its own: it may send without a token.
+        for (const who of ['bob', 'carol']) {
+          const carried = arrived[`/users/${who}`]
+          ok([undefined, `Bearer ${who}`].includes(carried), `${who}'s request carried ${carried}`)
+        }
+      },
+    }),
+  },
+]

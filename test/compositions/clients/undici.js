@@ -1,0 +1,110 @@
+// undici, whose layers are composed: `compose(a, b)` puts b outside of a.
+import { mcaAuth } from '@mca-auth/undici'
+import { versionOf } from '../versions.js'
+import { dispatchers } from './undici-dispatchers.js'
+import { fetches, sources } from './undici-fetch.js'
+import { requests, retryOptions, sharedHandler } from './undici-requests.js'
+
+/** @typedef {typeof import('undici')} Undici */
+
+export async function group(/** @type {string} */ name) {
+  const undici = /** @type {Undici} */ (await import(name))
+  const rows = [
+    ...composed(undici),
+    ...dispatchers(undici, versionOf(name).startsWith('undici 8')),
+    ...(await fetches(undici)),
+    ...sources(undici),
+  ]
+  return {
+    rows: rows.map((row) => ({ ...row, packages: [name] })),
+    auth: {
+      bare: () => (/** @type {any} */ dispatch) => dispatch,
+      ours: mcaAuth,
+      naive: (/** @type {() => string} */ header) => (/** @type {any} */ dispatch) => (options, handler) =>
+        dispatch({ ...options, headers: withAuthorization(options.headers, header()) }, handler),
+    },
+  }
+}
+
+function withAuthorization(/** @type {any} */ headers, /** @type {string} */ authorization) {
+  if (Array.isArray(headers)) return [...headers, 'authorization', authorization]
+  return typeof headers?.[Symbol.iterator] === 'function'
+    ? { ...Object.fromEntries(headers), authorization }
+    : { ...headers, authorization }
+}
+
+/** The layers, and the orders in which they stand around ours. */
+function composed(/** @type {Undici} */ undici) {
+  const { interceptors } = undici
+  const layers = {
+    redirect: () => interceptors.redirect({ maxRedirections: 5 }),
+    retry: () => interceptors.retry(retryOptions),
+    dns: () => interceptors.dns({ affinity: 4 }),
+    dump: () => interceptors.dump({ maxSize: 100_000 }),
+    cache: () => interceptors.cache?.(),
+    deduplicate: () => interceptors.deduplicate?.(),
+    decompress: () => interceptors.decompress?.(),
+    responseError: () => interceptors.responseError?.(),
+    wrap: () => (dispatch) => (options, handler) => dispatch(options, new undici.DecoratorHandler(handler)),
+  }
+  const orders = [
+    ...Object.keys(layers).flatMap((layer) => [`mcaAuth ${layer}`, `${layer} mcaAuth`]),
+    ...permutations(['mcaAuth', 'redirect', 'retry']),
+    'mcaAuth wrap retry',
+    'mcaAuth wrap redirect',
+    'mcaAuth retry wrap redirect',
+    'mcaAuth wrap retry wrap redirect',
+    ...permutations(['mcaAuth', 'dns', 'retry']),
+    ...permutations(['mcaAuth', 'dns', 'redirect']),
+    ...permutations(['mcaAuth', 'cache', 'retry']),
+    ...permutations(['mcaAuth', 'cache', 'dns']),
+    'mcaAuth responseError retry',
+    'responseError mcaAuth retry',
+  ]
+  const exists = (/** @type {string} */ name) => name === 'mcaAuth' || name === 'wrap' || name in interceptors
+  return orders
+    .map((order) => order.split(' '))
+    .filter((names) => names.every(exists))
+    .map((names) => ({
+      layer: names.filter((name) => name !== 'mcaAuth').join(' + '),
+      place: `compose(${names.join(', ')})`,
+      ...(names.includes('dns') && { host: 'localhost' }),
+      steps: [sharedHandler],
+      limits: limitsOf(names, !('responseError' in interceptors)),
+      ...(names.includes('dump') && { skips: { 'same-url': 'the layer throws the body away' } }),
+      start({ auth }) {
+        const agent = new undici.Agent({ connections: 2 })
+        const dispatcher = agent.compose(names.map((name) => (name === 'mcaAuth' ? auth : layers[name]())))
+        const client = /** @type {any} */ (requests(undici, dispatcher))
+        if (names.includes('dump')) delete client.callbacks['data of the body']
+        return { ...client, close: () => agent.destroy() }
+      },
+    }))
+}
+
+/** What is lost in this order, by step. */
+function limitsOf(/** @type {string[]} */ names, /** @type {boolean} */ isUndici6) {
+  const isOutside = (/** @type {string} */ name) => names.indexOf(name) > names.indexOf('mcaAuth')
+  const isInside = (/** @type {string} */ name) => names.includes(name) && !isOutside(name)
+  return {
+    ...((isOutside('cache') || isOutside('deduplicate')) && {
+      'same-url': {
+        shows: /instead of/,
+        text: 'with `incoming`, users share responses: the layer does not see that their tokens differ',
+      },
+    }),
+    ...(isUndici6 &&
+      `${names}` === 'redirect,retry,mcaAuth' && {
+        once: { shows: /posts: 2/, text: 'a POST that is redirected and then answered 401 is executed again' },
+      }),
+    ...(isInside('responseError') && {
+      replaces: { shows: /401 instead of 200/, text: 'a rejected request is not resent; the next one has a new token' },
+    }),
+  }
+}
+
+/** @returns {string[]} */
+function permutations(/** @type {string[]} */ names) {
+  if (names.length === 1) return names
+  return names.flatMap((name) => permutations(names.filter((other) => other !== name)).map((rest) => `${name} ${rest}`))
+}

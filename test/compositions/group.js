@@ -1,0 +1,184 @@
+// Runs the rows of one client in this process, and sends what came of each to the parent.
+import { inspect } from 'node:util'
+import { createTokenProvider, forwardIncoming } from '@mca-auth/core'
+import { steps } from './contract.js'
+import { versionOf } from './versions.js'
+import { World } from './world.js'
+
+/**
+ * @typedef {'bare' | 'ours' | 'naive'} Kind
+ *
+ * @typedef {object} Client what a row's `start()` gives
+ * @property {(url: string, init: any) => Promise<{ status: number, text: string }>} send
+ * @property {Record<string, (url: string, start: () => void) => Promise<unknown>>} [callbacks]
+ * @property {() => unknown} [close]
+ *
+ * @typedef {object} Row
+ * @property {string} layer the package
+ * @property {string} place where it stands, and where ours does
+ * @property {string[]} packages whose versions count: folders of node_modules
+ * @property {(context: { auth: any, world: World }) => Client | Promise<Client>} start
+ * @property {boolean} [mustListOrigins] this client needs `origins`
+ * @property {string} [host] by which the servers are named
+ * @property {(world: World) => unknown} [prepare] puts other servers in place of the world's
+ * @property {boolean} [hidesErrors] this client does not say why a request failed: its status is 0
+ * @property {boolean} [getOnly] this client makes no other requests
+ * @property {boolean} [takesSignal] unless `false`
+ * @property {string[]} [only] the steps of a row that is about one thing
+ * @property {Record<string, string>} [skips] steps that this client cannot do, and why
+ * @property {Record<string, { shows: RegExp, text: string }>} [limits] steps that fail, how, and what that means
+ * @property {import('./contract.js').Step[]} [steps] more than the contract
+ *
+ * @typedef {object} Group
+ * @property {Row[]} rows
+ * @property {Record<Kind, (subject: any) => any>} auth
+ */
+
+/** So much that only what hangs takes it, on a busy machine too. */
+const stepMs = 60_000
+
+/** A step's own trouble: what nobody waited for. */
+const strays = /** @type {Set<string>} */ (new Set())
+process.on('unhandledRejection', (reason) => strays.add(`unhandled rejection: ${reason}`))
+process.on('uncaughtException', (error) => strays.add(`uncaught exception: ${error}`))
+process.on('warning', ({ name, message }) => {
+  if (name === 'MaxListenersExceededWarning') strays.add(`${name}: ${message.replace(/\d+/, 'many')}`)
+})
+
+/** What a naive plugin remembers of the incoming request: a variable of its module. */
+let servedUser = /** @type {string | undefined} */ (undefined)
+
+function asUser(/** @type {string | undefined} */ header, /** @type {() => any} */ run) {
+  servedUser = header ?? 'none'
+  return forwardIncoming({ headers: header === undefined ? {} : { authorization: header } }, run)
+}
+
+/** The header that a naive plugin sets: of the user it knows of, else the one token that it has requested. */
+async function naiveHeader(/** @type {World} */ { server }) {
+  const { clientId, secret, oauthServerUrl } = server.appId
+  const response = await fetch(`${oauthServerUrl}/token`, {
+    method: 'POST',
+    headers: { authorization: `Basic ${btoa(`${clientId}:${secret}`)}` },
+    body: new URLSearchParams({ grant_type: 'client_credentials' }),
+  })
+  const { access_token: token } = /** @type {any} */ (await response.json())
+  return () => servedUser ?? `Bearer ${token}`
+}
+
+/** Plays one scenario. @param {Group} group @param {Row} row @param {import('./contract.js').Step} step @param {Kind} kind */
+async function play(group, row, step, kind) {
+  const world = await World.start({ open: kind === 'bare', host: row.host })
+  await row.prepare?.(world)
+  const listed = step.origins === 'listed' || step.forward || (row.mustListOrigins && step.id !== 'must-list')
+  const provider = createTokenProvider({
+    ...world.server.appId,
+    ...(listed && { origins: world.api }),
+    ...(step.forward && { incoming: 'forward' }),
+  })
+  servedUser = undefined
+  const subject = kind === 'naive' ? await naiveHeader(world) : provider
+  const pending = new Set()
+  strays.clear()
+  let client = /** @type {Client | undefined} */ (undefined)
+  const scenario = async () => {
+    client = await row.start({ auth: group.auth[kind](subject), world })
+    const { send: sendTo, callbacks = {} } = client
+    const send = async (/** @type {string} */ path, init = {}) => {
+      pending.add(path)
+      try {
+        return await sendTo(world.api + path, init)
+      } finally {
+        pending.delete(path)
+      }
+    }
+    const calls = Object.entries({ 'after the response': (url, start) => sendTo(url, {}).then(start), ...callbacks })
+    const toApi = calls.map(([name, call]) => [name, (path, start) => call(world.api + path, start)])
+    return step.scenario({ world, send, asUser, callbacks: Object.fromEntries(toApi), provider, row, client, kind })
+  }
+  try {
+    const seen = await within(stepMs, scenario(), () => `hangs: ${[...pending].join(', ') || 'not in a request'}`)
+    await new Promise((resolve) => setImmediate(() => setImmediate(resolve)))
+    return { seen, strays: [...strays] }
+  } finally {
+    provider.close()
+    await within(2_000, Promise.resolve(client?.close?.()), () => 'close() hangs').catch(() => {})
+    await world.close()
+  }
+}
+
+function within(/** @type {number} */ ms, /** @type {Promise<any>} */ work, /** @type {() => string} */ what) {
+  let timer
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(what())), ms)
+  })
+  return Promise.race([work, late]).finally(() => clearTimeout(timer))
+}
+
+/** The failure of one kind, `undefined` if the step holds. */
+async function failureOf(group, row, step, kind, bare) {
+  try {
+    const { seen, strays } = await play(group, row, step, kind)
+    step.check(seen, bare.seen, row)
+    const own = strays.filter((stray) => !bare.strays.includes(stray))
+    return own.length > 0 ? own.join('; ') : undefined
+  } catch (error) {
+    return textOf(error)
+  }
+}
+
+/** On one line, without tokens. */
+function textOf(/** @type {any} */ error) {
+  const { generatedMessage, actual, expected, message = String(error) } = error
+  const text =
+    generatedMessage && expected !== undefined ? `${inspect(actual)} instead of ${inspect(expected)}` : message
+  return text
+    .replaceAll(/eyJ[\w.-]+/g, 'eyJ…')
+    .replaceAll(/\s+/g, ' ')
+    .slice(0, 400)
+}
+
+/** Runs one row: what failed, by step, with what was declared about it. */
+async function runRow(group, row) {
+  const failures = /** @type {Record<string, string>} */ ({})
+  const fallen = /** @type {Set<string>} */ (new Set())
+  for (const step of [...steps, ...(row.steps ?? [])]) {
+    if (row.only?.includes(step.id) === false || row.skips?.[step.id] !== undefined) continue
+    if (step.applies?.(row) === false) continue
+    const limit = row.limits?.[step.id]
+    try {
+      const bare = await play(group, row, step, 'bare')
+      const failure = await failureOf(group, row, step, 'ours', bare)
+      if (limit === undefined && failure !== undefined) failures[step.id] = failure
+      if (limit !== undefined && !limit.shows.test(failure ?? '')) {
+        failures[step.id] = `is a declared limit, but ${failure === undefined ? 'holds' : `shows as: ${failure}`}`
+      }
+      if (step.bites !== undefined && (await failureOf(group, row, step, 'naive', bare))) fallen.add(step.bites)
+    } catch (error) {
+      failures[step.id] = `without mca-auth too: ${textOf(error)}`
+    }
+  }
+  return { failures, fallen: [...fallen] }
+}
+
+async function main([file = '', ...argument] = process.argv.slice(2)) {
+  const filters = /** @type {string[]} */ (JSON.parse(process.env.ROWS ?? '[]'))
+  const { group: groupOf } = await import(`./clients/${file}`)
+  const group = /** @type {Group} */ (await groupOf(...argument))
+  for (const row of group.rows) {
+    const { layer, place, packages, limits = {} } = row
+    if (!filters.every((filter) => `${layer}, ${place}`.toLowerCase().includes(filter.toLowerCase()))) continue
+    const began = performance.now()
+    const { failures, fallen } = await runRow(group, row)
+    const texts = Object.fromEntries(Object.entries(limits).map(([id, { text }]) => [id, text]))
+    const versions = packages.map((name) => versionOf(name))
+    process.send?.({ layer, place, versions, limits: texts, failures, fallen, ms: performance.now() - began })
+  }
+}
+
+main().then(
+  () => process.send?.({ done: true }, () => process.exit()),
+  (error) => {
+    console.error(error)
+    process.exit(1)
+  },
+)

@@ -1,0 +1,41 @@
+// Installs the packages under test, and ours beside them as they would be published: packed, unpacked, with no link to
+// the workspace, so that each adapter finds this folder's copy of its client.
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+const here = import.meta.dirname
+const root = join(here, '../..')
+const ours = ['core', 'axios', 'fetch', 'got', 'testing', 'undici']
+
+const pnpm = (/** @type {string[]} */ ...args) =>
+  execFileSync('npx', ['--yes', 'pnpm@12', ...args, '--loglevel=error'], { cwd: root, stdio: ['ignore', 'ignore', 2] })
+
+/** What ours need that is not ours must be in package.json, for unpacking installs nothing. */
+function checkDependencies(/** @type {string} */ folder) {
+  const { name, dependencies } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+  const { dependencies: listed } = JSON.parse(readFileSync(join(here, 'package.json'), 'utf8'))
+  const missing = Object.keys(dependencies ?? {}).filter((one) => !one.startsWith('@mca-auth/') && !(one in listed))
+  if (missing.length > 0) throw new Error(`${name} needs ${missing}: add it to test/compositions/package.json`)
+}
+
+/** Takes some ten seconds. */
+export function install() {
+  pnpm('install', '--dir', here, '--ignore-workspace', '--frozen-lockfile')
+  const tarballs = mkdtempSync(join(tmpdir(), 'mca-auth-compositions-'))
+  try {
+    const filters = ours.map((name) => `--filter=./packages/${name}`)
+    pnpm('--recursive', ...filters, 'pack', '--pack-destination', tarballs)
+    rmSync(join(here, 'node_modules/@mca-auth'), { recursive: true, force: true })
+    for (const name of ours) {
+      const folder = join(here, 'node_modules/@mca-auth', name)
+      mkdirSync(folder, { recursive: true })
+      const tarball = readdirSync(tarballs).find((file) => file.startsWith(`mca-auth-${name}-`)) ?? ''
+      execFileSync('tar', ['-xzf', join(tarballs, tarball), '-C', folder, '--strip-components=1'])
+      checkDependencies(folder)
+    }
+  } finally {
+    rmSync(tarballs, { recursive: true })
+  }
+}

@@ -1,0 +1,147 @@
+// The servers of one step: an authorization server, the API that takes its tokens, and a stranger that takes anything.
+// What the API and the stranger do is in the path, so that a mock in place of the API does the same.
+import { startAuthorizationServer, startProtectedResource } from '@mca-auth/testing'
+
+/**
+ * @typedef {object} Arrived
+ * @property {string} method
+ * @property {string} path
+ * @property {string} [authorization]
+ * @property {import('node:http').IncomingHttpHeaders} headers
+ * @property {Buffer} body
+ * @property {number} [status] of the response, unless the API checks the token
+ *
+ * @typedef {{ status?: number, headers?: Record<string, string>, body?: unknown, delayMs?: number }} Reply
+ */
+
+/** OpenAI's SDK takes `retry-after-ms`. */
+const busy = { status: 503, headers: { 'retry-after-ms': '1' }, body: 'try again' }
+
+const rejected = { status: 401, headers: { 'www-authenticate': 'Bearer error="invalid_token"' }, body: 'Unauthorized' }
+
+export class World {
+  /** The API's origin. */
+  api = ''
+  /** The stranger's. */
+  stranger = ''
+  /** The API takes requests without a token. */
+  open = false
+  /** @type {import('@mca-auth/testing').AuthorizationServer} */
+  server
+  /** Ends the API's server, so that only a mock answers in its place. */
+  unplug = /** @type {() => Promise<void>} */ (async () => {})
+  /** Requests as they arrived, oldest first. */
+  atApi = /** @type {Arrived[]} */ ([])
+  atStranger = /** @type {Arrived[]} */ ([])
+  /** What a proxy could read. */
+  atProxy = /** @type {{ path: string, authorization?: string }[]} */ ([])
+  #revoked = new Set()
+  #seen = new Set()
+  #closing = /** @type {(() => unknown)[]} */ ([])
+
+  constructor(/** @type {import('@mca-auth/testing').AuthorizationServer} */ server) {
+    this.server = server
+  }
+
+  /**
+   * @param {object} options
+   * @param {boolean} options.open the API takes requests without a token, as it must when the client runs bare
+   * @param {string} [options.host] how clients name the servers
+   */
+  static async start({ open, host = '127.0.0.1' }) {
+    const world = new World(await startAuthorizationServer())
+    world.open = open
+    const serve = async (/** @type {(request: any) => any} */ intercept) => {
+      const resource = await startProtectedResource({ authorizationServer: world.server, intercept })
+      world.#closing.push(() => resource.close().catch(() => {})) // may be unplugged
+      return resource
+    }
+    world.#closing.push(() => world.server.close())
+    const stranger = await serve((request) => world.#answerAsStranger(request))
+    const api = await serve((request) => world.#answerAsApi(request))
+    world.stranger = stranger.origin.replace('127.0.0.1', host)
+    world.api = api.origin.replace('127.0.0.1', host)
+    world.unplug = () => api.close()
+    return world
+  }
+
+  /** Ends this with the world. */
+  onClose(/** @type {() => unknown} */ end) {
+    this.#closing.unshift(end)
+  }
+
+  async close() {
+    for (const end of this.#closing) await end()
+  }
+
+  revokeAll() {
+    this.server.revokeAll()
+    this.#revoked = new Set(this.#seen)
+  }
+
+  /** The API's reply for a mock, which cannot wait for a signature to be verified. @returns {Reply} */
+  mock(/** @type {any} */ request) {
+    const reply = this.#answerAsApi(request)
+    if (reply !== undefined) return reply
+    const token = /^Bearer (eyJ\S+)$/.exec(request.headers.authorization ?? '')?.[1]
+    return token !== undefined && !this.#revoked.has(request.headers.authorization) ? { body: 'ok' } : rejected
+  }
+
+  /** The stranger's reply for a mock. */
+  mockStranger(/** @type {any} */ request) {
+    return this.#answerAsStranger(request)
+  }
+
+  #answerAsApi(/** @type {any} */ request) {
+    const { authorization } = request.headers
+    this.#seen.add(authorization)
+    return this.#record(this.atApi, request, this.#replyOfApi(request))
+  }
+
+  /** @returns {Reply | undefined} nothing: if the token is good */
+  #replyOfApi(/** @type {any} */ { method, path, headers }) {
+    const at = (/** @type {string} */ prefix) => path.startsWith(prefix)
+    if (path.includes('/unstable/') && !this.#cameBefore(this.atApi, path)) return busy
+    if (at('/leave/')) return found(`${this.stranger}/landed`)
+    if (at('/leave-to-unstable/')) return found(`${this.stranger}/unstable/landed`)
+    if (at('/return/')) return found(`${this.stranger}/back`)
+    if (at('/pages/')) return { headers: { link: `<${this.stranger}/landed>; rel="next"` }, body: 'ok' }
+    if (at('/moved/')) return found(path.replace('/moved', ''))
+    if (at('/orders') && method === 'POST') return { status: 303, headers: { location: `${this.api}/rejected` } }
+    if (at('/rejected')) return rejected
+    if (path.includes('/users/')) return echo(headers)
+    if (at('/cacheable/')) return echo(headers, { 'cache-control': 'public, max-age=60', vary: 'authorization' })
+    // A bare client can abort while it waits for this, instead of for a token.
+    return this.open ? { body: 'ok', delayMs: at('/slow/') ? 300 : 0 } : undefined
+  }
+
+  #answerAsStranger(/** @type {any} */ request) {
+    const { path } = request
+    const first = path.includes('/unstable/') && !this.#cameBefore(this.atStranger, path)
+    const reply = first ? busy : path === '/back' ? found(`${this.api}/users/back`) : {}
+    return this.#record(this.atStranger, request, { body: 'a stranger', ...reply })
+  }
+
+  #cameBefore(/** @type {Arrived[]} */ list, /** @type {string} */ path) {
+    return list.some((earlier) => earlier.path === path)
+  }
+
+  #record(/** @type {Arrived[]} */ list, /** @type {any} */ request, /** @type {Reply | undefined} */ reply) {
+    const { method, path, headers, body } = request
+    list.push({
+      method,
+      path,
+      headers,
+      body,
+      authorization: headers.authorization,
+      status: reply && (reply.status ?? 200),
+    })
+    return reply
+  }
+}
+
+const found = (/** @type {string} */ location) => ({ status: 302, headers: { location } })
+
+function echo(/** @type {Record<string, string>} */ { authorization }, headers = {}) {
+  return { headers, body: { authorization: authorization ?? null } }
+}
