@@ -129,13 +129,13 @@ describe.runIf(hasRedis)('a fleet of processes on one Redis', () => {
   })
 
   it('shares between hosts whose clocks are two minutes apart', async () => {
-    server.lifetimeSeconds = 1_000
+    server.lifetimeSeconds = 600
     const fleet = await startFleet(3, redis.url, patient(), [0, 120_000, -120_000])
     for (const worker of fleet) {
       const { failures, lifeMs } = await worker.ask()
       expect(failures).toBe(0)
-      expect(lifeMs).toBeGreaterThan(1_000_000 - 120_000 - 100_000)
-      expect(lifeMs).toBeLessThanOrEqual(1_000_000)
+      expect(lifeMs).toBeGreaterThan(600_000 - 100_000)
+      expect(lifeMs).toBeLessThanOrEqual(600_000)
     }
     expect(server.tokenRequests).toBe(1)
   })
