@@ -1,4 +1,6 @@
 import { execFileSync } from 'node:child_process'
+import { readdirSync } from 'node:fs'
+import { join, posix } from 'node:path'
 import * as axios from '@mca-auth/axios'
 import * as core from '@mca-auth/core'
 import * as adapter from '@mca-auth/core/adapter'
@@ -42,12 +44,20 @@ describe('the public interface', () => {
           "getAuthorizationHeaderFromIncomingRequest",
         ],
         "core/adapter": [
-          "Attachment",
+          "SecretMask",
+          "bearerErrors",
+          "bodySnapshot",
+          "createRequestAuthorizer",
           "findCredentials",
+          "headerValues",
+          "isReusable",
+          "maxRecordedBytes",
           "originOf",
           "parseUrl",
-          "platformSources",
+          "platformReaders",
+          "requestBody",
           "unixSocket",
+          "whileBodyWaits",
         ],
         "fetch": [
           "mcaAuth",
@@ -102,6 +112,61 @@ describe('the sources', () => {
   })
 })
 
+describe('the imports of core', () => {
+  /** A folder imports from those before it. The files of `base` import from none, and serve all. */
+  const rooms = ['credentials', 'token-endpoint', 'shared-cache', 'provider', 'authorization']
+  const base = ['error', 'origin', 'telemetry', 'validate']
+  const root = 'packages/core/src/'
+  const files = sources.filter((file) => file.startsWith(root)).map((file) => file.slice(root.length))
+  const importsOf = new Map(files.map((file) => [file, importedBy(file)]))
+
+  /** Types and dynamic imports count too, the examples of doc comments do not. */
+  function importedBy(file: string): string[] {
+    const code = read(root + file).replaceAll(/\/\*\*.*?\*\//gs, '')
+    const specifiers = [...code.matchAll(/\b(?:from|import)\b[\s(]*'(\.[^']+)'/g)].map(
+      ([, specifier = '']) => specifier,
+    )
+    return specifiers.map((specifier) => posix.join(posix.dirname(file), specifier.replace(/\.js$/, '.ts')))
+  }
+
+  /** 0 for the base, then the rooms in their order; what joins them at the top level comes last. */
+  function level(file: string): number {
+    const [folder = '', name] = file.split('/')
+    if (name !== undefined) return 1 + rooms.indexOf(folder)
+    return base.includes(folder.replace(/\.ts$/, '')) ? 0 : rooms.length + 1
+  }
+
+  it('are all seen here, and lead to files that exist', () => {
+    const all = [...importsOf.values()].flat()
+    expect(all.length).toBeGreaterThan(80)
+    expect(all.filter((file) => !files.includes(file))).toEqual([])
+    for (const room of rooms) expect(files.some((file) => file.startsWith(`${room}/`))).toBe(true)
+    expect(files.filter((file) => level(file) < 0 || file.split('/').length > 2)).toEqual([])
+    expect(importsOf.get('token-endpoint/send-token-request.ts')).toContain('token-endpoint/token-response.ts')
+    expect(importsOf.get('shared-cache/shared-cache-coordinator.ts')).toContain('shared-cache/sealing.ts')
+  })
+
+  it('run one way through the rooms', () => {
+    const backwards = [...importsOf].flatMap(([file, imported]) =>
+      imported.filter((target) => level(target) > level(file)).map((target) => `${file} imports ${target}`),
+    )
+    expect(backwards).toEqual([])
+  })
+
+  it('form no circle', () => {
+    const done = new Set<string>()
+    const circles: string[] = []
+    const visit = (file: string, path: readonly string[]) => {
+      if (path.includes(file)) circles.push([...path.slice(path.indexOf(file)), file].join(' → '))
+      if (path.includes(file) || done.has(file)) return
+      for (const target of importsOf.get(file) ?? []) visit(target, [...path, file])
+      done.add(file)
+    }
+    for (const file of files) visit(file, [])
+    expect(circles).toEqual([])
+  })
+})
+
 describe('each package', () => {
   const packages = packageFolders
     .map((directory) => ({ directory, json: JSON.parse(read(`${directory}/package.json`)) }))
@@ -146,7 +211,25 @@ describe('each package', () => {
   it('that adapts a client depends on core alone, or on the adapter of what its client sends with', () => {
     for (const { json } of packages.filter(({ json }) => json.peerDependencies)) {
       const below = json.name === '@mca-auth/ibm-cloud-sdk' ? ['@mca-auth/axios'] : []
-      expect(Object.keys(json.dependencies)).toEqual([...below, '@mca-auth/core'])
+      // What axios itself uses to find its proxy.
+      const besides = json.name === '@mca-auth/axios' ? ['proxy-from-env'] : []
+      expect(Object.keys(json.dependencies)).toEqual([...below, '@mca-auth/core', ...besides])
     }
+  })
+
+  it('is named by the changesets, which name no other', () => {
+    const names = packages.map(({ json }) => json.name)
+    const files = readdirSync(join(import.meta.dirname, '../.changeset')).filter((file) =>
+      /^(?!README).*\.md$/.test(file),
+    )
+    for (const file of files) {
+      const [, head = ''] = read(`.changeset/${file}`).split('---\n')
+      for (const line of head.trim().split('\n')) {
+        const [, name, bump] = /^"(.+)": (major|minor|patch)$/.exec(line) ?? []
+        expect.soft(names, `${file}: ${line}`).toContain(name)
+        expect.soft(bump, `${file}: ${line}`).toBeDefined()
+      }
+    }
+    expect(JSON.parse(read('.changeset/config.json')).fixed).toEqual([names])
   })
 })

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
@@ -16,7 +16,7 @@ function examples(): { readonly from: string; readonly code: string }[] {
   })
 }
 
-it('every code block of the READMEs and every example of a doc comment compiles', () => {
+it('every code block of the READMEs and every example of a doc comment compiles', async () => {
   const directory = join(import.meta.dirname, '.generated')
   rmSync(directory, { recursive: true, force: true })
   mkdirSync(directory)
@@ -28,36 +28,34 @@ it('every code block of the READMEs and every example of a doc comment compiles'
       `${code}export {}\n`,
     )
   }
-  const config = { extends: '../tsconfig.json', files: readdirSync(directory) }
+  const config = { extends: '../tsconfig.json', include: [], files: readdirSync(directory) }
   writeFileSync(join(directory, 'tsconfig.json'), JSON.stringify(config))
   const tsc = join(dirname(createRequire(join(root, 'package.json')).resolve('typescript/package.json')), 'bin/tsc')
-  const output = run(process.execPath, [tsc, '-p', directory])
+  const output = await run(process.execPath, [tsc, '-p', directory])
+  rmSync(directory, { recursive: true })
   expect(output).toBe('')
-}, 60_000)
+})
 
-function run(command: string, args: readonly string[]): string {
-  try {
-    return execFileSync(command, args, { encoding: 'utf8' })
-  } catch (error) {
-    return String((error as { stdout: unknown }).stdout)
-  }
+function run(command: string, args: readonly string[]): Promise<string> {
+  return new Promise((resolve) => execFile(command, args, (error, stdout) => resolve(error ? stdout : '')))
 }
 
 it('the README stays short, and names every option and every error code', () => {
   const readme = read('README.md')
   expect(readme.split('\n').length).toBeLessThanOrEqual(200)
-  const options = read('packages/core/src/options.ts').match(/^ {2}readonly (\w+)\?:/gm) ?? []
+  const declarations = sourceFiles.filter((file) => /^packages\/core\/src\/[\w-]+\/[\w-]+-options\.ts$/.test(file))
+  const options = declarations.flatMap((file) => read(file).match(/^ {2}readonly (\w+)\?:/gm) ?? [])
   const codes = read('packages/core/src/error.ts').match(/'[A-Z_]+'/g) ?? []
   expect(options.length).toBeGreaterThan(18)
   for (const option of options) expect(readme).toContain(option.replace(/.* (\w+)\?:/, '`$1`').replace(/`oAuth.*/, ''))
   for (const code of codes) expect(readme).toContain(code.replaceAll("'", ''))
 })
 
-it('the reading order of the README is under 600 lines, with axios or got whole', () => {
+it('the reading order of the README is under 900 lines, with axios or got whole', () => {
   const start = ['README.md', 'packages/core/src/index.ts', 'packages/core/src/provider/token-provider.ts']
   for (const adapter of ['axios', 'got']) {
     const files = [...start, ...sourceFiles.filter((file) => file.startsWith(`packages/${adapter}/`))]
     const lines = files.map((file) => read(file).split('\n').length - 1)
-    expect(lines.reduce((sum, count) => sum + count)).toBeLessThan(600)
+    expect(lines.reduce((sum, count) => sum + count)).toBeLessThan(900)
   }
 })

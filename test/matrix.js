@@ -13,6 +13,14 @@ const nodes = ['20', '22', '24', '26']
 const suites = ['axios', 'fetch', 'got', 'undici'].map((name) => `adapters/${name}.test.ts`)
 const root = join(import.meta.dirname, '..')
 const readme = join(root, 'README.md')
+const directory = mkdtempSync(join(tmpdir(), 'mca-auth-matrix-'))
+/** Ends the run that is going on. */
+let end = () => {}
+process.once('exit', () => {
+  end()
+  rmSync(directory, { recursive: true, force: true })
+})
+for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1))
 const { values } = parseArgs({ options: { write: { type: 'boolean' } } })
 
 /** The tests of the suites on this major of Node. @param {string} node @param {string} output @returns {Promise<Test[]>} */
@@ -22,10 +30,12 @@ async function run(node, output) {
     ? [process.execPath]
     : ['npm', 'exec', '--yes', `--package=node@${node}`, '--', 'node']
   const vitest = [join(root, 'node_modules/vitest/vitest.mjs'), 'run', '--root', 'test', ...suites]
-  // Once more where it failed: the question is which versions fit. `npm test` allows no second try.
-  const args = [...before, ...vitest, '--retry=1', '--reporter=json', `--outputFile=${output}`]
-  const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] })
+  const args = [...before, ...vitest, '--reporter=json', `--outputFile=${output}`]
+  // In a group of its own, since npm does not end what it runs.
+  const child = spawn(command, args, { cwd: root, detached: true, stdio: ['ignore', 'ignore', 'inherit'] })
+  end = () => process.kill(-(child.pid ?? 0))
   const [code] = await once(child, 'close')
+  end = () => {}
   /** @type {{ assertionResults: Test[] }[]} */
   const files = JSON.parse(readFileSync(output, 'utf8')).testResults
   const tests = files.flatMap((file) => file.assertionResults)
@@ -41,19 +51,14 @@ async function run(node, output) {
 
 /** By client, a mark for each Node: it passed, it failed, or it was not run, for it does not work without us either. */
 const marks = /** @type {Map<string, string[]>} */ (new Map())
-const directory = mkdtempSync(join(tmpdir(), 'mca-auth-matrix-'))
-try {
-  for (const [column, node] of nodes.entries()) {
-    for (const { status, ancestorTitles } of await run(node, join(directory, `${node}.json`))) {
-      const client = ancestorTitles[0]?.split(',')[0] ?? ''
-      const row = marks.get(client) ?? nodes.map(() => '–')
-      marks.set(client, row)
-      if (status === 'failed') row[column] = '✗'
-      if (status === 'passed' && row[column] === '–') row[column] = '✓'
-    }
+for (const [column, node] of nodes.entries()) {
+  for (const { status, ancestorTitles } of await run(node, join(directory, `${node}.json`))) {
+    const client = ancestorTitles[0]?.split(',')[0] ?? ''
+    const row = marks.get(client) ?? nodes.map(() => '–')
+    marks.set(client, row)
+    if (status === 'failed') row[column] = '✗'
+    if (status === 'passed' && row[column] === '–') row[column] = '✓'
   }
-} finally {
-  rmSync(directory, { recursive: true })
 }
 
 /** Clients with the same marks share a row, and versions of one client its name: `got 14, 15, 16`. */

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
@@ -8,9 +9,13 @@ export default defineConfig({
     dangerouslyIgnoreUnhandledErrors: false,
     pool: 'forks',
     // Much of the time is waited, not worked.
-    maxWorkers: 3,
-    setupFiles: ['./servers/loopback-names.ts'],
-    testTimeout: 20_000,
+    maxWorkers: Math.max(3, availableParallelism()),
+    globalSetup: ['./leftovers/run.ts'],
+    setupFiles: ['./leftovers/file.ts', './patience.ts', './servers/loopback-names.ts'],
+    // For what hangs. A slow or busy machine is not to fail a test, nor does a fast one ever wait for this.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    expect: { poll: { timeout: 60_000 } },
     // What the tests' peers log is worth reading where a test fails.
     silent: 'passed-only',
     // Self-signed certificates of the tests' own servers.

@@ -1,8 +1,8 @@
 import { Readable } from 'node:stream'
 import { mcaAuth } from '@mca-auth/axios'
-import type { AxiosRequestConfig, AxiosStatic } from 'axios'
+import type { AxiosInstance, AxiosRequestConfig, AxiosStatic } from 'axios'
 import NodeFormData from 'form-data'
-import type { Client } from './contract.ts'
+import { argumentsOf, type Client } from './contract.ts'
 
 export function axiosClient(name: string, axios: AxiosStatic, defaults: AxiosRequestConfig): Client {
   const form = () => {
@@ -16,11 +16,17 @@ export function axiosClient(name: string, axios: AxiosStatic, defaults: AxiosReq
     return data
   }
   const isFetch = defaults.adapter === 'fetch'
-  return {
-    name,
-    start(...attached) {
-      const instance = axios.create({ transformResponse: (data) => data, ...defaults })
-      for (const one of attached) instance.interceptors.request.use(mcaAuth(one))
+  // The fetch adapter of older versions takes no fetch, and so nothing can see its redirects.
+  const isOldest = axios.VERSION === '1.8.2'
+  const hidesRedirects = isFetch && isOldest
+  // By name it would be that of the axios which our package depends on here.
+  const adapter = isOldest ? axios.getAdapter(defaults.adapter ?? axios.defaults.adapter) : defaults.adapter
+  const starting =
+    (wrap: (instance: AxiosInstance) => void = () => {}): Client['start'] =>
+    (...attached) => {
+      const instance = axios.create({ transformResponse: (data) => data, ...(adapter && { adapter }) })
+      for (const one of attached) instance.interceptors.request.use(mcaAuth(...argumentsOf(one)))
+      wrap(instance)
       return {
         async send(url, { body, ...init } = {}) {
           const raw = await instance({ url, ...init, data: body } as AxiosRequestConfig).catch((error: unknown) => {
@@ -32,21 +38,33 @@ export function axiosClient(name: string, axios: AxiosStatic, defaults: AxiosReq
         },
         async [Symbol.asyncDispose]() {},
       }
-    },
-    resendable: {
-      JSON: () => [{ a: 1 }, '{"a":1}'],
-      'a string': () => ['text', 'text'],
-      'a Buffer': () => [Buffer.from('bytes'), 'bytes'],
-      'an ArrayBuffer': () => [new TextEncoder().encode('bytes').buffer, 'bytes'],
-      URLSearchParams: () => [new URLSearchParams({ a: '1' }), 'a=1'],
-      FormData: () => [form(), /name="field"\r\n\r\nof a form/],
-      'a Blob': () => [new Blob(['blob']), 'blob'],
-    },
+    }
+  return {
+    name,
+    start: starting(),
+    startRetrying: starting((instance) => {
+      instance.interceptors.response.use(undefined, (error) => {
+        if (error.response?.status !== 503) throw error
+        return instance(error.config)
+      })
+    }),
+    resendable: hidesRedirects
+      ? {}
+      : {
+          JSON: () => [{ a: 1 }, '{"a":1}'],
+          'a string': () => ['text', 'text'],
+          'a Buffer': () => [Buffer.from('bytes'), 'bytes'],
+          'an ArrayBuffer': () => [new TextEncoder().encode('bytes').buffer, 'bytes'],
+          URLSearchParams: () => [new URLSearchParams({ a: '1' }), 'a=1'],
+          FormData: () => [form(), /name="field"\r\n\r\nof a form/],
+          'a Blob': () => [new Blob(['blob']), 'blob'],
+        },
     oneShot: {
       ...(!isFetch && { 'a form-data form': nodeForm }),
       'a stream': () => Readable.from(['stream']),
     },
     followsRedirects: true,
-    hidesFinalOrigin: isFetch,
+    hidesFinalOrigin: hidesRedirects,
+    stripsAtHops: isFetch,
   }
 }

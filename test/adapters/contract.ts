@@ -1,5 +1,6 @@
 import { inspect } from 'node:util'
-import { createTokenProvider, type McaAuthOptions, type TokenProvider } from '@mca-auth/core'
+import { createTokenProvider, forwardIncoming, type McaAuthOptions, type TokenProvider } from '@mca-auth/core'
+import type { ClientOptions } from '@mca-auth/core/adapter'
 import {
   type AuthorizationServer,
   type ProtectedResource,
@@ -30,10 +31,19 @@ export interface Session extends AsyncDisposable {
   send(url: string, init?: Init): Promise<Answer>
 }
 
+/** What `mcaAuth()` is called with; a pair: with both of its arguments. */
+export type Attached = McaAuthOptions | TokenProvider | readonly [TokenProvider, ClientOptions]
+
+export function argumentsOf(one: Attached): [McaAuthOptions | TokenProvider, ClientOptions?] {
+  return Array.isArray(one) ? (one as [TokenProvider, ClientOptions]) : [one as McaAuthOptions | TokenProvider]
+}
+
 /** One way to make requests with one client, and what that way can do. */
 export interface Client {
   readonly name: string
-  start(...attached: (McaAuthOptions | TokenProvider)[]): Session
+  start(...attached: Attached[]): Session
+  /** The same, with a layer around it that sends a request again which was answered 503. */
+  startRetrying?(...attached: Attached[]): Session
   /** Bodies that it can send again, and how they arrive. */
   readonly resendable: Record<string, () => readonly [body: unknown, arrives: string | RegExp]>
   /** Bodies that it can't. */
@@ -41,8 +51,14 @@ export interface Client {
   readonly followsRedirects: boolean
   /** Gives no way to see that a redirect has led to another origin. */
   readonly hidesFinalOrigin?: boolean
+  /** It sends each hop of a redirect by itself, or a layer around it does. */
+  readonly seesHops?: boolean
+  /** Redirects are followed beneath it, where the header is removed at every other origin. */
+  readonly stripsAtHops?: boolean
   /** Which of two that match attaches. @default the first */
   readonly lastWins?: boolean
+  /** Hides its redirects, so that it sends no token without `origins`. */
+  readonly needsOrigins?: boolean
 }
 
 const json = { 'content-type': 'application/json' }
@@ -64,12 +80,25 @@ export function contract(client: Client): void {
     })
 
     /** Its providers are closed in the end: a refresh that went on would soon find another server on the same port. */
-    function start(...attached: (McaAuthOptions | TokenProvider)[]): Session {
-      const providers = attached.map((one) => ('getToken' in one ? one : createTokenProvider(one)))
-      const session = client.start(...providers)
-      open.push(...providers, session)
+    function attach(one: McaAuthOptions | TokenProvider): Attached {
+      if ('getToken' in one) {
+        if (Symbol.asyncDispose in one) open.push(one as AsyncDisposable)
+        return client.needsOrigins ? [one, { origins: origins() }] : one
+      }
+      const provider = createTokenProvider(client.needsOrigins ? { origins: origins(), ...one } : one)
+      open.push(provider)
+      return provider
+    }
+
+    const start = (...attached: (McaAuthOptions | TokenProvider)[]) => opened(client.start(...attached.map(attach)))
+
+    function opened(session: Session): Session {
+      open.push(session)
       return session
     }
+
+    /** Of the resources that the test has started so far. */
+    const origins = () => open.flatMap((one) => ('received' in one ? [(one as ProtectedResource).origin] : []))
 
     async function resourceOf(options: Partial<ProtectedResourceOptions> = {}): Promise<ProtectedResource> {
       const resource = await startProtectedResource({ authorizationServer: server, ...options })
@@ -79,7 +108,7 @@ export function contract(client: Client): void {
 
     it('attaches the header to every request', async () => {
       const resource = await resourceOf()
-      await using session = client.start(server.appId)
+      const session = start(server.appId)
       for (const path of ['/a', '/b?c=d']) {
         const answer = await session.send(`${resource.origin}${path}`)
         expect(answer.status).toBe(200)
@@ -97,11 +126,11 @@ export function contract(client: Client): void {
       expect(server.tokenRequests).toBe(2)
     })
 
-    it('makes one token request for 1,000 concurrent first requests', async () => {
+    it('makes one token request for 200 concurrent first requests', async () => {
       const resource = await resourceOf({ intercept: accept })
       server.delayMs = 50
       const session = start(server.appId)
-      const answers = await Promise.all(Array.from({ length: 1000 }, () => session.send(resource.origin)))
+      const answers = await Promise.all(Array.from({ length: 200 }, () => session.send(resource.origin)))
       expect(answers.every((answer) => answer.status === 200)).toBe(true)
       expect(resource.received.every((request) => request.headers.authorization?.startsWith('Bearer ey'))).toBe(true)
       expect(server.tokenRequests).toBe(1)
@@ -163,36 +192,54 @@ export function contract(client: Client): void {
       expect(answer).toMatchObject({ status: 401, text: 'Unauthorized' })
       expect(resource.received).toHaveLength(2)
       expect((await session.send(resource.origin)).status).toBe(200)
-      expect(resource.received).toHaveLength(3) // the refused token was dropped all the same
+      expect(resource.received).toHaveLength(3) // the rejected token was dropped all the same
     })
 
-    it('replays a POST only on a Bearer challenge, and a GET also without one', async () => {
-      let challenge: string | undefined
-      let refused: string | undefined
+    it.each([
+      ['no challenge', undefined],
+      ['a Bearer challenge', 'bearer error=invalid_token'],
+      ['a challenge of another scheme alone', 'Basic realm="bearer"'],
+    ])('resends a POST and a GET on a 401 with %s', async (_name, challenge) => {
+      const headers = challenge === undefined ? {} : { 'www-authenticate': challenge }
+      for (const init of [{ method: 'POST', body: '{}', headers: json }, {}]) {
+        let rejected: string | undefined
+        const resource = await resourceOf({
+          intercept: (request) => {
+            rejected ??= request.headers.authorization
+            return request.headers.authorization === rejected ? { status: 401, headers, body: 'no' } : accept(request)
+          },
+        })
+        const before = server.tokenRequests
+        const answer = await start(server.appId).send(resource.origin, init)
+        const isResent = !init.method || 'JSON' in client.resendable
+        expect(answer).toMatchObject(isResent ? { status: 200, text: 'ok' } : { status: 401, text: 'no' })
+        expect(resource.received).toHaveLength(isResent ? 2 : 1)
+        expect(server.tokenRequests - before).toBe(isResent ? 2 : 1)
+      }
+    })
+
+    it('treats a 403 like a 401 only if its challenge says invalid_token', async () => {
+      let challenge = 'Bearer error="invalid_token"'
+      let rejected: string | undefined
       const resource = await resourceOf({
         intercept: (request) => {
-          refused ??= request.headers.authorization
-          if (request.headers.authorization !== refused) return accept(request)
-          return { status: 401, ...(challenge && { headers: { 'www-authenticate': challenge } }), body: 'no' }
+          rejected ??= request.headers.authorization
+          if (request.headers.authorization !== rejected) return accept(request)
+          return { status: 403, headers: { 'www-authenticate': challenge }, body: 'no' }
         },
       })
-      const post = { method: 'POST', body: '{}', headers: json }
-      expect((await start(server.appId).send(resource.origin)).status).toBe(200)
-
-      refused = undefined
       const session = start(server.appId)
-      expect(await session.send(resource.origin, post)).toMatchObject({ status: 401, text: 'no' })
-      expect((await session.send(resource.origin, post)).status).toBe(200) // dropped all the same
-
-      refused = undefined
-      challenge = 'bearer error=invalid_token'
-      expect((await start(server.appId).send(resource.origin, post)).status).toBe(200)
+      expect((await session.send(resource.origin)).status).toBe(200)
+      for (challenge of ['Bearer', 'Bearer error="insufficient_scope"', 'Basic error="invalid_token"']) {
+        rejected = resource.received.at(-1)?.headers.authorization
+        expect((await session.send(resource.origin)).status).toBe(403)
+      }
+      expect(server.tokenRequests).toBe(2)
     })
 
-    it('takes a challenge of another scheme alone as none of its business', async () => {
-      const resource = await resourceOf({
-        intercept: () => ({ status: 401, headers: { 'www-authenticate': 'Basic realm="bearer"' }, body: 'no' }),
-      })
+    it.each(['invalid_request', 'insufficient_user_authentication'])('leaves a 401 with %s alone', async (error) => {
+      const headers = { 'www-authenticate': `Basic realm="x", Bearer error="${error}"` }
+      const resource = await resourceOf({ intercept: () => ({ status: 401, headers, body: 'no' }) })
       const session = start(server.appId)
       for (const _ of [1, 2]) expect((await session.send(resource.origin)).status).toBe(401)
       expect(resource.received).toHaveLength(2)
@@ -227,6 +274,7 @@ export function contract(client: Client): void {
       const resource = await resourceOf({
         intercept: ({ path }) => (path === '/bad' ? { status: 401, headers: bearer, body: 'never' } : undefined),
       })
+      const other = await resourceOf()
       const session = start(server.appId)
       for (let i = 0; i < 20; i++) {
         expect(await session.send(`${resource.origin}/bad`)).toMatchObject({ status: 401, text: 'never' })
@@ -234,7 +282,6 @@ export function contract(client: Client): void {
       }
       expect(server.tokenRequests).toBe(1 + 4)
       expect(resource.received.filter(({ path }) => path === '/bad')).toHaveLength(20 + 4)
-      const other = await resourceOf()
       server.revokeAll()
       expect((await session.send(other.origin)).status).toBe(200) // another origin recovers from its own 401
     })
@@ -270,16 +317,19 @@ export function contract(client: Client): void {
 
     it("ends a wait for a token at once when the caller aborts, and that caller's only", async () => {
       const resource = await resourceOf()
-      server.delayMs = 600
-      const session = start(server.appId)
+      let answer: () => void = () => {}
+      const answered = new Promise<void>((resolve) => {
+        answer = resolve
+      })
+      const slow: typeof fetch = (url, init) => answered.then(() => fetch(url, init))
+      const session = start({ ...server.appId, fetch: slow, timeoutMs: 100_000 })
       const controller = new AbortController()
       const other = session.send(resource.origin)
       const aborted = failure(session.send(`${resource.origin}/aborted`, { signal: controller.signal }))
       await new Promise((resolve) => setTimeout(resolve, 50))
-      const before = performance.now()
       controller.abort()
-      expect(await aborted).toBeInstanceOf(Error)
-      expect(performance.now() - before).toBeLessThan(300)
+      expect(await aborted).toBeInstanceOf(Error) // while there is no token yet
+      answer()
       expect((await other).status).toBe(200)
       expect(resource.received.map(({ path }) => path)).toEqual(['/'])
       expect(server.tokenRequests).toBe(1)
@@ -293,7 +343,7 @@ export function contract(client: Client): void {
       expect(server.tokenRequests).toBe(0)
     })
 
-    it('refuses plain http beyond loopback, unless told otherwise', async () => {
+    it.skipIf(client.needsOrigins)('refuses plain http beyond loopback, unless told otherwise', async () => {
       const resource = await resourceOf()
       const url = resource.origin.replace('127.0.0.1', 'api.mca-auth.test')
       const error = await failure(start(server.appId).send(url))
@@ -301,6 +351,81 @@ export function contract(client: Client): void {
       expect(resource.received).toHaveLength(0)
       const session = start({ ...server.appId, allowInsecureRequests: true })
       expect((await session.send(url)).status).toBe(200)
+    })
+
+    it('takes an http origin in `origins` as consent for that origin alone', async () => {
+      const resource = await resourceOf()
+      const named = (host: string) => resource.origin.replace('127.0.0.1', host)
+      const session = start({ ...server.appId, origins: named('api.mca-auth.test') })
+      expect((await session.send(named('api.mca-auth.test'))).status).toBe(200)
+      await session.send(named('other.mca-auth.test'))
+      expect(resource.received.map(({ headers }) => headers.authorization !== undefined)).toEqual([true, false])
+    })
+
+    it('takes any object with getToken() for a provider', async () => {
+      const resource = await resourceOf({
+        intercept: (request) =>
+          request.headers.authorization === 'Bearer fake-token-2' ? accept(request) : { status: 401, body: 'no' },
+      })
+      const given: unknown[] = []
+      const rejected: string[] = []
+      const provider = {
+        async getToken(request: unknown) {
+          given.push(request)
+          return { accessToken: `fake-token-${rejected.length + 1}`, expiresAt: Date.now() + 60_000 }
+        },
+        invalidate: (accessToken: string) => {
+          rejected.push(accessToken)
+        },
+      }
+      const session = start(provider as TokenProvider)
+      expect((await session.send(resource.origin)).status).toBe(200)
+      expect((await session.send(resource.origin)).status).toBe(200)
+      expect(rejected).toEqual(['fake-token-1'])
+      expect(given).toHaveLength(3)
+    })
+
+    it('never mixes up forty users at once', async () => {
+      const resource = await resourceOf({ intercept: accept })
+      const session = start({ ...server.appId, origins: resource.origin, incoming: 'forward' })
+      await forty(session, resource)
+      expect(resource.received).toHaveLength(40)
+    })
+
+    it.runIf(client.startRetrying)('never mixes up forty users whose requests are all sent twice', async () => {
+      const seen = new Set<string>()
+      const resource = await resourceOf({
+        intercept: (request) => {
+          if (seen.has(request.path)) return accept(request)
+          seen.add(request.path)
+          return { status: 503 }
+        },
+      })
+      const options = { ...server.appId, origins: resource.origin, incoming: 'forward' as const }
+      await forty(opened(client.startRetrying?.(attach(options)) as Session), resource)
+      expect(resource.received).toHaveLength(80)
+    })
+
+    it('sends a request that is started after another one for whoever starts it', async () => {
+      const resource = await resourceOf({ intercept: accept })
+      const session = start({ ...server.appId, origins: resource.origin, incoming: 'forward' })
+      const as = (user: string, path: string, then?: () => unknown) =>
+        forwardIncoming({ headers: { authorization: `Bearer fake-${user}` } }, async () => {
+          await session.send(`${resource.origin}/${path}`)
+          return then?.()
+        })
+      await as('alice', 'a', () =>
+        as('bob', 'b', () => forwardIncoming({ headers: {} }, () => session.send(`${resource.origin}/c`))),
+      )
+      await session.send(`${resource.origin}/d`)
+      const sent = resource.received.map(({ path, headers }) => [path, headers.authorization?.slice(0, 12)])
+      expect(sent).toEqual([
+        ['/a', 'Bearer fake-'],
+        ['/b', 'Bearer fake-'],
+        ['/c', undefined],
+        ['/d', 'Bearer eyJhb'],
+      ])
+      expect(resource.received[1]?.headers.authorization).toBe('Bearer fake-bob')
     })
 
     it('leaves an origin that is not listed untouched, over plain http too', async () => {
@@ -395,6 +520,17 @@ export function contract(client: Client): void {
 }
 
 export const bearer = { 'www-authenticate': 'Bearer scope="appid_default", error="invalid_token"' }
+
+/** Each tenth of them without a token. */
+async function forty(session: Session, resource: ProtectedResource): Promise<void> {
+  const user = (i: number) => (i % 10 === 0 ? undefined : `Bearer fake-user-${i}`)
+  await Promise.all(
+    Array.from({ length: 40 }, (_, i) =>
+      forwardIncoming({ headers: { authorization: user(i) } }, () => session.send(`${resource.origin}/${i}`)),
+    ),
+  )
+  for (const { path, headers } of resource.received) expect(headers.authorization).toBe(user(Number(path.slice(1))))
+}
 
 export function accept(_request: ReceivedRequest): { body: string } {
   return { body: 'ok' }

@@ -1,12 +1,14 @@
 import { createTokenProvider } from '@mca-auth/core'
 import { type Fetch, mcaAuth } from '@mca-auth/fetch'
 import ky from 'ky'
+import nodeFetch3, { Request as NodeFetchRequest } from 'node-fetch'
 import { ofetch } from 'ofetch'
 import OpenAI from 'openai'
 import createOpenApiClient from 'openapi-fetch'
 import { Request as UndiciRequest, fetch as undiciFetch } from 'undici'
 import { describe, expect, it } from 'vitest'
 import { resource, server } from '../servers/app-id.ts'
+import { startRecorder } from '../servers/recorder.ts'
 
 describe('the fetch adapter', () => {
   it('serves ky, also past a refused token', async () => {
@@ -76,6 +78,17 @@ describe('the fetch adapter', () => {
     expect(await response.json()).toMatchObject({ method: 'PUT', body: 'text' })
   })
 
+  it('a Request of node-fetch is sent and resent', async () => {
+    await using provider = createTokenProvider(server.appId)
+    const fetch = mcaAuth(provider, { fetch: nodeFetch3 as unknown as Fetch })
+    for (const _ of ['cold', 'rejected']) {
+      const request = new NodeFetchRequest(resource.origin, { method: 'PUT', body: 'text', headers: { 'x-a': '1' } })
+      expect(await (await fetch(request as never)).json()).toMatchObject({ method: 'PUT', body: 'text' })
+      server.revokeAll()
+    }
+    expect(resource.received.map(({ headers }) => headers['x-a'])).toEqual(['1', '1', '1'])
+  })
+
   it('leaves the headers of a call as they are, and those of a Request', async () => {
     const fetch = mcaAuth(server.appId)
     const headers = new Headers({ 'x-a': '1' })
@@ -106,6 +119,20 @@ describe('the fetch adapter', () => {
     expect(resource.received.map((request) => request.headers['x-a'])).toEqual(['1', '1', '1', '1'])
   })
 
+  it('sends names of headers as they were written, and takes `undefined` for no header', async () => {
+    const names: (string | undefined)[][] = []
+    await using recorder = await startRecorder((request, response) => {
+      names.push(request.rawHeaders.filter((name) => /^x-a$/i.test(name)))
+      response.end()
+    })
+    const url = `http://127.0.0.1:${recorder.port}`
+    const given: unknown[] = [{ 'X-A': '1', Authorization: undefined }, [['X-A', '1']], new Headers([['X-A', '1']])]
+    for (const headers of given) await mcaAuth(server.appId)(url, { headers: headers as Record<string, string> })
+    await mcaAuth(server.appId)(new Request(url, { headers: { 'X-A': '1' } }))
+    expect(names).toEqual(Array(4).fill(['X-A']))
+    expect(recorder.received.every(({ headers }) => /^Bearer ey[^,]*$/.test(headers.authorization ?? ''))).toBe(true)
+  })
+
   it('takes a Request as its second argument, as fetch does', async () => {
     const request = () => new Request('http://127.0.0.1', { method: 'PUT', body: 'text', headers: { 'x-a': '1' } })
     const fetch = mcaAuth(server.appId)
@@ -134,8 +161,7 @@ describe('the fetch adapter', () => {
   })
 
   it('ends the wait for a token with the signal of the call or of the Request', async () => {
-    server.delayMs = 1_000
-    await using provider = createTokenProvider(server.appId)
+    await using provider = createTokenProvider({ ...server.appId, fetch: () => new Promise(() => {}) })
     const fetch = mcaAuth(provider)
     const signal = () => AbortSignal.timeout(50)
     await expect(fetch(resource.origin, { signal: signal() })).rejects.toMatchObject({ name: 'TimeoutError' })
@@ -146,6 +172,6 @@ describe('the fetch adapter', () => {
 
   it('says what is wrong with its second argument', () => {
     expect(() => mcaAuth(server.appId, { fetch: 'no' as never })).toThrow('`fetch` must be a function')
-    expect(() => mcaAuth(server.appId, { fetsh: fetch } as never)).toThrow(/unknown option `fetsh`/)
+    expect(() => mcaAuth(server.appId, { fetsh: fetch } as never)).toThrow(/unknown client option `fetsh`/)
   })
 })

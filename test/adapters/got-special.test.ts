@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { type GotExtension, mcaAuth } from '@mca-auth/got'
+import { mcaAuth } from '@mca-auth/got'
 import {
   type AuthorizationServer,
   type ProtectedResource,
@@ -13,7 +13,7 @@ import {
   startAuthorizationServer,
   startProtectedResource,
 } from '@mca-auth/testing'
-import type { Got, HTTPError } from 'got'
+import type { BeforeRequestHook, Got, HTTPError, Response } from 'got'
 import { generate } from 'selfsigned'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { bearer, failure } from './contract.ts'
@@ -38,18 +38,19 @@ describe.each(Object.entries(await gots()))('the got adapter, got %s', (_version
   const api = (): Got => got.extend({ retry: { limit: 0 } }, mcaAuth(server.appId))
 
   it('returns no promise from its hooks while the token is cached', async () => {
-    const extension: GotExtension = mcaAuth(server.appId)
-    const { beforeRequest, afterResponse } = extension.hooks
     const results: unknown[] = []
-    const hooks = {
-      beforeRequest: beforeRequest.map((hook) => (options: Parameters<typeof hook>[0]) => {
-        const result = hook(options)
-        results.push(result)
-        return result
-      }),
-      afterResponse,
-    }
-    const client = got.extend({ hooks } as never)
+    const client = api().extend({
+      handlers: [
+        (options, next) => {
+          const hook = options.hooks.beforeRequest.pop() as BeforeRequestHook
+          options.hooks.beforeRequest.push((...parameters) => {
+            results.push(hook(...parameters))
+            return results.at(-1) as undefined
+          })
+          return next(options)
+        },
+      ],
+    })
     await client(resource.origin)
     await client(resource.origin)
     expect(results[0]).toBeInstanceOf(Promise)
@@ -67,36 +68,31 @@ describe.each(Object.entries(await gots()))('the got adapter, got %s', (_version
     expect(await client(resource.origin, { resolveBodyOnly: true })).toContain('GET')
     server.revokeAll()
     expect((await client(resource.origin, { throwHttpErrors: false })).statusCode).toBe(200)
-    replies.push({ status: 401, headers: { 'www-authenticate': 'Basic' }, body: 'no' })
+    for (const _ of [1, 2]) replies.push({ status: 401, headers: { 'www-authenticate': 'Basic' }, body: 'no' })
     expect((await client(resource.origin, { throwHttpErrors: false })).statusCode).toBe(401)
   })
 
-  it("replays in spite of a caller's calculateDelay that allows no retry", async () => {
+  it("resends in spite of a caller's calculateDelay that allows no retry", async () => {
     const client = api().extend({ retry: { calculateDelay: () => 0 } })
     await client(resource.origin)
     server.revokeAll()
     expect((await client(resource.origin)).statusCode).toBe(200)
   })
 
-  it('shows the replay to hooks that were registered after it', async () => {
+  it("shows the caller's hooks only the response that the caller gets", async () => {
     const seen: number[] = []
-    const client = api().extend({
-      hooks: {
-        afterResponse: [
-          (response) => {
-            seen.push(response.statusCode)
-            return response
-          },
-        ],
-      },
-    })
+    const see = (response: Response) => {
+      seen.push(response.statusCode)
+      return response
+    }
+    const client = got.extend({ hooks: { afterResponse: [see] } }, api(), { hooks: { afterResponse: [see] } })
     await client(resource.origin)
     server.revokeAll()
     await client(resource.origin)
-    expect(seen).toEqual([200, 200])
+    expect(seen).toEqual([200, 200, 200, 200])
   })
 
-  it("gets along with got's own retries: a replay that meets a 503 is retried with the new token", async () => {
+  it("gets along with got's own retries: a resend that meets a 503 is retried with the new token", async () => {
     const client = got.extend(
       { retry: { limit: 2, calculateDelay: ({ computedValue }) => computedValue && 1 } },
       mcaAuth(server.appId),
@@ -113,15 +109,14 @@ describe.each(Object.entries(await gots()))('the got adapter, got %s', (_version
       hooks: {
         afterResponse: [
           (response, retry) =>
-            response.statusCode === 401 && response.retryCount === 0
-              ? retry({ headers: { authorization: 'Custom mine' } })
-              : response,
+            response.statusCode === 401 ? retry({ headers: { authorization: 'Custom mine' } }) : response,
         ],
       },
     })
-    replies.push({ status: 401, headers: { 'www-authenticate': 'Custom' } }, { body: 'ok' })
+    const headers = { 'www-authenticate': 'Custom' }
+    replies.push({ status: 401, headers }, { status: 401, headers }, { body: 'ok' })
     expect((await client(resource.origin)).body).toBe('ok')
-    expect(resource.received[1]?.headers.authorization).toBe('Custom mine')
+    expect(resource.received[2]?.headers.authorization).toBe('Custom mine')
   })
 
   it('attaches to every page of a pagination', async () => {
@@ -140,7 +135,7 @@ describe.each(Object.entries(await gots()))('the got adapter, got %s', (_version
     expect(sent.length).toBeGreaterThanOrEqual(3)
   })
 
-  it('does not replay a stream, but replaces its refused token for the next', async () => {
+  it('does not resend a stream, but replaces its rejected token for the next', async () => {
     const client = api()
     expect(await text(client.stream(resource.origin))).toContain('GET')
     server.revokeAll()

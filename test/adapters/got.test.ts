@@ -1,15 +1,16 @@
 import { Readable } from 'node:stream'
 import { mcaAuth } from '@mca-auth/got'
 import type { Got } from 'got'
-import { type Client, contract } from './contract.ts'
+import { argumentsOf, type Client, contract } from './contract.ts'
 import { gots } from './versions.ts'
 
 function gotClient(version: string, got: Got): Client {
-  return {
-    name: `got ${version}`,
-    start(...attached) {
-      let instance: Got = got.extend({ retry: { limit: 0 }, https: { rejectUnauthorized: false } })
-      for (const one of attached) instance = instance.extend(mcaAuth(one))
+  const starting =
+    (limit: number): Client['start'] =>
+    (...attached) => {
+      const retry = { limit, calculateDelay: ({ computedValue }: { computedValue: number }) => computedValue && 1 }
+      let instance: Got = got.extend({ retry, https: { rejectUnauthorized: false } })
+      for (const one of attached) instance = instance.extend(mcaAuth(...argumentsOf(one)))
       return {
         async send(url, { method = 'GET', headers = {}, body, signal } = {}) {
           const isPlain = typeof body === 'object' && Object.getPrototypeOf(body) === Object.prototype
@@ -26,7 +27,12 @@ function gotClient(version: string, got: Got): Client {
         },
         async [Symbol.asyncDispose]() {},
       }
-    },
+    }
+  return {
+    name: `got ${version}`,
+    start: starting(0),
+    startRetrying: starting(2),
+    seesHops: true,
     resendable: {
       JSON: () => [{ a: 1 }, '{"a":1}'],
       'a string': () => ['text', 'text'],

@@ -31,10 +31,9 @@ it('one provider on three clients makes one token request, and one more for a to
   expect(server.tokenRequests).toBe(2)
 })
 
-it('a provider that is not ours is refused', () => {
+it('what is neither options nor a provider is a TypeError', () => {
   for (const mcaAuth of [axiosAuth, gotAuth, undiciAuth]) {
-    expect(() => mcaAuth({ getToken: async () => 'x' } as never)).toThrow(TypeError)
-    expect(() => mcaAuth('x' as never)).toThrow(TypeError)
+    for (const bad of ['x', 7, null, [], { getToken: 'x' }]) expect(() => mcaAuth(bad as never)).toThrow(TypeError)
   }
 })
 

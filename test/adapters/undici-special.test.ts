@@ -15,8 +15,7 @@ import { mcaAuth } from '@mca-auth/undici'
 import { generate } from 'selfsigned'
 import type * as Undici from 'undici'
 import type { Dispatcher } from 'undici'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { startRecorder } from '../servers/recorder.ts'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { accept, bearer, failure } from './contract.ts'
 import { undicis } from './versions.ts'
 
@@ -137,7 +136,7 @@ describe.each(Object.entries(await undicis()))('the undici adapter, undici %s', 
       expect(statusCode).toBe(200)
       if (Number(version) < 8) {
         const none = host.compose(mcaAuth(server.appId))
-        expect(await failure(none.request({ path: '/', method: 'GET' }))).toBeInstanceOf(TypeError)
+        expect(await failure(none.request({ path: '/', method: 'GET' }))).toMatchObject({ code: 'MISSING_ORIGINS' })
       }
       await host.destroy()
     }
@@ -169,20 +168,19 @@ describe.each(Object.entries(await undicis()))('the undici adapter, undici %s', 
   })
 
   it('ends a wait for a token when an event emitter says abort', async () => {
-    server.delayMs = 500
     const signal = new EventEmitter()
-    const aborted = failure(undici.request(resource.origin, { dispatcher: ours(), signal }))
+    const dispatcher = ours({ fetch: () => new Promise(() => {}) })
+    const aborted = failure(undici.request(resource.origin, { dispatcher, signal }))
     await new Promise((resolve) => setTimeout(resolve, 20))
-    const before = performance.now()
     signal.emit('abort')
     await aborted
-    expect(performance.now() - before).toBeLessThan(250)
     expect(resource.received).toHaveLength(0)
   })
 
   it('replays past a 401 body that is huge or never ends, and drops the connection', async () => {
     for (const kind of ['huge', 'endless']) {
       let refused: string | undefined
+      let written = 0
       const dropped: string[] = []
       using backend = await respond((request, response) => {
         refused ??= request.headers.authorization
@@ -190,7 +188,8 @@ describe.each(Object.entries(await undicis()))('the undici adapter, undici %s', 
         response.writeHead(401, bearer)
         response.on('close', () => dropped.push(kind))
         const more = () => {
-          while (!response.destroyed && response.write('x'.repeat(65_536))) {}
+          do written += 65_536
+          while (!response.destroyed && response.write('x'.repeat(65_536)))
         }
         if (kind === 'endless') return response.write('x')
         response.on('drain', more)
@@ -199,12 +198,9 @@ describe.each(Object.entries(await undicis()))('the undici adapter, undici %s', 
       const before = performance.now()
       const { statusCode, body } = await undici.request(backend.origin, { dispatcher: ours() })
       expect([statusCode, await body.text()]).toEqual([200, 'ok'])
-      const deadline = performance.now() + 3_000
-      while (dropped.length === 0 && performance.now() < deadline)
-        await new Promise((resolve) => setTimeout(resolve, 20))
-      expect(dropped).toEqual([kind])
-      // A huge one by its size, at once; an endless one after a second.
-      if (kind === 'huge') expect(performance.now() - before).toBeLessThan(900)
+      await vi.waitFor(() => expect(dropped).toEqual([kind]))
+      // A huge one by its size, of which the buffers of both sides hold some; an endless one after a second.
+      if (kind === 'huge') expect(written).toBeLessThan(50_000_000)
       else expect(performance.now() - before).toBeGreaterThan(900)
     }
   })
@@ -245,31 +241,24 @@ describe.each(Object.entries(await undicis()))('the undici adapter, undici %s', 
     const dispatcher = ours()
     await undici.request(resource.origin, { dispatcher })
     server.revokeAll()
-    server.delayMs = 500
     const controller = new AbortController()
-    const aborted = failure(undici.request(resource.origin, { dispatcher, signal: controller.signal }))
-    await new Promise((resolve) => setTimeout(resolve, 100))
-    const before = performance.now()
-    controller.abort()
-    await aborted
-    expect(performance.now() - before).toBeLessThan(250)
-    await new Promise((resolve) => setTimeout(resolve, 500))
-    expect(resource.received).toHaveLength(2)
+    const answer = server.answer.bind(server)
+    server.answer = (request) => {
+      controller.abort()
+      return answer(request)
+    }
+    await failure(undici.request(resource.origin, { dispatcher, signal: controller.signal }))
+    await undici.request(resource.origin, { dispatcher }) // with the token of that request
+    expect(server.tokenRequests).toBe(2)
+    expect(resource.received).toHaveLength(3)
   })
 
-  it('counts the hops that redirects announce: a request of the caller to the same URL carries the token', async () => {
-    await using away = await startRecorder((_request, response) => response.end('away'))
-    const home = await startProtectedResource({
-      authorizationServer: server,
-      intercept: () => ({ status: 302, headers: { location: `http://127.0.0.1:${away.port}/a?b#c` } }),
-    })
-    const dispatcher = ours()
-    const fetches = Array.from({ length: 10 }, () => undici.fetch(home.origin, { dispatcher }))
-    await Promise.all(fetches)
-    await undici.fetch(`http://127.0.0.1:${away.port}/a?b`, { dispatcher })
-    const sent = away.received.map(({ headers }) => !!headers.authorization)
-    expect(sent).toEqual([...Array.from({ length: 10 }, () => false), true])
-    await home.close()
+  it('refuses a fetch that names no origins, whose redirects it could not tell from requests', async () => {
+    const error = await failure(undici.fetch(resource.origin, { dispatcher: ours() }))
+    expect(error).toMatchObject({ message: 'fetch failed', cause: { code: 'MISSING_ORIGINS' } })
+    const headers = { authorization: 'Custom mine' }
+    await undici.fetch(resource.origin, { dispatcher: ours(), headers })
+    expect(resource.received.map((request) => request.headers.authorization)).toEqual(['Custom mine'])
   })
 
   it('lets a token request through that travels by the global dispatcher, of two providers too', async () => {
@@ -283,10 +272,10 @@ describe.each(Object.entries(await undicis()))('the undici adapter, undici %s', 
         fetch,
         origins: [resource.origin, other.origin],
       })
-      const second = mcaAuth({ ...other.appId, clientAuth: 'client_secret_post', fetch, timeoutMs: 3_000 })
+      const open = await startProtectedResource({ authorizationServer: other })
+      const second = mcaAuth({ ...other.appId, clientAuth: 'client_secret_post', fetch, origins: open.origin })
       undici.setGlobalDispatcher(agent.compose(second).compose(first))
       expect((await undici.fetch(resource.origin)).status).toBe(200)
-      const open = await startProtectedResource({ authorizationServer: other })
       expect((await undici.fetch(open.origin)).status).toBe(200)
       expect([server.tokenRequests, other.tokenRequests]).toEqual([1, 1])
       await open.close()

@@ -1,21 +1,26 @@
 import { Readable } from 'node:stream'
-import type { McaAuthOptions, TokenProvider } from '@mca-auth/core'
 import { mcaAuth } from '@mca-auth/undici'
 import type * as Undici from 'undici'
 import type { Dispatcher, fetch as undiciFetch } from 'undici'
 import { startRecorder } from '../servers/recorder.ts'
-import { type Client, contract, type Init, type Session } from './contract.ts'
+import { type Attached, argumentsOf, type Client, contract, type Init, type Session } from './contract.ts'
 import { undicis } from './versions.ts'
 
-type Compose = (agent: Dispatcher, attached: readonly (McaAuthOptions | TokenProvider)[]) => Dispatcher
+type Compose = (agent: Dispatcher, attached: readonly Attached[]) => Dispatcher
 
 const text = (body: unknown) => (typeof body === 'object' && isPlain(body) ? JSON.stringify(body) : body)
 const isPlain = (body: unknown) => Object.getPrototypeOf(body) === Object.prototype
 
-function requestClient(name: string, undici: typeof Undici, compose: Compose, followsRedirects: boolean): Client {
-  return {
-    name,
-    start(...attached) {
+function requestClient(
+  name: string,
+  undici: typeof Undici,
+  compose: Compose,
+  traits: Pick<Client, 'followsRedirects' | 'seesHops' | 'stripsAtHops'>,
+): Client {
+  const retry = undici.interceptors.retry({ minTimeout: 1, maxRetries: 3 })
+  const starting =
+    (compose: Compose): Client['start'] =>
+    (...attached) => {
       const agent = new undici.Agent({ connect: { rejectUnauthorized: false } })
       const dispatcher = compose(agent, attached)
       return {
@@ -26,7 +31,11 @@ function requestClient(name: string, undici: typeof Undici, compose: Compose, fo
         },
         [Symbol.asyncDispose]: () => agent.destroy(),
       }
-    },
+    }
+  return {
+    name,
+    start: starting(compose),
+    startRetrying: starting((agent, attached) => compose(agent, attached).compose(retry)),
     resendable: {
       JSON: () => [{ a: 1 }, '{"a":1}'],
       'a string': () => ['text', 'text'],
@@ -43,7 +52,7 @@ function requestClient(name: string, undici: typeof Undici, compose: Compose, fo
       'a stream': () => Readable.from(['stream']),
       'a long generator': () => generate(Array.from({ length: 5 }, () => 'x'.repeat(20_000))),
     },
-    followsRedirects,
+    ...traits,
     lastWins: true,
   }
 }
@@ -80,7 +89,9 @@ function fetchClient(name: string, undici: typeof Undici, fetch: Fetch): Client 
     },
     oneShot: { 'a long stream': () => new Blob(['x'.repeat(100_000)]).stream() },
     followsRedirects: true,
+    seesHops: true,
     lastWins: true,
+    needsOrigins: true,
   }
 }
 
@@ -105,23 +116,19 @@ function globalClient(name: string, undici: typeof Undici): Client {
 
 const nodeFetch = globalThis.fetch as unknown as Fetch
 
-const wrap = (inner: Dispatcher, attached: readonly (McaAuthOptions | TokenProvider)[]) =>
-  attached.reduce((dispatcher, one) => dispatcher.compose(mcaAuth(one)), inner)
+const wrap = (inner: Dispatcher, attached: readonly Attached[]) =>
+  attached.reduce((dispatcher, one) => dispatcher.compose(mcaAuth(...argumentsOf(one))), inner)
 
 for (const [version, undici] of Object.entries(await undicis())) {
   const redirect = () => undici.interceptors.redirect({ maxRedirections: 5 })
-  contract(requestClient(`undici ${version}, request`, undici, wrap, false))
+  contract(requestClient(`undici ${version}, request`, undici, wrap, { followsRedirects: false }))
+  const inside: Compose = (agent, attached) => wrap(agent.compose(redirect()), attached)
   contract(
-    requestClient(`undici ${version}, redirect inside`, undici, (agent, a) => wrap(agent.compose(redirect()), a), true),
+    requestClient(`undici ${version}, redirect inside`, undici, inside, { followsRedirects: true, stripsAtHops: true }),
   )
-  contract(
-    requestClient(
-      `undici ${version}, redirect outside`,
-      undici,
-      (agent, a) => wrap(agent, a).compose(redirect()),
-      true,
-    ),
-  )
+  const outside: Compose = (agent, attached) => wrap(agent, attached).compose(redirect())
+  const seen = { followsRedirects: true, seesHops: true }
+  contract(requestClient(`undici ${version}, redirect outside`, undici, outside, seen))
   contract(fetchClient(`undici ${version}, its fetch`, undici, undici.fetch as Fetch))
   // Node's own fetch takes the dispatchers of some versions only, and others do without its knowing of them.
   if (await works(undici, (url, dispatcher) => nodeFetch(url, { dispatcher }))) {

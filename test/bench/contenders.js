@@ -178,7 +178,8 @@ export const contenders = [
     name: '@mca-auth/undici under fetch',
     client: 'fetch',
     role: 'ours',
-    make: async (to) => viaFetch(to, (await import('@mca-auth/undici')).mcaAuth(ours(to))),
+    make: async (to) =>
+      viaFetch(to, (await import('@mca-auth/undici')).mcaAuth({ ...ours(to), origins: new URL(to.url).origin })),
   },
   {
     name: '@badgateway/oauth2-client',

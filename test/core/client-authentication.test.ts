@@ -1,5 +1,7 @@
 import { createTokenProvider, type McaAuthError, type McaAuthOptions } from '@mca-auth/core'
 import { startAuthorizationServer } from '@mca-auth/testing'
+import { decodeJwt } from 'jose'
+import { ClientSecretJwt, PrivateKeyJwt } from 'oauth4webapi'
 import { expect, it } from 'vitest'
 import { startRecorder } from '../servers/recorder.ts'
 
@@ -33,9 +35,49 @@ it('a token request is the form of RFC 6749 §4.4.2, and says who asks', async (
     audience: 'x y',
   })
   expect(new URLSearchParams(body).getAll('resource')).toEqual(['https://a.example.com/', 'https://b.example.com/'])
-  expect(headers['content-type']).toMatch(/^application\/x-www-form-urlencoded/)
+  expect(headers['content-type']).toBe('application/x-www-form-urlencoded')
   expect(headers.accept).toBe('application/json')
   expect(headers['user-agent']).toBe('mca-auth')
+})
+
+it.each([
+  ['https://kc.example.com/realms/x/protocol/openid-connect/token'],
+  ['https://login.example.com/t/oauth2/v2.0/token?p=policy'],
+  ['https://idp.example.com/token'],
+])('an assertion that oauth4webapi signs is for the token endpoint %s, path and all', async (tokenEndpoint) => {
+  const { privateKey } = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign'])
+  const audiences: unknown[] = []
+  for (const clientAuth of [PrivateKeyJwt(privateKey), ClientSecretJwt('fake-secret')]) {
+    await using provider = createTokenProvider({
+      ...{ tokenEndpoint, clientId, clientAuth },
+      fetch: async (_url, init) => {
+        const assertion = new URLSearchParams(String(init?.body)).get('client_assertion') ?? ''
+        audiences.push(decodeJwt(assertion).aud)
+        return Response.json({ access_token: 'opaque' })
+      },
+    })
+    await provider.getToken()
+  }
+  expect(audiences).toEqual([tokenEndpoint, tokenEndpoint])
+})
+
+it('a token request is never answered from a cache, and follows no redirect', async () => {
+  const inits: RequestInit[] = []
+  const fetch = async (_url: unknown, init: RequestInit = {}) => {
+    inits.push(init)
+    return Response.json({ access_token: 'opaque' })
+  }
+  const tokenEndpoint = 'https://idp.example.com/token'
+  await createTokenProvider({ tokenEndpoint, clientId, secret, fetch: fetch as never }).getToken()
+  const global = globalThis.fetch
+  globalThis.fetch = fetch as never
+  try {
+    await createTokenProvider({ tokenEndpoint, clientId, secret }).getToken()
+  } finally {
+    globalThis.fetch = global
+  }
+  expect(inits).toHaveLength(2)
+  for (const init of inits) expect(init).toMatchObject({ method: 'POST', cache: 'no-store', redirect: 'manual' })
 })
 
 it('IBM servers get id and secret raw in Basic', async () => {

@@ -234,6 +234,80 @@ describe('credentials', () => {
     expect(messageOf({ instanceName: 'four' })).toContain('"four"')
   })
 
+  it.each([
+    ['https://us-south.appid.cloud.ibm.com/'],
+    ['https://us-south.appid.cloud.ibm.com///'],
+    [' https://us-south.appid.cloud.ibm.com/ '],
+  ])('have one slash between the service endpoint %j and the path', async (appidServiceEndpoint) => {
+    const { oauthServerUrl: _, discoveryEndpoint: __, ...rest } = appIdV4
+    vcap({ AppID: [{ credentials: { ...rest, appidServiceEndpoint } }] })
+    expect((await asked())[0]).toBe(v4Endpoint)
+  })
+
+  it('have one slash between any other URL and the path', async () => {
+    const { oauthServerUrl, appidServiceEndpoint: _, discoveryEndpoint, ...rest } = appIdV4
+    for (const fields of [
+      { oauthServerUrl: `${oauthServerUrl}//` },
+      { discoveryEndpoint: `${discoveryEndpoint}/` },
+      { discoveryEndpoint: oauthServerUrl.concat('//.well-known/openid-configuration') },
+    ]) {
+      vcap({ AppID: [{ credentials: { ...rest, ...fields } }] })
+      expect((await asked())[0]).toBe(v4Endpoint)
+    }
+    const options = { appId: 'tenantId', clientId: 'c', secret: 's' }
+    expect((await asked({ ...options, serverUrl: `${mca.serverUrl}//` }))[0]).toBe(mcaEndpoint)
+  })
+
+  describe('that cannot be used', () => {
+    const redacted = { REDACTED: 'REDACTED' }
+    const bind = (name: string, credential: object) => {
+      process.env.SERVICE_BINDING_ROOT = directory
+      mkdirSync(join(directory, name))
+      writeFileSync(join(directory, name, 'binding'), JSON.stringify(credential))
+    }
+
+    it('in a mounted binding are named, with the reason', () => {
+      bind('database', { password: 'fake-password' })
+      bind('appid', { ...application, clientId: undefined })
+      bind('hidden', redacted)
+      const message = messageOf()
+      expect(codeOf()).toBe('MISSING_CLIENTID_ERROR')
+      expect(message).toMatch(/"database" in SERVICE_BINDING_ROOT: it has no `clientId`/)
+      expect(message).toMatch(/"appid" in SERVICE_BINDING_ROOT: it has no `clientId`/)
+      expect(message).toMatch(/"hidden" in SERVICE_BINDING_ROOT: it is REDACTED/)
+      expect(message).not.toContain('fake-password')
+      expect(messageOf({ instanceName: 'hidden' })).toMatch(/no instance named "hidden".*it is REDACTED/)
+    })
+
+    it('do not hide those that can', async () => {
+      bind('database', { password: 'fake-password' })
+      bind('hidden', redacted)
+      bind('good', appIdV4)
+      vcap({ AppID: [{ name: 'no access', credentials: redacted }] })
+      expect((await asked())[1]).toBe('v4-client:fake-v4-secret')
+    })
+
+    it.each(['VCAP_SERVICES', 'CE_SERVICES'])('in %s because they are redacted are named', (variable) => {
+      for (const credentials of [redacted, { clientId: 'REDACTED', secret: 'REDACTED', oauthServerUrl: 'REDACTED' }]) {
+        process.env[variable] = JSON.stringify({ appid: [{ name: 'orders', credentials }] })
+        expect(codeOf()).toBe('MISSING_CLIENTID_ERROR')
+        expect(messageOf()).toContain(`"orders" in ${variable}: it is REDACTED`)
+      }
+    })
+
+    it('since a single-page application has no secret say so', () => {
+      const { secret: _, profilesUrl: __, ...page } = { ...application, type: 'singlepageapp' }
+      vcap({ AppID: [{ name: 'page', credentials: page }] })
+      expect(codeOf()).toBe('MISSING_SECRET_ERROR')
+      expect(messageOf()).toMatch(/VCAP_SERVICES, instance "page": a single-page application has no secret/)
+      bind('page', page)
+      delete process.env.VCAP_SERVICES
+      expect(messageOf()).toMatch(/SERVICE_BINDING_ROOT, instance "page": a single-page application has no secret/)
+      const bindingFile = join(directory, 'page', 'binding')
+      expect(messageOf({ bindingFile })).toMatch(/binding: a single-page application has no secret/)
+    })
+  })
+
   it('are found beside what is no instance, and no credential', async () => {
     vcap({
       AppID: ['text', null, 7, { name: 'no credentials' }, { credentials: 'text' }, { credentials: appIdV4 }],

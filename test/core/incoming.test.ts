@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import { createTokenProvider, forwardIncoming } from '@mca-auth/core'
-import { Attachment } from '@mca-auth/core/adapter'
+import { createRequestAuthorizer } from '@mca-auth/core/adapter'
 import { expect, it } from 'vitest'
 
 const origin = 'https://orders.example.com'
@@ -11,33 +11,66 @@ const provider = createTokenProvider({
   origins: origin,
   incoming: 'forward',
 })
-const attachment = new Attachment(provider, () => ({ url: new URL(origin), method: 'GET' }))
+const authorizer = createRequestAuthorizer('test', provider)
+const get = { url: `${origin}/mine`, method: 'GET' }
 
-/** What a request carries within an incoming one that has this header. */
+/** The header that a request carries on behalf of an incoming one with this header. */
 const carried = (authorization?: string) =>
-  forwardIncoming({ headers: { authorization } }, () => {
-    const request = attachment.claim(origin, {}, false)
-    return request && attachment.take(request)
-  })
+  forwardIncoming({ headers: { authorization } }, () => authorizer.begin(get)?.headersFor(get))
 
-it('is passed on as it came, where it is a Bearer token and nothing but', () => {
-  expect(carried('Bearer abc.def')?.header).toBe('Bearer abc.def')
-  expect(carried('bearer abc')?.header).toBe('bearer abc')
-  for (const other of [undefined, '', 'Bearer', 'Bearer a b', 'x Bearer a', 'Basic YTpi', 'Bearer a\r\nx: y']) {
-    expect(carried(other)).toBeUndefined()
+it.each([
+  ['Bearer abc.def', 'Bearer abc.def'],
+  ['bearer abc', 'Bearer abc'],
+  ['Bearer access identity', 'Bearer access'],
+  ['Bearer  access \t identity\tother ', 'Bearer access'],
+])('the access token of %j is forwarded', (header, expected) => {
+  expect(carried(header)).toEqual({ authorization: expected })
+})
+
+it.each([undefined, '', 'Bearer', 'Bearer ', 'x Bearer a', 'Basic YTpi', 'Bearer ü'])(
+  'of %j nothing is forwarded, and no token of ours instead',
+  (header) => {
+    expect(carried(header)).toEqual({})
+  },
+)
+
+it('is read from the Headers of a Request, too', () => {
+  const request = new Request(origin, { headers: { authorization: 'Bearer abc' } })
+  expect(forwardIncoming(request, () => authorizer.begin(get)?.headersFor(get))).toEqual({
+    authorization: 'Bearer abc',
+  })
+})
+
+it('is none if there is no request at all', () => {
+  for (const request of [undefined, null, {}, { headers: null }]) {
+    expect(forwardIncoming(request as never, () => authorizer.begin(get)?.headersFor(get))).toEqual({})
   }
 })
 
-it('is of no account where there is no request at all', () => {
-  expect(forwardIncoming(undefined as never, () => attachment.claim(origin, {}, false))).toBeUndefined()
-  expect(forwardIncoming({} as never, () => attachment.claim(origin, {}, false))).toBeUndefined()
-  expect(attachment.claim(origin, {}, false)).toBeDefined()
+it('is not ours to replace when it is rejected', async () => {
+  const authorization = forwardIncoming({ headers: { authorization: 'Bearer abc' } }, () => authorizer.begin(get))
+  authorization?.headersFor(get)
+  const challenge = { 'www-authenticate': 'Bearer error="invalid_token"' }
+  expect(authorization?.responded(401, challenge, { replayable: true })).toBe('deliver')
 })
 
-it('is not refused in our name, and shown to no logger', () => {
-  const token = carried('Bearer abc.def')
-  if (token === undefined) return expect.fail('no token')
-  expect(attachment.refused(token, origin, 'GET', 'Bearer error="invalid_token"', true)).toBe(false)
-  expect([inspect(token), JSON.stringify(token)].join()).not.toContain('abc.def')
-  expect(JSON.stringify(token)).toContain('redacted')
+it('is kept by a request that is sent again elsewhere', async () => {
+  const authorization = forwardIncoming({ headers: { authorization: 'Bearer alice' } }, () => authorizer.begin(get))
+  authorization?.headersFor(get)
+  authorization?.responded(503, {})
+  const bobs = forwardIncoming({ headers: { authorization: 'Bearer bob' } }, () => authorization?.headersFor(get))
+  expect(bobs).toEqual({ authorization: 'Bearer alice' })
+})
+
+it('is shown to no logger', () => {
+  forwardIncoming({ headers: { authorization: 'Bearer fake-secret-token' } }, () => {
+    const authorization = authorizer.begin(get)
+    authorization?.headersFor(get)
+    const texts = [
+      inspect(authorization, { depth: 9, showHidden: true }),
+      JSON.stringify(authorization),
+      String(authorization),
+    ]
+    expect(texts.join()).not.toContain('fake-secret-token')
+  })
 })

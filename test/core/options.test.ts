@@ -13,6 +13,7 @@ const bad: [option: string, values: unknown[], expected: RegExp][] = [
   ['oauthServerUrl', ['nonsense', null], /string|URL/],
   ['instanceName', [''], /non-empty string/],
   ['bindingFile', [''], /non-empty string/],
+  ['identity', ['', 7, null, {}], /non-empty string/],
   ['scope', ['', [''], [7], 7], /non-empty string/],
   ['resource', ['', 'not a uri', 'https://x/#fragment'], /string|absolute URI/],
   [
@@ -69,7 +70,7 @@ describe('a bad option', () => {
     for (const request of [null, 'scope', { scop: 'x' }, { scope: 7 }, { parameters: { resource: 'x' } }]) {
       await expect(provider.getToken(request as never)).rejects.toThrow(TypeError)
     }
-    expect(caught(() => provider.invalidate({} as never)).message).toContain('rejected')
+    expect(caught(() => provider.invalidate({} as never)).message).toContain('`token`')
   })
 })
 

@@ -17,6 +17,7 @@ const names: (keyof McaAuthChannels)[] = [
   'mca-auth:token:stale',
   'mca-auth:cooldown:entered',
   'mca-auth:cooldown:left',
+  'mca-auth:request:skipped',
 ]
 
 let server: AuthorizationServer
@@ -41,7 +42,9 @@ afterEach(async () => {
 
 it('tells of a token that is requested, refreshed, served stale and renewed', async () => {
   await using provider = createTokenProvider({ ...server.appId, scope: 'orders.read' })
+  const before = performance.now()
   const { expiresAt } = await provider.getToken()
+  const tookMs = performance.now() - before
   const subject = {
     tokenEndpoint: `${server.appId.oauthServerUrl}/token`,
     clientId: server.clientId,
@@ -51,7 +54,7 @@ it('tells of a token that is requested, refreshed, served stale and renewed', as
     ['token:requested', { ...subject, attempt: 1 }],
     ['token:refreshed', { ...subject, expiresAt, durationMs: expect.any(Number), fromSharedCache: false }],
   ])
-  expect(heard[1]?.[1].durationMs).toBeLessThan(5_000)
+  expect(heard[1]?.[1].durationMs).toBeLessThanOrEqual(tookMs)
   heard = []
   await provider.getToken()
   expect(told()).toEqual([])
@@ -65,12 +68,14 @@ it('tells of a token that is requested, refreshed, served stale and renewed', as
 it('tells of each attempt, of the failure that callers see, and of the cool-down until it is over', async () => {
   await using provider = createTokenProvider(server.appId)
   server.script({ status: 500 }, { status: 500 }, { status: 503 })
+  const before = performance.now()
   const error = await provider.getToken().catch((caught) => caught)
+  const tookMs = performance.now() - before
   const failure = { code: 'TOKEN_REQUEST_FAILED', status: 503, retryAt: error.retryAt }
   expect(heard.map(([, { attempt }]) => attempt)).toEqual([1, 2, 3, undefined, undefined])
   expect(heard[3]).toEqual(['cooldown:entered', expect.objectContaining(failure)])
   expect(heard[4]).toEqual(['token:failed', expect.objectContaining(failure)])
-  expect(heard[4]?.[1].durationMs).toBeLessThan(10_000)
+  expect(heard[4]?.[1].durationMs).toBeLessThanOrEqual(tookMs)
   heard = []
   await provider.getToken().catch(() => {})
   expect(told()).toEqual(['token:failed'])

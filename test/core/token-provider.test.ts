@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import { createTokenProvider, McaAuthError, type TokenProvider } from '@mca-auth/core'
+import { type CachingTokenProvider, createTokenProvider, McaAuthError } from '@mca-auth/core'
 import { describe, expect, it, vi } from 'vitest'
 import { provide, server } from '../servers/app-id.ts'
 
@@ -80,14 +80,12 @@ describe('getToken', () => {
     server.delayMs = 20
     const provider = provide({ secret: 'wrong-fake-secret' })
     const controller = new AbortController()
-    const waits = [undefined, controller.signal, controller.signal].map((signal) =>
-      provider.getToken(undefined, { signal }),
-    )
+    const waits = [undefined, controller.signal, controller.signal].map((signal) => provider.getToken({ signal }))
     const outcomes = await Promise.allSettled(waits)
     expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected'])
     expect(outcomes[1]).toMatchObject({ reason: { code: 'TOKEN_REQUEST_REFUSED' } })
     controller.abort()
-    await expect(provider.getToken({ scope: 'x' }, { signal: controller.signal })).rejects.toMatchObject({
+    await expect(provider.getToken({ scope: 'x', signal: controller.signal })).rejects.toMatchObject({
       name: 'AbortError',
     })
     expect(provider.health().flights).toBe(0)
@@ -113,7 +111,7 @@ describe('getToken', () => {
     expect(provider.health()).toMatchObject({ flights: 0, token: { state: 'fresh' } })
     pass(60_000 + 1_000)
     expect(provider.health().token?.state).toBe('stale')
-    expect(provider.peek()).toBeUndefined()
+    expect(provider.peek()).toBe(`Bearer ${first.accessToken}`)
     for (const _ of [1, 2, 3]) expect(await provider.getToken()).toBe(first)
     expect(provider.health().flights).toBe(1)
     await vi.waitFor(async () => expect(await provider.getToken()).not.toBe(first))
@@ -133,6 +131,25 @@ describe('getToken', () => {
     // Somewhere from 16.0 to 16.8 s: the jitter of this provider.
     expect(states[0]).toBe('fresh')
     expect(states.slice(2)).toEqual(['stale', 'stale', 'expired'])
+  })
+
+  it('counts a token as expired ten seconds before its end, unless it is a short one', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    for (const [lifetimeSeconds, expiredMs] of [
+      [3600, 10_000],
+      [200, 10_000],
+      [100, 5_000],
+      [2, 100],
+    ] as const) {
+      server.lifetimeSeconds = lifetimeSeconds
+      const provider = provide()
+      await provider.getToken()
+      pass(lifetimeSeconds * 1000 - expiredMs - 1)
+      expect(provider.health().token?.state).toBe('stale')
+      pass(1)
+      expect(provider.health().token?.state).toBe('expired')
+      expect(provider.peek()).toBeUndefined()
+    }
   })
 
   it('obeys `refresh`', async () => {
@@ -206,32 +223,63 @@ describe('getToken', () => {
     server.delayMs = 100
     const provider = provide()
     const controller = new AbortController()
-    const aborted = provider.getToken(undefined, { signal: controller.signal })
-    const other = provider.getToken(undefined, { signal: new AbortController().signal })
+    const aborted = provider.getToken({ signal: controller.signal })
+    const other = provider.getToken({ signal: new AbortController().signal })
     controller.abort(new Error('mine'))
     await expect(aborted).rejects.toThrow('mine')
     expect((await other).tokenType).toBe('Bearer')
-    await expect(provider.getToken(undefined, { signal: controller.signal })).rejects.toThrow('mine')
+    await expect(provider.getToken({ signal: controller.signal })).rejects.toThrow('mine')
     expect(server.tokenRequests).toBe(1)
   })
 
   it('caches the token of a flight that every caller has left', async () => {
     server.delayMs = 50
     const provider = provide()
-    await expect(provider.getToken(undefined, { signal: AbortSignal.timeout(5) })).rejects.toThrow()
+    await expect(provider.getToken({ signal: AbortSignal.timeout(5) })).rejects.toThrow()
     await vi.waitFor(() => expect(provider.peek()).toMatch(/^Bearer ey/))
     expect(server.tokenRequests).toBe(1)
   })
 })
 
 describe('peek', () => {
-  it('gives the header while fresh and starts nothing', async () => {
+  it('gives the header while fresh or stale and starts nothing', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
     const provider = provide()
     expect(provider.peek()).toBeUndefined()
     const header = await provider.getAuthorizationHeader()
     expect(provider.peek()).toBe(header)
     expect(provider.peek({ scope: 'x' })).toBeUndefined()
+    pass(3600_000 - 20_000)
+    expect(provider.health().token?.state).toBe('stale')
+    expect(provider.peek()).toBe(header)
+    pass(20_000)
+    expect(provider.peek()).toBeUndefined()
     expect(provider.health().flights).toBe(0)
+    expect(server.tokenRequests).toBe(1)
+  })
+})
+
+describe('the bag of getToken', () => {
+  it('holds a signal beside the token request, which is no part of it', async () => {
+    const provider = provide()
+    const { signal } = new AbortController()
+    const token = await provider.getToken({ signal })
+    expect(await provider.getToken({ signal: undefined })).toBe(token)
+    const read = await provider.getToken({ scope: 'read', signal })
+    expect(await provider.getToken({ scope: 'read' })).toBe(read)
+    expect(await provider.getAuthorizationHeader({ scope: 'read', signal })).toBe(`Bearer ${read.accessToken}`)
+    expect(server.tokenRequests).toBe(2)
+    await expect(provider.getAuthorizationHeader({ signal: AbortSignal.abort(new Error('mine')) })).rejects.toThrow(
+      'mine',
+    )
+  })
+
+  it('with a signal that is none is refused', async () => {
+    const provider = provide()
+    for (const signal of [null, {}, 'abort', new AbortController()]) {
+      await expect(provider.getToken({ signal } as never)).rejects.toThrow(/`signal` must be an AbortSignal/)
+    }
+    expect(server.tokenRequests).toBe(0)
   })
 })
 
@@ -258,16 +306,31 @@ describe('invalidate', () => {
     expect(provider.invalidate(second)).toBe(true)
   })
 
-  it('takes a token or header as a string, and the request that it answered', async () => {
+  it('takes a token or header as a string, whichever token request it came from', async () => {
     const provider = provide()
     const plain = await provider.getToken()
     const header = await provider.getAuthorizationHeader({ scope: 'read' })
+    expect(provider.invalidate(header)).toBe(true)
+    expect(provider.peek({ scope: 'read' })).toBeUndefined()
+    expect(provider.peek()).toBeDefined()
     expect(provider.invalidate(header)).toBe(false)
-    expect(provider.invalidate(header, { scope: 'read' })).toBe(true)
     expect(provider.invalidate(`x${plain.accessToken}`)).toBe(false)
     expect(provider.invalidate(`${plain.accessToken}Bearer `)).toBe(false)
     expect(provider.invalidate(plain.accessToken)).toBe(true)
     expect(provider.invalidate(plain.accessToken)).toBe(false)
+  })
+
+  it('takes a copy of a token object, and drops each entry that has its string', async () => {
+    server.reissue = true
+    const provider = provide()
+    const first = await provider.getToken()
+    expect((await provider.getToken({ scope: 'read' })).accessToken).toBe(first.accessToken)
+    const { accessToken, expiresAt, issuedAt, tokenType } = first
+    expect(provider.invalidate({ accessToken, expiresAt, issuedAt, tokenType })).toBe(true)
+    expect(provider.health().cachedTokens).toBe(0)
+    for (const bad of [undefined, null, 7, {}, { accessToken: 7 }]) {
+      expect(() => provider.invalidate(bad as never)).toThrow(TypeError)
+    }
   })
 })
 
@@ -291,23 +354,21 @@ describe('close', () => {
   it('ends flights at once and starts no more; a cached token still serves', async () => {
     const provider = provide()
     const token = await provider.getToken()
-    server.delayMs = 5_000
+    server.script({ hang: 'headers' })
     const waiting = provider.getToken({ scope: 'slow' })
     await vi.waitFor(() => expect(server.tokenRequests).toBe(2))
-    const before = performance.now()
     provider.close()
     await expect(waiting).rejects.toMatchObject({
       code: 'TOKEN_REQUEST_FAILED',
       message: expect.stringContaining('closed'),
     })
-    expect(performance.now() - before).toBeLessThan(1_000)
     expect(await provider.getToken()).toBe(token)
     await expect(provider.getToken({ scope: 'other' })).rejects.toThrow('closed')
     expect(provider.health()).toMatchObject({ closed: true, flights: 0 })
   })
 
   it('is what `await using` does', async () => {
-    let kept: TokenProvider
+    let kept: CachingTokenProvider
     {
       await using provider = createTokenProvider(server.appId)
       kept = provider
@@ -324,12 +385,11 @@ describe('close', () => {
         const provider = createTokenProvider(${options})
         provider.getToken().catch(() => {})
         ${close ? 'setTimeout(() => provider.close(), 100)' : ''}`
-      const before = performance.now()
+      // Else this test would wait for it until it times out.
       await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], { cwd: import.meta.dirname })
-      return performance.now() - before
     }
-    expect(await run(60_000, true)).toBeLessThan(5_000)
-    expect(await run(300, false)).toBeLessThan(5_000)
+    await run(600_000, true)
+    await run(300, false)
   })
 })
 

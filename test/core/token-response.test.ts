@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import { gzipSync } from 'node:zlib'
 import { createTokenProvider, type McaAuthError } from '@mca-auth/core'
 import { type AuthorizationServer, type Reply, startAuthorizationServer } from '@mca-auth/testing'
@@ -36,8 +37,9 @@ function jwt(claims: object): string {
 describe('a token response', () => {
   it.each<[string, Reply]>([
     ['a 204', { status: 204 }],
-    ['a 201', withToken({}, { status: 201 })],
-    ['HTML', { headers: { 'content-type': 'text/html' }, body: '<h1>Sign in</h1>' }],
+    ['a 202', withToken({}, { status: 202 })],
+    ['a 206', withToken({}, { status: 206 })],
+    ['plain text', { headers: { 'content-type': 'text/html' }, body: 'Sign in' }],
     ['empty', {}],
     ['truncated JSON', { body: '{"access_token":"secr' }],
     ['a JSON array', { body: [] }],
@@ -53,6 +55,8 @@ describe('a token response', () => {
     ['a gzip bomb', { headers: { 'content-encoding': 'gzip' }, body: gzipSync('x'.repeat(50_000_000)) }],
     ['in UTF-16', { body: Buffer.from('{"access_token":"opaque"}', 'utf16le') }],
     ['of another token type', withToken({ token_type: 'mac' })],
+    ['of a token type that begins like Bearer', withToken({ token_type: 'BearerX' })],
+    ['of the token type N_A', withToken({ token_type: 'N_A' })],
     ['of a token type that is no string', withToken({ token_type: 7 })],
     ['expires_in "soon"', withToken({ expires_in: 'soon' })],
     ['expires_in of junk', withToken({ expires_in: '12 apples' })],
@@ -108,9 +112,37 @@ describe('a token response', () => {
     },
   )
 
-  it.each(['Bearer', 'bearer', 'BEARER', undefined])('takes the token type %s for Bearer', async (tokenType) => {
-    const { token } = await answeredWith(withToken({ token_type: tokenType }))
-    expect(token?.tokenType).toBe('Bearer')
+  it.each(['Bearer', 'bearer', 'BEARER', undefined, null, '', ' ', 'BearerToken', 'bearertoken'])(
+    'takes the token type %s for Bearer',
+    async (tokenType) => {
+      const { token } = await answeredWith(withToken({ token_type: tokenType }))
+      expect(token?.tokenType).toBe('Bearer')
+    },
+  )
+
+  it.each<[string, Reply]>([
+    ['201', { status: 201 }],
+    ['200 that is labelled HTML', { headers: { 'content-type': 'text/html' } }],
+    ['200 behind a byte order mark', { body: '\ufeff{"access_token":"opaque"}' }],
+  ])('with %s is a token', async (_what, reply) => {
+    const { token, requests } = await answeredWith(withToken({}, reply))
+    expect(token?.accessToken).toBe('opaque')
+    expect(requests).toBe(1)
+  })
+
+  it.each<[string, () => unknown]>([
+    ["with node-fetch's body", () => Readable.from([Buffer.from('{"access_token":'), Buffer.from('"opaque"}')])],
+    ['with a body of text chunks', () => Readable.from(['{"access_token":', '"opaque"}'], { objectMode: true })],
+    ['without a body that could be read in parts', () => undefined],
+  ])('of a foreign fetch %s is read', async (_what, body) => {
+    const foreign = () => ({
+      status: 200,
+      headers: new Headers(),
+      body: body(),
+      text: async () => '{"access_token":"opaque"}',
+    })
+    await using provider = createTokenProvider({ ...server.appId, fetch: (async () => foreign()) as never })
+    expect((await provider.getToken()).accessToken).toBe('opaque')
   })
 
   it('may carry an id token and a refresh token, which are not looked at', async () => {

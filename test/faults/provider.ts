@@ -5,6 +5,7 @@ import { runInNewContext } from 'node:vm'
 import { createTokenProvider, getAuthorizationHeader } from '@mca-auth/core'
 import { startAuthorizationServer } from '@mca-auth/testing'
 import { expect, vi } from 'vitest'
+import { fullSize } from '../size.ts'
 
 /** Something that befalls the provider itself, whichever client it serves. */
 export interface ProviderFault {
@@ -40,7 +41,7 @@ export const providerFaults: readonly ProviderFault[] = [
       server.delayMs = 60
       const provider = createTokenProvider(server.appId)
       const signal = AbortSignal.timeout(10)
-      await Promise.allSettled(Array.from({ length: 50 }, () => provider.getToken(undefined, { signal })))
+      await Promise.allSettled(Array.from({ length: 50 }, () => provider.getToken({ signal })))
       await vi.waitFor(() => expect(provider.peek()).toBeDefined())
       await provider.getToken()
       expect(server.tokenRequests).toBe(1)
@@ -53,21 +54,20 @@ export const providerFaults: readonly ProviderFault[] = [
       await using server = await startAuthorizationServer()
       for (const [timeoutMs, then] of [
         [500, ''],
-        [60_000, 'setTimeout(() => provider.close(), 50)'],
+        [600_000, 'setTimeout(() => provider.close(), 50)'],
       ] as const) {
         server.script({ hang: 'headers' }, { hang: 'headers' }, { hang: 'headers' })
         const script = `const { createTokenProvider } = await import('@mca-auth/core')
           const provider = createTokenProvider(${JSON.stringify({ ...server.appId, timeoutMs })})
           provider.getToken().catch(() => {}); ${then}`
-        const before = performance.now()
+        // Else this test would wait for it until it times out.
         await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], { cwd: import.meta.dirname })
-        expect(performance.now() - before).toBeLessThan(4_000)
         server.clearScript()
       }
     },
   },
   {
-    fault: '100,000 tenants through one cache of 100',
+    fault: 'a great many tenants through one cache of 100',
     sees: 'flat memory, also of what guards the token endpoints',
     run: async () => {
       const fetch = async () => new Response('{"access_token":"opaque","expires_in":3600}')
@@ -79,17 +79,16 @@ export const providerFaults: readonly ProviderFault[] = [
           tokenEndpoint: `https://idp.example.com/${i}`,
           fetch,
         })
-      for (let i = 0; i < 5_000; i++) await call(i)
+      const [warm, all] = fullSize ? [5_000, 100_000] : [2_000, 10_000]
+      for (let i = 0; i < warm; i++) await call(i)
       const before = heap()
-      for (let i = 5_000; i < 100_000; i++) await call(i)
-      await new Promise((resolve) => setTimeout(resolve, 50))
-      const grown = heap() - before
-      expect(grown).toBeLessThan(5)
-      await new Promise((resolve) => setTimeout(resolve, 50)) // finalizers run in turns of their own
+      for (let i = warm; i < all; i++) await call(i)
+      // Garbage may take some turns of the event loop until it is one, and finalizers run in turns of their own.
+      await expect.poll(() => heap() - before).toBeLessThan(5)
       const endpoints = (globalThis as unknown as Record<symbol, Map<string, Map<string, number>>>)[
-        Symbol.for('mca-auth.tokenEndpoints')
+        Symbol.for('mca-auth.token-endpoints.1')
       ]
-      expect(endpoints?.get('https://idp.example.com')?.size).toBeLessThan(2_000)
+      await expect.poll(() => endpoints?.get('https://idp.example.com')?.size).toBeLessThan(2_000)
     },
   },
 ]

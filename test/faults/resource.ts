@@ -1,4 +1,4 @@
-import { createTokenProvider, type McaAuthOptions, type TokenProvider } from '@mca-auth/core'
+import { type CachingTokenProvider, createTokenProvider, type McaAuthOptions } from '@mca-auth/core'
 import {
   type AuthorizationServer,
   type ProtectedResource,
@@ -13,7 +13,7 @@ import type { Running, Subject } from './subjects.ts'
 interface Scene {
   readonly server: AuthorizationServer
   readonly resource: ProtectedResource
-  readonly provider: TokenProvider
+  readonly provider: CachingTokenProvider
   readonly client: string
   call(path?: string, options?: { readonly method?: 'GET' | 'POST'; readonly timeoutMs?: number }): Promise<number>
 }
@@ -51,13 +51,17 @@ const untouched =
     expect(resource.received).toHaveLength(3)
   }
 
-const challenges: ResourceFault[] = [
+const challenged: [string, string | undefined][] = [
   ['two challenges in one header', 'Basic realm="a, Bearer", Bearer error="invalid_token"'],
   ['a scheme in lower case', 'bearer error="invalid_token"'],
   ['unquoted values', 'Bearer error=invalid_token'],
   ["App ID's form without a comma", 'Bearer scope="appid_default" error="invalid_token"'],
   ["MCA's", 'Bearer realm="imfAuthentication", error="invalid_token"'],
-].map(([name, challenge]) => ({
+  ['a Basic challenge alone', 'Basic realm="x"'],
+  ['no challenge', undefined],
+]
+
+const challenges: ResourceFault[] = challenged.map(([name, challenge]) => ({
   fault: `401 with ${name}`,
   sees: 'nothing: the token is replaced, the request sent again, a POST too',
   intercept: refusesFirst(challenge),
@@ -67,22 +71,30 @@ const challenges: ResourceFault[] = [
   },
 }))
 
-const hundredMegabytes = Buffer.alloc(100_000_000, 'x')
+const tenMegabytes = Buffer.alloc(10_000_000, 'x')
 
 export const resourceFaults: readonly ResourceFault[] = [
   ...challenges,
-  { fault: '401 without a challenge', sees: 'a GET: nothing', intercept: refusesFirst(), run: replaced },
   {
     fault: '401 for insufficient_scope',
     sees: 'the 401; the token stays',
     intercept: () => refuse('Bearer error="insufficient_scope", scope="admin"'),
     run: untouched(401),
   },
-  {
-    fault: '401 with a Basic challenge alone',
+  ...['invalid_request', 'insufficient_user_authentication'].map((error) => ({
+    fault: `401 for ${error}`,
     sees: 'the 401; the token stays',
-    intercept: () => refuse('Basic realm="x"'),
+    intercept: () => refuse(`Bearer error="${error}"`),
     run: untouched(401),
+  })),
+  {
+    fault: '403 for invalid_token',
+    sees: 'nothing: the token is replaced, the request sent again, a POST too',
+    intercept: (request, first) => {
+      const reply = refusesFirst('Bearer error="invalid_token"')(request, first)
+      return 'status' in reply ? { ...reply, status: 403 } : reply
+    },
+    run: replaced,
   },
   {
     fault: '403',
@@ -130,10 +142,10 @@ export const resourceFaults: readonly ResourceFault[] = [
     },
   },
   {
-    fault: '401 with a body of 100 MB',
+    fault: '401 with a body of 10 MB',
     sees: 'nothing; undici drops the connection after 64 KiB, fetch at once; axios and got read it as they would without',
     intercept: (request, first) =>
-      request.headers.authorization === first ? { ...refuse(bearer), body: hundredMegabytes } : { body: 'ok' },
+      request.headers.authorization === first ? { ...refuse(bearer), body: tenMegabytes } : { body: 'ok' },
     run: replaced,
   },
   {
@@ -239,7 +251,7 @@ export async function play(fault: ResourceFault, subject: Subject, server: Autho
       return fault.intercept?.(request, first)
     },
   })
-  const provider = createTokenProvider({ ...server.appId, timeoutMs: 2_000, ...fault.options?.(server) })
+  const provider = createTokenProvider({ ...server.appId, timeoutMs: 60_000, ...fault.options?.(server) })
   const running: Running = subject.start(provider)
   try {
     const call: Scene['call'] = (path = '/', options = {}) => running.call(`${resource.origin}${path}`, options)

@@ -5,12 +5,13 @@ import { mcaAuth as gotAuth } from '@mca-auth/got'
 import { mcaAuth as undiciAuth } from '@mca-auth/undici'
 import axios from 'axios'
 import got from 'got'
-import { Agent, request } from 'undici'
+import { Agent, type Dispatcher, request } from 'undici'
 
 /** What the faults are tried on: the provider alone, and each client. */
 export interface Subject {
   readonly name: string
-  start(provider: TokenProvider): Running
+  /** `hasOrigins`: the provider says where its tokens may go. */
+  start(provider: TokenProvider, hasOrigins?: boolean): Running
 }
 
 export interface Running extends AsyncDisposable {
@@ -74,11 +75,19 @@ export const clients: readonly Subject[] = [
   },
   {
     name: 'undici under fetch',
-    start(provider) {
+    start(provider, hasOrigins = false) {
       const agent = new Agent()
-      const dispatcher = agent.compose(undiciAuth(provider))
+      // fetch hides its redirects, so the origins must be given.
+      const dispatchers = new Map<string, Dispatcher>()
+      const dispatcherFor = (origins: string) => {
+        const dispatcher =
+          dispatchers.get(origins) ?? agent.compose(undiciAuth(provider, hasOrigins ? {} : { origins }))
+        dispatchers.set(origins, dispatcher)
+        return dispatcher
+      }
       const call: Running['call'] = async (url, { method = 'GET', timeoutMs } = {}) => {
         const signal = timeoutMs === undefined ? null : AbortSignal.timeout(timeoutMs)
+        const dispatcher = dispatcherFor(new URL(url).origin)
         const response = await fetch(url, { dispatcher, method, signal } as unknown as RequestInit)
         await response.arrayBuffer()
         return response.status

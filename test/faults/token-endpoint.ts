@@ -65,6 +65,8 @@ const connections: TokenFault[] = [
   },
 ]
 
+const atOnce = (status: number) => ({ status, headers: { 'retry-after': '0' } })
+
 const throttling: TokenFault[] = [
   {
     fault: '429 with Retry-After: 120',
@@ -87,9 +89,11 @@ const throttling: TokenFault[] = [
   {
     fault: '429 with Retry-After: a date past',
     replies: [{ status: 429, headers: { 'retry-after': 'Wed, 21 Oct 2015 07:28:00 GMT' } }],
-    ...throttled,
-    requests: 1,
+    requests: 2,
   },
+  { fault: '429 with Retry-After: 0, twice', replies: Array(2).fill(atOnce(429)), requests: 3 },
+  { fault: '503 with Retry-After: 0', replies: [atOnce(503)], requests: 2 },
+  { fault: '429 with Retry-After: 0, for ever', replies: forEver(atOnce(429)), ...throttled, requests: 3 },
   {
     fault: '503 with Retry-After: a date past',
     replies: [{ status: 503, headers: { 'retry-after': 'Wed, 21 Oct 2015 07:28:00 GMT' } }],
@@ -117,6 +121,25 @@ const throttling: TokenFault[] = [
 ]
 
 const refusals: TokenFault[] = [
+  ...['temporarily_unavailable', 'server_error', 'slow_down'].map((error) => ({
+    fault: `400 ${error}, once`,
+    replies: [{ status: 400, ...oauth(error) }],
+    requests: 2,
+  })),
+  {
+    fault: '400 temporarily_unavailable, for ever',
+    replies: forEver({ status: 400, ...oauth('temporarily_unavailable') }),
+    ...failed,
+    fields: { status: 400, error: 'temporarily_unavailable', errorDescription: 'why' },
+    requests: 3,
+  },
+  {
+    fault: "400 with IAM's errorCode",
+    replies: [{ status: 400, body: { errorCode: 'BXNIM0415E', errorMessage: 'no such key' } }],
+    ...refused,
+    fields: { error: 'BXNIM0415E', errorDescription: 'no such key' },
+    requests: 1,
+  },
   ...['invalid_client', 'invalid_scope', 'unauthorized_client'].map((error) => ({
     fault: `400 ${error}`,
     replies: [{ status: 400, ...oauth(error) }],
@@ -145,7 +168,14 @@ const refusals: TokenFault[] = [
     fields: { status: 403 },
     requests: 1,
   },
-  { fault: '404 with HTML', replies: [{ status: 404, ...html }], ...refused, fields: { status: 404 }, requests: 1 },
+  { fault: '404 with HTML, once', replies: [{ status: 404, ...html }], requests: 2 },
+  {
+    fault: '403 with HTML, for ever',
+    replies: forEver({ status: 403, ...html }),
+    ...failed,
+    fields: { status: 403 },
+    requests: 3,
+  },
   {
     fault: '200 with an error',
     replies: [oauth('invalid_client')],
@@ -158,7 +188,9 @@ const refusals: TokenFault[] = [
 const responses: TokenFault[] = (
   [
     ['204', { status: 204 }],
-    ['200 with HTML', html],
+    ['200 with text', { headers: html.headers, body: 'Sorry' }],
+    ['404 with text', { status: 404, body: '404 page not found' }],
+    ['202 with a token', { status: 202, body: token() }],
     ['200, empty', {}],
     ['truncated JSON', { body: '{"access_token":"opa' }],
     ['a JSON array', { body: [token()] }],
@@ -180,6 +212,11 @@ const responses: TokenFault[] = (
   ] as const
 ).map(([fault, reply]) => ({ fault, replies: [reply as Reply], ...invalid, requests: 1 }))
 
+const pages: TokenFault[] = [
+  { fault: '200 with HTML, twice', replies: [html, html], requests: 3 },
+  { fault: '200 with HTML, for ever', replies: forEver(html), ...invalid, fields: { status: 200 }, requests: 3 },
+]
+
 const tolerated: TokenFault[] = (
   [
     ['no expires_in', { expires_in: undefined }],
@@ -190,8 +227,13 @@ const tolerated: TokenFault[] = (
     ['no token_type', { token_type: undefined }],
     ['token_type bearer', { token_type: 'bearer' }],
     ['token_type BEARER', { token_type: 'BEARER' }],
+    ['token_type BearerToken', { token_type: 'BearerToken' }],
+    ['token_type null', { token_type: null }],
+    ['token_type ""', { token_type: '' }],
   ] as const
-).map(([fault, fields]) => ({ fault, replies: [{ body: token(fields) }], requests: 1 }))
+)
+  .map(([fault, fields]): TokenFault => ({ fault, replies: [{ body: token(fields) }], requests: 1 }))
+  .concat([{ fault: 'status 201', replies: [{ status: 201, body: token() }], requests: 1 }])
 
 export const tokenFaults: readonly TokenFault[] = [
   ...connections,
@@ -199,5 +241,6 @@ export const tokenFaults: readonly TokenFault[] = [
   ...throttling,
   ...refusals,
   ...responses,
+  ...pages,
   ...tolerated,
 ]

@@ -12,7 +12,7 @@ export interface Unreachable {
   readonly start: () => Promise<AsyncDisposable & { readonly options: McaAuthOptions }>
 }
 
-const client = { clientId: 'client', secret: 'fake-secret', timeoutMs: 1_000 }
+const client = { clientId: 'client', secret: 'fake-secret', timeoutMs: 60_000 }
 const day = 24 * 3600_000
 
 /** A TLS server whose certificate is trusted, and yet wrong. */

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { createTokenProvider, type TokenProvider } from '@mca-auth/core'
+import { type CachingTokenProvider, createTokenProvider } from '@mca-auth/core'
 import { type AuthorizationServer, startAuthorizationServer } from '@mca-auth/testing'
 import mca from 'bms-mca-token-validation-strategy'
 import express, { type RequestHandler } from 'express'
@@ -43,7 +43,7 @@ async function protect(strategy: object, name: string, options: object): Promise
 }
 
 /** A token response whose token is over, although it says that it lives for an hour. */
-async function overAlready(provider: TokenProvider): Promise<{ body: object }> {
+async function overAlready(provider: CachingTokenProvider): Promise<{ body: object }> {
   server.lifetimeSeconds = -10
   const { accessToken } = await provider.getToken()
   provider.clear()
@@ -52,7 +52,7 @@ async function overAlready(provider: TokenProvider): Promise<{ body: object }> {
 }
 
 describe.each(clients)("IBM's own judges take what $name sends:", ({ start: begin }) => {
-  const make = (provider: TokenProvider) => begin(provider).call
+  const make = (provider: CachingTokenProvider) => begin(provider).call
 
   describe("App ID's APIStrategy", () => {
     beforeEach(async () => {

@@ -85,6 +85,8 @@ it('counts what happens, and measures how long callers wait', async () => {
     'mca_auth.token.requests': 3,
     'mca_auth.token.refused': 1,
   })
+  await fetch(resource.origin, { headers: { authorization: 'Custom mine' } })
+  expect(await measured()).toMatchObject({ 'mca_auth.requests.skipped': 1 })
 })
 
 it('says of a failure what it was, and no secret', async () => {

@@ -19,7 +19,7 @@ describe.runIf(hasRedis)('the shared cache on Redis', () => {
     cluster = await startCluster()
     sentinel = await RedisServer.startSentinel(redis)
     overTls = await startTls()
-  }, 60_000)
+  })
 
   afterAll(async () => {
     await overTls[Symbol.asyncDispose]()

@@ -1,8 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-import { createTokenProvider, type McaAuthOptions, type TokenProvider } from '@mca-auth/core'
+import { type CachingTokenProvider, createTokenProvider, type McaAuthOptions } from '@mca-auth/core'
 import { redisTokenCache } from '@mca-auth/redis'
 import { type AuthorizationServer, startAuthorizationServer } from '@mca-auth/testing'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { hasRedis, RedisServer } from '../servers/redis-server.ts'
 import { type Connected, clients } from './clients.ts'
 
@@ -12,7 +11,7 @@ describe.runIf(hasRedis)('the shared cache on Redis', () => {
   let redis: RedisServer
   let server: AuthorizationServer
   let connected: Connected
-  const providers: TokenProvider[] = []
+  const providers: CachingTokenProvider[] = []
 
   beforeEach(async () => {
     redis = await RedisServer.start()
@@ -27,10 +26,10 @@ describe.runIf(hasRedis)('the shared cache on Redis', () => {
     await redis[Symbol.asyncDispose]()
   })
 
-  /** One more process, as it were. */
-  function another(options: McaAuthOptions = {}, encryptionKeys?: string[]): TokenProvider {
+  /** One more process, as it were. It has time for a Redis that is well, however busy the machine. */
+  function another(options: McaAuthOptions = {}, encryptionKeys?: string[]): CachingTokenProvider {
     const sharedCache = redisTokenCache(connected.client, { encryptionKeys })
-    const provider = createTokenProvider({ ...server.appId, sharedCache, ...options })
+    const provider = createTokenProvider({ ...server.appId, sharedCache, sharedCacheTimeoutMs: 60_000, ...options })
     providers.push(provider)
     return provider
   }
@@ -42,9 +41,7 @@ describe.runIf(hasRedis)('the shared cache on Redis', () => {
     return server.tokenRequests - before
   }
 
-  const stored = async () => {
-    for (let i = 0; i < 100 && !redis.cli('--scan').includes(':token'); i++) await sleep(10)
-  }
+  const stored = () => vi.waitFor(() => expect(redis.cli('--scan')).toContain(':token'))
   const tokenKeys = () => redis.cli('--scan', '--pattern', '*:token').split('\n').filter(Boolean)
 
   it('serves a second process from the first, and shows neither tokens nor who they are for', async () => {
@@ -67,7 +64,7 @@ describe.runIf(hasRedis)('the shared cache on Redis', () => {
 
   const faults: [string, () => unknown, () => unknown][] = [
     ['down', () => redis.stop(), () => redis.start()],
-    ['silent', () => redis.cli('client', 'pause', '3000', 'all'), () => redis.cli('client', 'unpause')],
+    ['silent', () => redis.freeze(), () => redis.thaw()],
     ['full', () => redis.cli('config', 'set', 'maxmemory', '1'), () => redis.cli('config', 'set', 'maxmemory', '0')],
     ['read-only', () => redis.cli('replicaof', '127.0.0.1', '1'), () => redis.cli('replicaof', 'no', 'one')],
     [
@@ -76,22 +73,24 @@ describe.runIf(hasRedis)('the shared cache on Redis', () => {
       () => redis.cli('config', 'set', 'maxmemory', '0'),
     ],
   ]
-  it.each(faults)('%s: goes on alone, with little delay, and shares again afterwards', async (_name, begin, end) => {
-    await begin()
-    for (const provider of [another(), another()]) {
-      const start = performance.now()
-      expect(await cost(() => provider.getToken())).toBe(1)
-      expect(performance.now() - start).toBeLessThan(250 + 1_000)
-    }
-    await end()
-    await sleep(1_000) // the client connects again
-    // A lease of before may still have to lapse.
-    await expect
-      .poll(() => cost(async () => [await another().getToken(), await stored(), await another().getToken()]), {
-        timeout: 8_000,
-      })
-      .toBeLessThanOrEqual(1)
-  })
+  it.each(faults)(
+    '%s: goes on alone without waiting for it, and shares again afterwards',
+    async (_name, begin, end) => {
+      await begin()
+      const impatient = { sharedCacheTimeoutMs: 250 }
+      for (const provider of [another(impatient), another(impatient)])
+        expect(await cost(() => provider.getToken())).toBe(1)
+      await end()
+      let round = 0
+      // The client connects again before long.
+      const shared = async () => {
+        const scope = `round-${round++}`
+        await another({ scope }).getToken()
+        return cost(() => another({ scope }).getToken())
+      }
+      await expect.poll(shared).toBe(0)
+    },
+  )
 
   it.each<[string, (key: string, other: string) => unknown]>([
     ['junk', (key) => redis.cli('hset', key, 'value', 'junk')],

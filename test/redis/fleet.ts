@@ -2,65 +2,85 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import type { McaAuthOptions } from '@mca-auth/core'
+import { onTestFinished } from 'vitest'
 
 export interface Asked {
   readonly tokens: string[]
   readonly failures: number
-  readonly ms: number
   /** How much longer the token lives, as this process sees it. */
   readonly lifeMs: number
 }
 
 export interface Loaded {
   readonly requests: number
-  readonly failures: number
+  /** Of each request that failed, its status or its error. */
+  readonly failures: string[]
+  readonly slowestMs: number
 }
 
 /** A process of its own with a provider on a shared Redis. */
 export class Worker {
   readonly #process: ChildProcess
+  /** Aborted when the process has ended: it answers no more. */
+  readonly #ended = new AbortController()
 
   constructor(child: ChildProcess) {
     this.#process = child
+    child.once('exit', () => this.#ended.abort())
+  }
+
+  async ready(): Promise<this> {
+    await this.#answer()
+    return this
   }
 
   ask(argument: { callers?: number; scope?: string } = {}): Promise<Asked> {
     return this.#order('ask', argument)
   }
 
-  load(argument: { url: string; rate: number; seconds: number }): Promise<Loaded> {
+  /** Requests one after another on each of four connections: so many in all, or until `stop()`. */
+  load(argument: { url: string; requests?: number }): Promise<Loaded> {
     return this.#order('load', argument)
+  }
+
+  stop(): void {
+    this.#process.send({ order: 'stop' })
   }
 
   kill(): void {
     this.#process.kill('SIGKILL')
   }
 
+  async end(): Promise<void> {
+    if (this.#ended.signal.aborted) return
+    this.kill()
+    await once(this.#process, 'exit')
+  }
+
   async #order<T>(order: string, argument: object): Promise<T> {
     this.#process.send({ order, argument })
-    const [answer] = await once(this.#process, 'message')
+    return (await this.#answer()) as T
+  }
+
+  async #answer(): Promise<unknown> {
+    const [answer] = await once(this.#process, 'message', { signal: this.#ended.signal })
     return answer
   }
 }
 
-/** As many processes, all connected; ended with the fleet. */
+/** As many processes, all connected. They end with the test, also when it fails or times out. */
 export async function startFleet(
   size: number,
   redisUrl: string,
   options: McaAuthOptions,
   skewsMs: readonly number[] = [],
-): Promise<{ readonly workers: readonly Worker[]; [Symbol.asyncDispose](): Promise<void> }> {
-  const children = Array.from({ length: size }, (_, i) => {
+): Promise<readonly Worker[]> {
+  const workers = Array.from({ length: size }, (_, i) => {
     const argument = JSON.stringify({ options, redisUrl, skewMs: skewsMs[i] ?? 0 })
-    return fork(join(import.meta.dirname, 'worker.js'), [argument])
+    return new Worker(fork(join(import.meta.dirname, 'worker.js'), [argument]))
   })
-  await Promise.all(children.map((child) => once(child, 'message')))
-  return {
-    workers: children.map((child) => new Worker(child)),
-    [Symbol.asyncDispose]: async () => {
-      const running = children.filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null)
-      for (const child of running) child.disconnect()
-      await Promise.all(running.map((child) => once(child, 'exit')))
-    },
-  }
+  onTestFinished(async () => {
+    await Promise.all(workers.map((worker) => worker.end()))
+  })
+  return Promise.all(workers.map((worker) => worker.ready()))
 }

@@ -1,56 +1,78 @@
-// One process of a fleet, told by its parent what to do.
-import { createTokenProvider } from '@mca-auth/core'
-import { redisTokenCache } from '@mca-auth/redis'
-import { mcaAuth } from '@mca-auth/undici'
-import { createClient } from 'redis'
-import { Agent, request } from 'undici'
+// One process of a fleet, told by its parent what to do. It ends with its parent, also if that ends while this one is
+// still loading what it needs.
+process.on('disconnect', () => process.exit())
+if (!process.connected) process.exit()
+
+const { createTokenProvider } = await import('@mca-auth/core')
+const { redisTokenCache } = await import('@mca-auth/redis')
+const { mcaAuth } = await import('@mca-auth/undici')
+const { createClient } = await import('redis')
+const { Agent, request } = await import('undici')
+const { setTimeout: sleep } = await import('node:timers/promises')
 
 const { options, redisUrl, skewMs } = JSON.parse(process.argv[2] ?? '{}')
 const now = Date.now
 Date.now = () => now() + skewMs
+
+// The first token request of a process loads modules. Many processes that do so at once on two cores might miss the time
+// at which a lease must be extended.
+const fetch = async () => Response.json({ access_token: 'opaque' })
+await createTokenProvider({ tokenEndpoint: 'http://127.0.0.1:1', clientId: 'c', secret: 's', fetch }).getToken()
 
 const redis = createClient({ url: redisUrl })
 redis.on('error', () => {})
 await redis.connect()
 const sharedCache = redisTokenCache(/** @type {any} */ (redis))
 const provider = createTokenProvider({ ...options, sharedCache })
-const dispatcher = new Agent({ connections: 4 }).compose(mcaAuth(provider))
+const connections = 4
+const dispatcher = new Agent({ connections }).compose(mcaAuth(provider))
+let stopped = false
 
 /** @type {Record<string, (argument: any) => Promise<object>>} */
 const orders = {
   /** So many callers at once. */
   async ask({ callers = 1, scope }) {
-    const start = performance.now()
     const wanted = scope === undefined ? undefined : { scope }
     const answers = await Promise.allSettled(Array.from({ length: callers }, () => provider.getToken(wanted)))
     const tokens = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value.accessToken] : []))
-    const ms = performance.now() - start
     const lifeMs = (await provider.getToken(wanted)).expiresAt - Date.now()
-    return { tokens: [...new Set(tokens)], failures: callers - tokens.length, ms, lifeMs }
+    return { tokens: [...new Set(tokens)], failures: callers - tokens.length, lifeMs }
   },
-  /** Requests at a steady rate. */
-  async load({ url, rate, seconds }) {
-    let failures = 0
-    const going = []
-    for (let i = 0; i < rate * seconds; i++) {
-      going.push(
-        request(url, { dispatcher }).then(
-          async ({ statusCode, body }) => {
-            await body.dump()
-            if (statusCode !== 200) failures++
-          },
-          () => failures++,
-        ),
-      )
-      await new Promise((resolve) => setTimeout(resolve, 1000 / rate))
+  /** So many requests, or until it is stopped; never more at once than it has connections. */
+  async load({ url, requests = Number.POSITIVE_INFINITY }) {
+    stopped = false
+    let started = 0
+    let slowestMs = 0
+    /** @type {string[]} */
+    const failures = []
+    const caller = async () => {
+      while (started < requests && !stopped) {
+        started++
+        const start = performance.now()
+        const result = await send(url)
+        slowestMs = Math.max(slowestMs, performance.now() - start)
+        if (result !== '200') failures.push(result)
+        await sleep(50)
+      }
     }
-    await Promise.all(going)
-    return { requests: going.length, failures }
+    await Promise.all(Array.from({ length: connections }, caller))
+    return { requests: started, failures, slowestMs }
   },
 }
 
+/** The status of one request, or what went wrong. @param {string} url */
+async function send(url) {
+  try {
+    const { statusCode, body } = await request(url, { dispatcher })
+    await body.dump()
+    return String(statusCode)
+  } catch (error) {
+    return String(error)
+  }
+}
+
 process.on('message', async (/** @type {{ order: string, argument: object }} */ { order, argument }) => {
-  process.send?.(await orders[order]?.(argument))
+  if (order === 'stop') stopped = true
+  else process.send?.(await orders[order]?.(argument))
 })
-process.on('disconnect', () => process.exit())
 process.send?.('ready')

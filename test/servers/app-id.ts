@@ -1,5 +1,5 @@
 // An authorization server and a resource of each test's own, for the test file that imports this.
-import { createTokenProvider, type McaAuthOptions, type TokenProvider } from '@mca-auth/core'
+import { type CachingTokenProvider, createTokenProvider, type McaAuthOptions } from '@mca-auth/core'
 import {
   type AuthorizationServer,
   type ProtectedResource,
@@ -10,7 +10,7 @@ import { afterEach, beforeEach, vi } from 'vitest'
 
 export let server: AuthorizationServer
 export let resource: ProtectedResource
-const providers: TokenProvider[] = []
+const providers: CachingTokenProvider[] = []
 
 beforeEach(async () => {
   server = await startAuthorizationServer()
@@ -25,7 +25,7 @@ afterEach(async () => {
 })
 
 /** A provider for this server, which ends with the test. */
-export function provide(options: McaAuthOptions = {}): TokenProvider {
+export function provide(options: McaAuthOptions = {}): CachingTokenProvider {
   const provider = createTokenProvider({ ...server.appId, ...options })
   providers.push(provider)
   return provider

@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { generate } from 'selfsigned'
+import { endTied, spawnTied } from './tied-process.ts'
 
 /** Whether there is a Redis to test with. In CI there must be one. */
 export const hasRedis = spawnSync('redis-server', ['--version']).error === undefined
@@ -15,7 +16,7 @@ if (!hasRedis) {
   console.warn(`There is no redis-server on PATH, so the tests of the shared cache on Redis are skipped: ${how}.`)
 }
 
-/** A real Redis on a free port, for as long as a test needs it. */
+/** A real Redis on a free port, for as long as a test needs it, and no longer than this process. */
 export class RedisServer {
   readonly port: number
   readonly url: string
@@ -24,6 +25,7 @@ export class RedisServer {
   /** Of a Sentinel, which writes into its file. */
   #configuration: string | undefined
   #process: ChildProcess | undefined
+  #frozen: number | undefined
 
   static async start(...options: string[]): Promise<RedisServer> {
     const server = new RedisServer(await freePort(), options)
@@ -57,12 +59,13 @@ export class RedisServer {
     const file = join(this.#directory, 'redis.conf')
     if (this.#configuration !== undefined) writeFileSync(file, this.#configuration)
     const how = this.#configuration === undefined ? [...common, ...this.#options] : [file, '--sentinel']
-    this.#process = spawn('redis-server', how, { stdio: 'ignore' })
-    for (let i = 0; i < 200; i++) {
-      if (this.cli('ping').trim() === 'PONG') return
-      await sleep(25)
+    this.#process = spawnTied('redis-server', how)
+    try {
+      await ready(this.#process)
+    } catch (error) {
+      await this[Symbol.asyncDispose]()
+      throw error
     }
-    throw new Error('redis-server did not start')
   }
 
   /** Its answer to a command, or what went wrong, as text. */
@@ -77,18 +80,43 @@ export class RedisServer {
     return keys.map((key) => `${key} ${this.cli('hgetall', key)} ${this.cli('get', key)}`).join('\n')
   }
 
+  /** Scripts that its clients have had it run. */
+  get scriptsRun(): number {
+    return Number(/cmdstat_eval:calls=(\d+)/.exec(this.cli('info', 'commandstats'))?.[1] ?? 0)
+  }
+
+  /** From now on it keeps its connections and answers nothing. */
+  freeze(): void {
+    this.#frozen = Number(/process_id:(\d+)/.exec(this.cli('info', 'server'))?.[1])
+    process.kill(this.#frozen, 'SIGSTOP')
+  }
+
+  thaw(): void {
+    if (this.#frozen !== undefined) process.kill(this.#frozen, 'SIGCONT')
+  }
+
   async stop(): Promise<void> {
     const ended = this.#process
-    if (ended === undefined) return
     this.#process = undefined
-    ended.kill('SIGKILL')
-    await once(ended, 'exit')
+    if (ended !== undefined) await endTied(ended)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop()
     rmSync(this.#directory, { recursive: true, force: true })
   }
+}
+
+/** Resolves when the log of a Redis or a Sentinel says that it listens. */
+function ready({ stdout }: ChildProcess): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let log = ''
+    stdout?.setEncoding('utf8').on('data', (chunk) => {
+      log += chunk
+      if (/Ready to accept connections|\+monitor master/.test(log)) resolve()
+    })
+    stdout?.on('end', () => reject(new Error(`redis-server ended:\n${log}`)))
+  })
 }
 
 /** A Redis that speaks TLS on a port of its own, besides. */
@@ -117,7 +145,7 @@ export async function startCluster(): Promise<{ readonly urls: string[]; [Symbol
   const addresses = masters.map(({ port }) => `127.0.0.1:${port}`)
   execFileSync('redis-cli', ['--cluster', 'create', ...addresses, '--cluster-yes'], { stdio: 'ignore' })
   const formed = () => masters.every((master) => master.cli('cluster', 'info').includes('cluster_state:ok'))
-  for (let i = 0; i < 200 && !formed(); i++) await sleep(50)
+  while (!formed()) await sleep(50)
   return {
     urls: masters.map(({ url }) => url),
     [Symbol.asyncDispose]: async () => {

@@ -1,4 +1,4 @@
-import { type AccessToken, createTokenProvider, McaAuthError, type TokenProvider } from '@mca-auth/core'
+import { type AccessToken, type CachingTokenProvider, createTokenProvider, McaAuthError } from '@mca-auth/core'
 import { type Key, keys, type Schedule, type Step } from './schedule.ts'
 import { type Exchange, TokenEndpoint } from './token-endpoint.ts'
 import { VirtualTime } from './virtual-time.ts'
@@ -63,7 +63,7 @@ class World {
   readonly #schedule: Schedule
   readonly #time: VirtualTime
   readonly #endpoint: TokenEndpoint
-  readonly #provider: TokenProvider
+  readonly #provider: CachingTokenProvider
   readonly #inFlight = new Map<Key, number>()
   /** Token requests so far, and which of them was a key's last. */
   #made = 0
@@ -183,7 +183,7 @@ class World {
       const budget = Math.min(timeoutMs, abortAfter ?? timeoutMs) + graceMs
       if (took > budget) this.#break(3, `a caller waited ${took} ms`)
     }
-    this.#provider.getToken({ scope: key }, signal && { signal: signal.signal }).then(
+    this.#provider.getToken({ scope: key, signal: signal?.signal }).then(
       (token) => {
         done()
         this.#given(key, token, number)

@@ -55,6 +55,7 @@ async function supervise(): Promise<void> {
 }
 
 async function work(share: number, firstSeed: number, stride: number): Promise<void> {
+  process.on('disconnect', () => process.exit())
   for (let done = 0, seed = firstSeed; done < share; done += batch, seed += stride) {
     const numRuns = Math.min(batch, share - done)
     const details = await fc.check(fc.asyncProperty(schedules, simulate), { seed, numRuns })

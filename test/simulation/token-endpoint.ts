@@ -12,9 +12,13 @@ const replies: { readonly [fault in Fault]?: () => Response } = {
   'throttled for 1 s': () => new Response('', { status: 429, headers: { 'retry-after': '1' } }),
   'throttled for 60 s': () => new Response('', { status: 429, headers: { 'retry-after': '60' } }),
   throttled: () => new Response('', { status: 429 }),
+  'throttled for no time': () => new Response('', { status: 429, headers: { 'retry-after': '0' } }),
   invalid_scope: () => Response.json({ error: 'invalid_scope' }, { status: 400 }),
   'empty 403': () => new Response('', { status: 403 }),
-  junk: () => new Response('<h1>Sign in</h1>'),
+  temporarily_unavailable: () => Response.json({ error: 'temporarily_unavailable' }, { status: 400 }),
+  'a page instead of an error': () => new Response('<h1>default backend</h1>', { status: 404 }),
+  'a page instead of a token': () => new Response('<h1>Sign in</h1>'),
+  junk: () => new Response('Sign in'),
 }
 
 /** A token endpoint on the virtual clock, scripted by a schedule. */

@@ -1,9 +1,10 @@
 import { createRequire } from 'node:module'
-import type { Adapter } from './send.js'
+import type { Adapter } from './axios-config.js'
 
-/** What is used of axios itself: the lookup of adapters by name, and its way to say "canceled". */
+/** What is used of axios itself: the lookup of adapters by name, and its errors. */
 export interface AxiosCopy {
   getAdapter(adapters: unknown, config: unknown): Adapter
+  AxiosError: new (message: string, code: string | undefined, config: object) => Error
   CanceledError: new (message: null, config: object) => Error
   AxiosHeaders: unknown
   defaults: { readonly adapter?: unknown }

@@ -1,24 +1,39 @@
 import type { McaAuthOptions, TokenProvider } from '@mca-auth/core'
-import { Attachment, originOf, unixSocket } from '@mca-auth/core/adapter'
+import {
+  type ClientOptions,
+  createRequestAuthorizer,
+  type RequestAuthorization,
+  type RequestAuthorizer,
+} from '@mca-auth/core/adapter'
+import { type Adapter, type AxiosConfig, requestOf } from './axios-config.js'
 import { type AxiosCopy, axiosCopyOf } from './axios-copy.js'
-import { type Adapter, type AxiosConfig, send } from './send.js'
+import { type Exchange, exchange } from './exchange.js'
 
-/** What an adapter of ours wraps: the caller's adapter, and the attachments in the order in which they are asked. */
-interface Wrapped {
-  readonly adapter: unknown
-  readonly attachments: readonly Attachment<AxiosConfig>[]
+/** What one `mcaAuth()` knows of the request of a config. */
+interface Begun {
+  readonly authorizer: RequestAuthorizer
+  authorization: RequestAuthorization | undefined
+  /** Begun by the interceptor, and not sent yet. */
+  isFresh: boolean
 }
 
-/** Beside the adapter functions, so that printing a config shows nothing of ours. */
+/** What an adapter of ours wraps: the caller's adapter, and every `mcaAuth()` of the client in order of precedence. */
+interface Wrapped {
+  readonly adapter: unknown
+  readonly begun: readonly Begun[]
+}
+
+/** Not on the adapter functions themselves, so that printing a config shows nothing of ours. */
 const wrappedBy = new WeakMap<object, Wrapped>()
 
 /**
- * A request interceptor that attaches a cached access token to every request of an axios instance, and sends a request
- * whose token was refused once more. It never writes to the config's headers.
+ * A request interceptor that attaches a cached access token to every request of an axios instance. If a token is
+ * rejected, the request is resent once with a new one. It never writes to the config's headers.
  *
  * @param optionsOrProvider - options as for `createTokenProvider()`, or a provider that several clients share.
- * @throws TypeError for a bad option; McaAuthError where credentials are missing. Requests reject with McaAuthError
- *   where no token can be had, and are not sent.
+ * @param clientOptions - with a provider: `origins`, `incoming` and `tokenRequest` of this client.
+ * @throws TypeError for a bad option; McaAuthError if credentials are missing. If no token is available, a request
+ *   rejects with an `AxiosError` whose `code` and `cause` are McaAuthError's, and is not sent.
  * @example
  * ```ts
  * import { mcaAuth } from '@mca-auth/axios'
@@ -28,90 +43,65 @@ const wrappedBy = new WeakMap<object, Wrapped>()
  * await axios.get('https://orders.example.com/orders')
  * ```
  */
-export function mcaAuth(optionsOrProvider?: McaAuthOptions | TokenProvider): <C extends AxiosConfig>(config: C) => C {
-  const attachment = new Attachment<AxiosConfig>(optionsOrProvider, (config) => ({
-    url: new URL(targetOf(config)),
-    method: (config.method ?? 'get').toUpperCase(),
-  }))
-  // The requests of a client mostly share one adapter, and so the one that wraps it.
-  let last: { readonly adapter: unknown; readonly inOrder: boolean; readonly wrapped: Adapter } | undefined
+export function mcaAuth(
+  optionsOrProvider?: McaAuthOptions | TokenProvider,
+  clientOptions?: ClientOptions,
+): <C extends AxiosConfig>(config: C) => C {
+  const authorizer = createRequestAuthorizer('axios', optionsOrProvider, clientOptions)
   return (config) => {
-    const { adapter } = config
-    // axios runs the interceptor registered last first, unless told otherwise; the one registered first is to win.
+    const { adapter, begun = [] } = wrapped(config.adapter) ?? { adapter: config.adapter }
+    // axios runs the interceptor registered last first, unless told otherwise; the first one registered should win.
     const transitional = config.transitional as { legacyInterceptorReqResOrdering?: boolean } | undefined
     const inOrder = transitional?.legacyInterceptorReqResOrdering === false
-    if (last === undefined || last.inOrder !== inOrder || !isSameAdapter(last.adapter, adapter)) {
-      last = { adapter, inOrder, wrapped: wrap(adapter, inOrder, attachment) }
-    }
-    ;(config as AxiosConfig).adapter = last.wrapped
+    const before = begun.find((one) => one.authorizer === authorizer)?.authorization
+    // The authenticator of IBM's SDKs is given no request yet.
+    const isFresh = config.headers !== undefined
+    const mine = { authorizer, authorization: isFresh ? begin(config, authorizer, before) : before, isFresh }
+    const others = begun.filter((one) => one.authorizer !== authorizer)
+    const wrapper = wrap(adapter, inOrder ? [...others, mine] : [mine, ...others])
+    ;(config as AxiosConfig).adapter = wrapper
     return config
   }
 }
 
-/** Adapters given by name come as a new list with each config. */
-function isSameAdapter(one: unknown, other: unknown): boolean {
-  if (one === other) return true
-  if (!Array.isArray(one) || !Array.isArray(other) || one.length !== other.length) return false
-  return one.every((name, i) => name === other[i])
+function wrapped(adapter: unknown): Wrapped | undefined {
+  return typeof adapter === 'function' ? wrappedBy.get(adapter) : undefined
 }
 
-/** A config that is sent again already has our adapter: it neither nests nor asks the same attachment twice. */
-function wrap(adapter: unknown, inOrder: boolean, attachment: Attachment<AxiosConfig>): Adapter {
-  const before = typeof adapter === 'function' ? wrappedBy.get(adapter) : undefined
-  if (before?.attachments.includes(attachment)) return adapter as Adapter
-  const others = before?.attachments ?? []
-  const attachments = inOrder ? [...others, attachment] : [attachment, ...others]
-  const inner = before === undefined ? adapter : before.adapter
-  const ours: Adapter = (sent) => withAdapter(inner, sent, (found) => attach(sent, attachments, found))
-  wrappedBy.set(ours, { adapter: inner, attachments })
-  return ours
+function wrap(adapter: unknown, begun: readonly Begun[]): Adapter {
+  const wrapper: Adapter = (config) => decide(config, adapter, begun)
+  wrappedBy.set(wrapper, { adapter, begun })
+  return wrapper
 }
 
-/** Finds the caller's adapter, which may be given by name; at once but for the first time. */
-function withAdapter(
-  adapter: unknown,
+/**
+ * A config is not a request: it is used again for others, too. It continues the authorization of the request that failed
+ * with it, if it is the same one. With another URL it keeps the caller's context, and after a success it keeps nothing.
+ */
+function begin(
   config: AxiosConfig,
-  use: (adapter: Adapter) => Promise<unknown>,
-): Promise<unknown> {
-  if (typeof adapter === 'function') return use(adapter as Adapter)
-  const lookUp = (axios: AxiosCopy) => use(axios.getAdapter(adapter ?? axios.defaults.adapter, config))
+  authorizer: RequestAuthorizer,
+  before: RequestAuthorization | undefined,
+): RequestAuthorization | undefined {
+  const request = requestOf(config)
+  if (!before?.isUnfinished) return authorizer.begin(request)
+  return before.continues(request) ? before : before.run(() => authorizer.begin(request))
+}
+
+/** Finds the caller's adapter, which may be given by name, and the first `mcaAuth()` whose origins match. */
+function decide(config: AxiosConfig, adapter: unknown, begun: readonly Begun[]): Promise<unknown> {
+  for (const one of begun) {
+    if (!one.isFresh) one.authorization = begin(config, one.authorizer, one.authorization)
+    one.isFresh = false
+  }
+  const isOurs = begun.every(({ authorization }) => authorization !== undefined)
+  const { authorization } = begun.find((one) => one.authorization?.applies) ?? (begun[0] as Begun)
+  const send = (adapterFor: Exchange['adapterFor']) =>
+    authorization !== undefined && isOurs
+      ? exchange({ config, adapterFor, names: adapter, authorization, sending: requestOf(config) })
+      : adapterFor(config)(config)
+  if (typeof adapter === 'function') return send(() => adapter as Adapter)
+  const lookUp = (axios: AxiosCopy) => send((sent) => axios.getAdapter(adapter ?? axios.defaults.adapter, sent))
   const axios = axiosCopyOf(config.headers)
   return axios instanceof Promise ? axios.then(lookUp) : lookUp(axios)
-}
-
-function attach(
-  config: AxiosConfig,
-  attachments: readonly Attachment<AxiosConfig>[],
-  adapter: Adapter,
-): Promise<unknown> {
-  const target = targetOf(config)
-  const origin = config.socketPath ? unixSocket : originOf(target)
-  // axios itself says what is wrong with a URL that has none.
-  if (origin === undefined) return adapter(config)
-  const own = hasOwnAuthorization(config, target)
-  try {
-    for (const attachment of attachments) {
-      const request = attachment.claim(origin, config, own)
-      if (request !== undefined) return send({ config, adapter, attachment, request, origin })
-    }
-  } catch (error) {
-    return Promise.reject(error)
-  }
-  return adapter(config)
-}
-
-/** `false` and `null` are an axios caller's ways to say "none". */
-function hasOwnAuthorization(config: AxiosConfig, target: string): boolean {
-  return config.headers.has('Authorization') || config.auth != null || /^[^/?#]*\/\/[^/?#]*@/.test(target)
-}
-
-/** As axios combines them, as far as the origin and path go. */
-function targetOf({ url = '', baseURL, allowAbsoluteUrls, socketPath }: AxiosConfig): string {
-  const text = String(url)
-  const absolute = /^([a-z][a-z\d+\-.]*:)?\/\//i.test(text)
-  const full =
-    baseURL && (!absolute || allowAbsoluteUrls === false)
-      ? (text && `${baseURL.replace(/\/?\/$/, '')}/${text.replace(/^\/+/, '')}`) || baseURL
-      : text
-  return socketPath && !absolute ? `http://localhost${full.startsWith('/') ? '' : '/'}${full}` : full
 }

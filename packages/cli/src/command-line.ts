@@ -1,90 +1,32 @@
-import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { McaAuthError, type McaAuthOptions } from '@mca-auth/core'
+import type { McaAuthOptions } from '@mca-auth/core'
+import { parseUrl } from '@mca-auth/core/adapter'
+import { UsageError } from './exit-codes.js'
+import { flags, repeatable } from './flags.js'
+import { readSecret } from './secret-file.js'
 
-/** What is to be done, and with which options of the library. */
+/** A request that the doctor should examine. */
+export interface RequestToCheck {
+  readonly url: URL
+  /** The option `origins` of the program that sends it. */
+  readonly origins: readonly string[] | undefined
+  /** Whether to send it. */
+  readonly send: boolean
+}
+
+/** What to do, and with which options of the library. */
 export interface CommandLine {
   readonly command: 'token' | 'doctor' | 'help' | 'version'
   readonly json: boolean
   readonly options: McaAuthOptions
+  readonly request?: RequestToCheck | undefined
 }
 
-/** What was typed makes no sense. The message repeats no value: it may be a secret in the wrong place. */
-class UsageError extends Error {}
-
-/** Name, placeholder of the value (none: a switch), meaning. */
-const flags = [
-  ['binding', 'FILE', 'a service credential as JSON, used instead of the platform'],
-  ['instance-name', 'NAME', 'which instance of the platform, where several match'],
-  ['client-id', 'ID', 'OAuth client id'],
-  ['secret-file', 'FILE', 'where the client secret stands; - is standard input'],
-  ['server-url', 'URL', 'MCA authorization server, with --app-id'],
-  ['app-id', 'ID', 'MCA tenant id'],
-  ['oauth-server-url', 'URL', 'App ID server, https://…/oauth/v4/<tenant>'],
-  ['token-endpoint', 'URL', 'token endpoint of any other OAuth 2.0 server'],
-  ['client-auth', 'METHOD', 'client_secret_basic, client_secret_basic_raw or client_secret_post'],
-  ['scope', 'SCOPE', 'scopes to ask for; may be repeated'],
-  ['resource', 'URI', 'resource indicator (RFC 8707); may be repeated'],
-  ['parameter', 'NAME=VALUE', 'further parameter of the token request; may be repeated'],
-  ['timeout-ms', 'MS', 'longest wait for a token [10000]'],
-  ['allow-insecure-requests', '', 'allow plain http beyond loopback'],
-  ['json', '', 'token: print JSON, for scripts'],
-  ['help', '', 'print this'],
-  ['version', '', 'print the version'],
-] as const
-
-const exitCodes = [
-  [0, 'a token was issued'],
-  [1, 'something unexpected'],
-  [2, 'the command line makes no sense'],
-  [3, 'credentials are missing, malformed, or would go over plain http'],
-  [4, 'the server refuses the credentials, or what they ask for'],
-  [5, 'the server does not answer, fails, or wants to be left alone for a while'],
-  [6, 'what answers is no token endpoint'],
-] as const
-
-export const usage: string = `Usage: mca-auth <command> [options]
-
-Commands:
-  token    print the header value, "Bearer …", and nothing else
-  doctor   say where each credential was found, ask for a token, and say what is wrong
-
-Options, all optional where the platform supplies credentials (VCAP_SERVICES, CE_SERVICES, SERVICE_BINDING_ROOT):
-${flags.map(([name, value, meaning]) => `  ${`--${name} ${value}`.padEnd(26)} ${meaning}`).join('\n')}
-
-Exit codes:
-${exitCodes.map(([code, meaning]) => `  ${code}  ${meaning}`).join('\n')}
-
-Examples:
-  curl -H "Authorization: $(mca-auth token)" https://orders.example.com/
-  mca-auth doctor --binding credential.json
-  vault read -field=secret kv/orders | mca-auth token --token-endpoint https://idp.example.com/token \\
-    --client-id orders --secret-file -
-`
-
-/** As `--help` lists them. */
-export function exitCodeOf(error: unknown): number {
-  if (error === undefined) return 0
-  if (error instanceof UsageError || error instanceof TypeError) return 2
-  if (!(error instanceof McaAuthError)) return 1
-  switch (error.code) {
-    case 'TOKEN_REQUEST_REFUSED':
-      return 4
-    case 'TOKEN_REQUEST_FAILED':
-    case 'TOKEN_REQUEST_THROTTLED':
-      return 5
-    case 'TOKEN_RESPONSE_INVALID':
-      return 6
-    default:
-      return 3
-  }
-}
+type Values = ReturnType<typeof parse>['values']
 
 /** @throws UsageError */
-export function readCommandLine(args: readonly string[]): CommandLine {
+export async function readCommandLine(args: readonly string[]): Promise<CommandLine> {
   const { values, positionals } = parse(args)
-  const texts = values as Record<string, string | undefined>
-  const lists = values as Record<string, readonly string[] | undefined>
   if (values.help === true) return { command: 'help', json: false, options: {} }
   if (values.version === true) return { command: 'version', json: false, options: {} }
 
@@ -92,44 +34,54 @@ export function readCommandLine(args: readonly string[]): CommandLine {
   if (command !== 'token' && command !== 'doctor') throw new UsageError('the command must be `token` or `doctor`')
   if (rest.length > 0) throw new UsageError(`\`${command}\` takes options only`)
   if (values.json === true && command !== 'token') throw new UsageError('--json goes with `token`')
+  const request = requestToCheck(command, values)
+  return { command, json: values.json === true, options: await libraryOptions(values), request }
+}
+
+async function libraryOptions(values: Values): Promise<McaAuthOptions> {
+  const texts = values as Record<string, string | undefined>
+  const lists = values as Record<string, readonly string[] | undefined>
+  const secretFile = texts['secret-file']
   return {
-    command,
-    json: values.json === true,
-    options: {
-      bindingFile: texts.binding,
-      instanceName: texts['instance-name'],
-      clientId: texts['client-id'],
-      secret: secretIn(texts['secret-file']),
-      serverUrl: texts['server-url'],
-      appId: texts['app-id'],
-      oauthServerUrl: texts['oauth-server-url'],
-      tokenEndpoint: texts['token-endpoint'],
-      clientAuth: texts['client-auth'] as McaAuthOptions['clientAuth'],
-      scope: lists.scope,
-      resource: lists.resource,
-      parameters: parametersOf(lists.parameter),
-      timeoutMs: texts['timeout-ms'] === undefined ? undefined : Number(texts['timeout-ms']),
-      allowInsecureRequests: values['allow-insecure-requests'] === true || undefined,
-    },
+    bindingFile: texts.binding,
+    instanceName: texts['instance-name'],
+    clientId: texts['client-id'],
+    serverUrl: texts['server-url'],
+    appId: texts['app-id'],
+    oauthServerUrl: texts['oauth-server-url'],
+    tokenEndpoint: texts['token-endpoint'],
+    clientAuth: texts['client-auth'] as McaAuthOptions['clientAuth'],
+    scope: lists.scope,
+    resource: lists.resource,
+    parameters: parametersOf(lists.parameter),
+    timeoutMs: texts['timeout-ms'] === undefined ? undefined : Number(texts['timeout-ms']),
+    allowInsecureRequests: values['allow-insecure-requests'] === true || undefined,
+    // Last: it may wait for standard input.
+    secret: secretFile === undefined ? undefined : await readSecret(secretFile),
   }
 }
 
-/** A message of the library in the words of the command line: its options by the names that they have here. */
-export function inWordsOfTheShell(message: string): string {
-  return message.replaceAll(/`(\w+)`/g, (quoted, option: string) => {
-    const name =
-      option === 'bindingFile' ? 'binding' : option.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
-    if (name === 'secret') return '--secret-file'
-    return flags.some(([flag]) => flag === name) ? `--${name}` : quoted
-  })
+function requestToCheck(command: string, { url, origin, send }: Values): RequestToCheck | undefined {
+  const given = Object.entries({ url, origin, send }).find(([, value]) => value !== undefined)
+  if (given !== undefined && command !== 'doctor') throw new UsageError(`--${given[0]} goes with \`doctor\``)
+  if (given !== undefined && url === undefined) throw new UsageError(`--${given[0]} goes with --url`)
+  if (url === undefined) return undefined
+  return { url: requestUrl(String(url)), origins: origin as string[] | undefined, send: send === true }
+}
+
+function requestUrl(text: string): URL {
+  const url = parseUrl(text)
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '') {
+    throw new UsageError('--url must be an absolute http(s) URL without user or password')
+  }
+  return url
 }
 
 function parse(args: readonly string[]) {
-  const repeated = ['scope', 'resource', 'parameter']
   const options = Object.fromEntries(
     flags.map(([name, value]) => [
       name,
-      { type: value === '' ? ('boolean' as const) : ('string' as const), multiple: repeated.includes(name) },
+      { type: value === '' ? ('boolean' as const) : ('string' as const), multiple: repeatable.includes(name) },
     ]),
   )
   if (args.some((arg) => /^--secret(=|$)/.test(arg))) {
@@ -140,19 +92,6 @@ function parse(args: readonly string[]) {
   } catch (error) {
     throw new UsageError((error as Error).message.replace(/\.\s.*/s, ''))
   }
-}
-
-/** Without the newline that editors and `echo` put at the end. */
-function secretIn(path: string | undefined): string | undefined {
-  if (path === undefined) return undefined
-  let secret: string
-  try {
-    secret = readFileSync(path === '-' ? 0 : path, 'utf8').replace(/\r?\n$/, '')
-  } catch (error) {
-    throw new UsageError(`--secret-file can't be read (${(error as NodeJS.ErrnoException).code})`)
-  }
-  if (secret === '') throw new UsageError('--secret-file is empty')
-  return secret
 }
 
 function parametersOf(pairs: readonly string[] | undefined): Record<string, string> | undefined {

@@ -1,91 +1,63 @@
-import { createTokenProvider, McaAuthError, type McaAuthOptions, type TokenProvider } from '@mca-auth/core'
-import { type Found, findCredentials, platformSources } from '@mca-auth/core/adapter'
+import { createTokenProvider, McaAuthError, type McaAuthOptions } from '@mca-auth/core'
+import { findCredentials } from '@mca-auth/core/adapter'
 import { adviceFor } from './advice.js'
-import { inWordsOfTheShell } from './command-line.js'
-import { dots, Report } from './report.js'
+import { checkRequest } from './check-request.js'
+import type { RequestToCheck } from './command-line.js'
+import { type ExitCode, exitCodeOf } from './exit-codes.js'
+import { withCliOptionNames } from './flags.js'
+import { problemOf, resultOrProblem } from './problem.js'
+import { Report } from './report.js'
+import { type RequestProblem, showNetworkError } from './send-request.js'
+import { concealCredentials, showCredentials, showPlatform } from './show-credentials.js'
 import { showToken } from './show-token.js'
-import { Watch } from './watch.js'
-
-const servers = { mca: 'Mobile Client Access', appid: 'App ID', other: 'an OAuth 2.0 server' }
+import { TokenEndpointObserver } from './token-endpoint-observer.js'
 
 /**
- * Says on standard output where each credential was found, how the server answers, what it grants and what is wrong.
+ * Prints where each credential was found, how the server responds, what it grants, whether a request would carry the
+ * token, and what is wrong.
  *
- * @returns what is wrong, about which everything has been said.
- * @throws TypeError for options that make no sense.
+ * @throws TypeError for invalid options.
  */
-export async function doctor(options: McaAuthOptions): Promise<McaAuthError | undefined> {
+export async function doctor(options: McaAuthOptions, request: RequestToCheck | undefined): Promise<ExitCode> {
   const report = new Report()
-  const watch = new Watch()
-  const provider = attempt(() => createTokenProvider({ ...options, fetch: watch.fetch }))
+  const problem = await examine(report, options, request)
+  if (problem instanceof McaAuthError) {
+    report.heading('What is wrong')
+    report.line('bad', problem.code, withCliOptionNames(problem.message))
+    showNetworkError(report, problem.cause)
+    for (const advice of adviceFor(problem)) report.advice(advice)
+    return exitCodeOf(problem)
+  }
+  const works = report.warnings === 0 ? 'Nothing is wrong.' : 'It works, with warnings (see the lines marked !)'
+  report.heading(problem?.headline ?? works)
+  report.advice('if a request of your service goes without a token, NODE_DEBUG=mca-auth in its environment logs why')
+  if (request === undefined)
+    report.advice('mca-auth doctor --url URL says whether a request to that URL carries the token')
+  return problem?.exitCode ?? 0
+}
+
+async function examine(
+  report: Report,
+  options: McaAuthOptions,
+  request: RequestToCheck | undefined,
+): Promise<McaAuthError | RequestProblem | undefined> {
+  const endpoint = new TokenEndpointObserver()
+  const created = resultOrProblem(() => createTokenProvider({ ...options, fetch: endpoint.fetch }))
+  const credentials = resultOrProblem(() => findCredentials(options))
+  if (!(credentials instanceof McaAuthError)) concealCredentials(report, credentials)
   report.heading('Platform')
   showPlatform(report, options)
-  showCredentials(report, options)
-  const problem = provider instanceof McaAuthError ? provider : await ask(report, provider, watch, options)
-  if (problem !== undefined) {
-    report.heading('What is wrong')
-    report.line('bad', problem.code, inWordsOfTheShell(problem.message))
-    for (const advice of adviceFor(problem)) report.advice(advice)
-  } else report.heading(report.oddities === 0 ? 'Nothing is wrong.' : 'It works, but look at the lines marked with !')
-  return problem
-}
-
-function showPlatform(report: Report, options: McaAuthOptions): void {
-  for (const [source, instancesOf] of Object.entries(platformSources)) {
-    const instances = process.env[source] ? attempt(() => instancesOf(options.instanceName)) : undefined
-    if (instances === undefined) report.line('plain', source, 'not set')
-    else if (instances instanceof McaAuthError) report.line('bad', source, instances.message)
-    else report.line('plain', source, instances.map(({ name }) => name).join(', ') || 'no instance that fits')
+  if (!(credentials instanceof McaAuthError)) {
+    report.heading('Credentials')
+    showCredentials(report, credentials)
   }
-}
-
-function showCredentials(report: Report, options: McaAuthOptions): void {
-  const found = attempt(() => findCredentials(options))
-  if (found instanceof McaAuthError) return
-  report.heading('Credentials')
-  const { server, appId, clientId, secret } = found
-  const show = (label: string, field: Found<unknown> | undefined, text: string) => {
-    if (field === undefined) return report.line('bad', label, 'not found')
-    report.line('good', label, text, `from ${field.from === 'options' ? 'the command line' : field.from}`)
-  }
-  show('server', server, server ? `${server.value.url}, ${servers[server.value.kind]}` : '')
-  if (server?.value.kind === 'mca') show('app id', appId, appId?.value ?? '')
-  show('client id', clientId, clientId?.value ?? '')
-  show('secret', secret, dots)
-  if (typeof secret?.value !== 'string') return
-  report.conceal(secret.value)
-  if (secret.value === secret.value.trim()) return
-  report.line('odd', 'secret', 'begins or ends with white space')
-  report.advice('if it was copied or mounted so by mistake, take that off: it is sent as it is')
-}
-
-/** Asks for a token, and says how the server answers. */
-async function ask(
-  report: Report,
-  provider: TokenProvider,
-  watch: Watch,
-  options: McaAuthOptions,
-): Promise<McaAuthError | undefined> {
-  await using asked = provider
-  const token = await asked.getToken().catch(problemOf)
+  if (created instanceof McaAuthError) return created
+  await using provider = created
+  const token = await provider.getToken().catch(problemOf)
   report.heading('Token endpoint')
-  watch.show(report)
+  endpoint.show(report)
   if (token instanceof McaAuthError) return token
   report.heading('Token')
   showToken(report, token, options)
-  return undefined
-}
-
-function attempt<T>(find: () => T): T | McaAuthError {
-  try {
-    return find()
-  } catch (error) {
-    return problemOf(error)
-  }
-}
-
-/** Ours is something to tell of; any other goes on its way. */
-function problemOf(error: unknown): McaAuthError {
-  if (error instanceof McaAuthError) return error
-  throw error
+  return request && checkRequest(report, provider, request, options.timeoutMs)
 }

@@ -1,8 +1,11 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
 import { createTokenProvider, type McaAuthOptions } from '@mca-auth/core'
-import { exitCodeOf, inWordsOfTheShell, readCommandLine, usage } from './command-line.js'
+import { readCommandLine } from './command-line.js'
 import { doctor } from './doctor.js'
+import { exitCodeOf } from './exit-codes.js'
+import { usage, withCliOptionNames } from './flags.js'
+import { printable } from './printable.js'
 
 // `mca-auth doctor | head` closes the pipe early.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -10,14 +13,14 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 })
 
 process.exitCode = await run(process.argv.slice(2)).catch((error: unknown) => {
-  const message = error instanceof Error ? inWordsOfTheShell(error.message) : String(error)
+  const message = printable(error instanceof Error ? withCliOptionNames(error.message) : String(error))
   const code = exitCodeOf(error)
   process.stderr.write(`mca-auth: ${message}\n(${code === 2 ? 'see mca-auth --help' : 'mca-auth doctor says more'})\n`)
   return code
 })
 
 async function run(args: readonly string[]): Promise<number> {
-  const { command, json, options } = readCommandLine(args)
+  const { command, json, options, request } = await readCommandLine(args)
   switch (command) {
     case 'help':
       process.stdout.write(usage)
@@ -29,7 +32,7 @@ async function run(args: readonly string[]): Promise<number> {
       await printToken(options, json)
       return 0
     case 'doctor':
-      return exitCodeOf(await doctor(options))
+      return doctor(options, request)
   }
 }
 
@@ -38,7 +41,7 @@ async function printToken(options: McaAuthOptions, json: boolean): Promise<void>
   const { accessToken, tokenType, issuedAt, expiresAt, scope } = await provider.getToken()
   const header = `${tokenType} ${accessToken}`
   const fields = { header, accessToken, tokenType, issuedAt, expiresAt, scope }
-  process.stdout.write(`${json ? JSON.stringify(fields) : header}\n`)
+  process.stdout.write(`${printable(json ? JSON.stringify(fields) : header)}\n`)
 }
 
 function version(): string {

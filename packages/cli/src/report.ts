@@ -1,44 +1,68 @@
 import { styleText } from 'node:util'
+import { SecretMask } from '@mca-auth/core/adapter'
+import { printable } from './printable.js'
 
-const marks = { good: ['green', '✓'], bad: ['red', '✗'], odd: ['yellow', '!'], plain: ['dim', '·'] } as const
+const marks = { good: ['green', '✓'], bad: ['red', '✗'], warning: ['yellow', '!'], plain: ['dim', '·'] } as const
+const redacted = '[redacted]'
 
-/** What a secret is shown as. */
-export const dots = '••••••••'
+/** Shown in place of a secret that was found. */
+export const hiddenSecret = '••••••••'
 
-/** What the doctor says: in colour on a terminal, plain in a pipe, and never a secret. */
+/** What the doctor prints: in colour on a terminal, plain in a pipe, and never with a secret. */
 export class Report {
-  readonly #secrets: string[] = []
-  #oddities = 0
+  readonly #masks: ((text: string) => string)[] = []
+  #warnings = 0
 
-  /** How many lines so far told of something odd. */
-  get oddities(): number {
-    return this.#oddities
+  /** The number of warnings so far. */
+  get warnings(): number {
+    return this.#warnings
   }
 
-  /** Shows this secret as dots from now on, whoever repeats it. One shorter than any real one would hide other words. */
-  conceal(secret: string): void {
-    if (secret.length >= 8) this.#secrets.push(secret)
+  /** From now on, hides this secret in every encoding, also as `id:secret`. */
+  conceal(secret: string, clientId?: string): void {
+    const mask = new SecretMask(clientId)
+    mask.add(secret)
+    this.#masks.push((text) => mask.mask(text))
+  }
+
+  /** From now on, hides this token. It may be too long for the patterns of {@link conceal}. */
+  concealToken(token: string): void {
+    const bytes = Buffer.from(token)
+    const encodings = (['base64', 'base64url', 'hex'] as const).map((encoding) => bytes.toString(encoding))
+    const forms = [token, encodeURIComponent(token), JSON.stringify(token).slice(1, -1), ...encodings]
+    this.#masks.push((text) => forms.reduce((rest, form) => rest.replaceAll(form, redacted), text))
   }
 
   heading(text: string): void {
     process.stdout.write(`\n${styleText('bold', text)}\n`)
   }
 
+  /** `text` and `note` may come from elsewhere: secrets in them are hidden. A label that does is `shortened()` first. */
   line(mark: keyof typeof marks, label: string, text: string, note = ''): void {
-    if (mark === 'odd') this.#oddities++
+    if (mark === 'warning') this.#warnings++
     const [colour, sign] = marks[mark]
-    const end = note === '' ? '' : `  ${styleText('dim', this.#safe(note))}`
-    process.stdout.write(`  ${styleText(colour, sign)} ${this.#safe(label).padEnd(20)} ${this.#safe(text)}${end}\n`)
+    const end = note === '' ? '' : `  ${styleText('dim', printable(this.#masked(note)))}`
+    const name = printable(label).padEnd(20)
+    process.stdout.write(`  ${styleText(colour, sign)} ${name} ${printable(this.#masked(text))}${end}\n`)
   }
 
   /** What to do about the line above. */
   advice(text: string): void {
-    process.stdout.write(`    ${styleText('cyan', '→')} ${this.#safe(text)}\n`)
+    process.stdout.write(`    ${styleText('cyan', '→')} ${printable(text)}\n`)
   }
 
-  /** Without secrets, and without what a terminal takes for a command. */
-  #safe(text: string): string {
-    const shown = this.#secrets.reduce((rest, secret) => rest.replaceAll(secret, dots), text)
-    return shown.replaceAll(/\p{C}/gu, '�')
+  /** A text of any length, cut. Secrets are hidden before, since half of one would not be recognised. */
+  shortened(text: string, length = 200): string {
+    const masked = this.#masked(text)
+    return masked.length > length ? `${masked.slice(0, length - 1)}…` : masked
   }
+
+  #masked(text: string): string {
+    return this.#masks.reduce((rest, mask) => mask(rest), text)
+  }
+}
+
+/** Where a URL leads: without user, password, query and fragment, which may hold secrets. */
+export function withoutQuery(url: URL): string {
+  return `${url.origin}${url.pathname}${url.search === '' ? '' : '?…'}`
 }

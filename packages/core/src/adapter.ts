@@ -1,7 +1,167 @@
-// For mca-auth's other packages; not for applications.
-export { Attachment, type CarriedToken, unixSocket } from './authorization/attachment.js'
+/**
+ * The protocol for adapters of HTTP clients.
+ *
+ * An adapter translates: it tells core what its client does, and does with the client what core decides. It decides
+ * nothing itself. Which request gets a token, what a redirect means, and when a request is resent is decided in core, so
+ * that it is the same for every client.
+ *
+ * ## Words
+ *
+ * A *request* is what the caller makes. It may be *sent* several times: as the caller made it, again for each hop of a
+ * redirect, again when some layer retries it, again when its token was rejected. Each of these is a *sending*. A *resend*
+ * is a sending that core asks for.
+ *
+ * There is one {@link RequestAuthorizer} for each `mcaAuth()`, made by {@link createRequestAuthorizer} when `mcaAuth()`
+ * is called. There is one {@link RequestAuthorization} for each request.
+ *
+ * ## The calls, in their order
+ *
+ * ```text
+ * begin  →  headersFor  →  responded: 'deliver'        the caller gets the response
+ *             ↑      ↓
+ *             ├── responded: 'resend'                  send the same again
+ *             ├── redirected                           send the next hop
+ *             └── failed                               a layer may retry it, or the caller gets the error
+ * ```
+ *
+ * 1. `begin()`, in the first code of yours that the client runs, before you await anything. It takes down what must not
+ *    change while a token is awaited: the incoming request's token, the async context, the choice of the option
+ *    `tokenRequest`. Copy URL, method and headers yourself at the same time. It returns `undefined` for a request that no
+ *    adapter may touch, such as a token request: pass it on unchanged. It never throws.
+ * 2. `headersFor()`, for each sending, when its URL and headers are final. Set the headers that it returns, and remove
+ *    those that you set for an earlier sending and that are missing now. Pass the `Authorization` that the *caller* set,
+ *    or `undefined`: the caller's own one wins. If it returns a promise, a token must be awaited: wait with
+ *    {@link whileBodyWaits}, which watches a body that could fail meanwhile, and send a {@link bodySnapshot}. If the promise
+ *    rejects, do not send the request; the error goes to the caller. A client that has an error class of its own wraps it,
+ *    with the same `code`. On a redirect hop and for a resend it never returns a promise, but it may throw on a hop.
+ * 3. `redirected()`, for each redirect that is followed, before `headersFor()` of the hop. With `hopIsOurs: true` if the
+ *    adapter sends the hop, or sees it being sent. If the client follows by itself and only says so afterwards, call it
+ *    without, before `responded()`: then the request is never resent, since the original may have been carried out.
+ * 4. `responded()`, for a final response. `replayable` comes from {@link requestBody}. Give it before the caller sees the
+ *    response, and keep the response until the verdict is there. For `'resend'`, first let go of the response in a way
+ *    that frees its connection, then call `headersFor()` again, and send `body.again()`. If it rejects, the caller has
+ *    aborted: pass the reason on. An error that carries a status is a response too.
+ * 5. `failed()`, when a sending ends without a response.
+ *
+ * `applies` is `false` if the option `origins` does not list the request's origin. Call `headersFor()` all the same, for it
+ * reports why a request goes without a token.
+ *
+ * ## What else an adapter must do
+ *
+ * - **Two `mcaAuth()` on one client.** The first whose `applies` is true decides, also when it decides for no token. Pass
+ *   the authorization on with the request, in an enumerable property `Symbol.for('mca-auth.request.1')` that layers copy.
+ *   An adapter that finds one there whose `applies` is true passes the request on unchanged.
+ * - **Bodies.** {@link requestBody} decides what can be sent twice. Send its `first`, not the body that it was given.
+ * - **Secrets.** Look at what your client's responses and errors lead to under `inspect` at any depth and in
+ *   `JSON.stringify`. If the request is there, hide it, or what shows it.
+ * - **Layers that send a request again without you** (retry, redirect, in clients such as undici): see
+ *   {@link RequestAuthorizer.beginOrContinue} and {@link RequestAuthorizer.runEnd}.
+ * - **A client that hides something.** It connects to an origin that it does not tell: leave `url` out. It follows redirects
+ *   that you cannot see: `hidesRedirects`. It uses a Unix socket: `origin: unixSocket`. It may go through a proxy:
+ *   `proxied`, in case of doubt `true`. It has a base URL: `base`.
+ *
+ * @example A whole adapter, for a client whose calls are one function. It follows redirects of status 303 by itself; those
+ * that keep the body take `body.again()` along, if `body.isReplayable`.
+ * ```ts
+ * import type { McaAuthOptions, TokenProvider } from '@mca-auth/core'
+ * import {
+ *   bodySnapshot,
+ *   type ClientOptions,
+ *   createRequestAuthorizer,
+ *   originOf,
+ *   type RequestAuthorization,
+ *   requestBody,
+ *   whileBodyWaits,
+ * } from '@mca-auth/core/adapter'
+ *
+ * interface Options {
+ *   method?: string
+ *   headers?: Record<string, string>
+ *   body?: string | Uint8Array | AsyncIterable<Uint8Array>
+ *   signal?: AbortSignal
+ *   maxRedirects?: number
+ *   [outermost]?: RequestAuthorization
+ * }
+ * interface Response {
+ *   status: number
+ *   headers: Record<string, string>
+ *   destroy(): void
+ * }
+ * type Send = (url: string, options?: Options) => Promise<Response>
+ *
+ * const outermost = Symbol.for('mca-auth.request.1')
+ *
+ * export function mcaAuth(send: Send, auth?: McaAuthOptions | TokenProvider, clientOptions?: ClientOptions): Send {
+ *   const authorizer = createRequestAuthorizer('my-client', auth, clientOptions)
+ *   return async (url, options = {}) => {
+ *     const headers = new Headers(options.headers)
+ *     const authorizationOfCaller = headers.get('authorization') ?? undefined
+ *     let sending = { url, method: options.method ?? 'GET', authorization: authorizationOfCaller }
+ *     const authorization = options[outermost]?.applies
+ *       ? undefined
+ *       : authorizer.begin({ ...sending, signal: options.signal })
+ *     if (authorization === undefined) return send(url, options)
+ *
+ *     let body = requestBody(options.body)
+ *     let next = body.first
+ *     const first = authorization.headersFor(sending)
+ *     if (first instanceof Promise && next === options.body) next = bodySnapshot(next)
+ *     let ours = first instanceof Promise ? await whileBodyWaits(options.body, first) : first
+ *     for (let redirects = 0; ; ) {
+ *       const sent = {
+ *         ...options,
+ *         method: sending.method,
+ *         headers: { ...Object.fromEntries(headers), ...ours },
+ *         body: next as Options['body'],
+ *         maxRedirects: 0,
+ *         [outermost]: authorization,
+ *       }
+ *       const response = await send(sending.url, sent as Options).catch((error) => {
+ *         authorization.failed()
+ *         throw error
+ *       })
+ *       const { location } = response.headers
+ *       if (response.status === 303 && location !== undefined && redirects++ < (options.maxRedirects ?? 0)) {
+ *         const target = new URL(location, sending.url).href
+ *         if (originOf(target) !== originOf(sending.url)) headers.delete('authorization')
+ *         const authorizationOfHop = headers.get('authorization') ?? undefined
+ *         sending = { url: target, method: 'GET', authorization: authorizationOfHop }
+ *         authorization.redirected(sending, { hopIsOurs: true })
+ *         body = requestBody(undefined)
+ *       } else {
+ *         const replayable = body.isReplayable
+ *         const verdict = await authorization.responded(response.status, response.headers, { replayable })
+ *         if (verdict === 'deliver') return response
+ *       }
+ *       response.destroy()
+ *       next = body.again()
+ *       ours = await authorization.headersFor(sending)
+ *     }
+ *   }
+ * }
+ * ```
+ *
+ * `bearerErrors`, `findCredentials`, `platformReaders` and `SecretMask` are for the command line, not for adapters.
+ *
+ * @module
+ */
+export type { OutgoingRequest } from './authorization/authorization-options.js'
+export { bearerErrors } from './authorization/challenge.js'
+export { unixSocket } from './authorization/origin-rule.js'
+export type { RequestAuthorization } from './authorization/request-authorization.js'
+export type { RequestAuthorizer } from './authorization/request-authorizer.js'
+export {
+  bodySnapshot,
+  isReusable,
+  maxRecordedBytes,
+  type RequestBody,
+  requestBody,
+  whileBodyWaits,
+} from './authorization/request-body.js'
+export { headerValues, type ResponseHeaders } from './authorization/response-headers.js'
+export type { AuthorizationHeaders, BeginRequest, Sending, Verdict } from './authorization/sending.js'
+export { type ClientOptions, createRequestAuthorizer } from './create-request-authorizer.js'
 export { type Found, type FoundCredentials, findCredentials, type Server } from './credentials/credentials.js'
-export { platformSources } from './credentials/platform.js'
-export type { OutgoingRequest } from './options.js'
+export { type PlatformReader, platformReaders } from './credentials/platform-readers.js'
 export { originOf, parseUrl } from './origin.js'
-export type { PreparedTokenRequest } from './token-endpoint/token-request.js'
+export { SecretMask } from './token-endpoint/secret-mask.js'

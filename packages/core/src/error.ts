@@ -1,4 +1,4 @@
-/** What went wrong. Codes are the contract; messages may change. */
+/** What went wrong. Codes are stable; messages may change. */
 export type McaAuthErrorCode =
   | 'MISSING_APPID_ERROR'
   | 'MISSING_CLIENTID_ERROR'
@@ -6,6 +6,7 @@ export type McaAuthErrorCode =
   | 'MISSING_SERVER_URL_ERROR'
   | 'INVALID_CREDENTIALS_SOURCE'
   | 'INSECURE_TRANSPORT'
+  | 'MISSING_ORIGINS'
   | 'TOKEN_REQUEST_REFUSED'
   | 'TOKEN_REQUEST_THROTTLED'
   | 'TOKEN_REQUEST_FAILED'
@@ -13,7 +14,7 @@ export type McaAuthErrorCode =
 
 /** The optional fields of an {@link McaAuthError}. */
 export interface McaAuthErrorDetails {
-  /** The network error behind this one. */
+  /** A copy of the network error behind this one: names, messages and codes, without anything that was sent. */
   readonly cause?: unknown
   /** HTTP status of the token response. */
   readonly status?: number | undefined
@@ -25,10 +26,13 @@ export interface McaAuthErrorDetails {
   readonly retryAt?: number | undefined
 }
 
+/** Copies of core, and its ESM and CommonJS builds, know each other's errors by it. */
+const brand = Symbol.for('mca-auth.error.1')
+
 /**
- * The one error of mca-auth. Bad options are `TypeError`s instead, thrown where they are given.
+ * Every error of mca-auth, except for invalid options, which throw a `TypeError` immediately.
  *
- * It never holds a token, a secret or a response body.
+ * It never holds a token, a secret or a response body. `instanceof` recognises errors of other copies of this package.
  *
  * @example
  * ```ts
@@ -66,7 +70,15 @@ export class McaAuthError extends Error implements McaAuthErrorDetails {
 
   static {
     McaAuthError.prototype.name = 'McaAuthError'
+    Object.defineProperty(McaAuthError.prototype, brand, { value: true })
+    Object.defineProperty(McaAuthError, Symbol.hasInstance, { value: hasInstance })
   }
+}
+
+function hasInstance(this: unknown, value: unknown): boolean {
+  const isOurs = (value as { readonly [brand]?: unknown } | null | undefined)?.[brand] === true
+  // A class derived from this one has instances of its own.
+  return isOurs && (this === McaAuthError || Function.prototype[Symbol.hasInstance].call(this, value))
 }
 
 function bounded(text: string | undefined, length: number): string | undefined {

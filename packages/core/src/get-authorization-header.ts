@@ -1,18 +1,17 @@
 import { LRUCache } from 'lru-cache'
+import { createTokenProvider } from './create-token-provider.js'
+import { canonical } from './credentials/identity.js'
+import { platformEnvironment } from './credentials/platform-readers.js'
 import { checkOptions, type McaAuthOptions } from './options.js'
-import { CachingTokenProvider } from './provider/caching-token-provider.js'
-import type { SharedTokenCache } from './shared-cache/shared-token-cache.js'
+import type { CachingTokenProvider } from './provider/token-provider.js'
 
-/** One token each, for credentials that come with each call. The first call's `cacheSize` counts. */
+/** One token each, for credentials that come with each call. The first call's `cacheSize` applies. */
 let providers: LRUCache<string, CachingTokenProvider> | undefined
 
-const identities = new WeakMap<object, number>()
-let lastIdentity = 0
-
 /**
- * The call on IBM's page for `bms-mca-oauth-sdk`: a header value for these credentials, from the cache where it can be.
+ * The call on IBM's page for `bms-mca-oauth-sdk`: a header value for these credentials, from the cache if possible.
  * Other credentials may be given at each call; one cache serves them all. Also under its later name,
- * `getAuthorizationHeaderBySecret`. For new code, `createTokenProvider()` or an adapter does more.
+ * `getAuthorizationHeaderBySecret`. New code should prefer `createTokenProvider()` or an adapter.
  *
  * @returns `Bearer …`
  * @throws TypeError for a bad option; McaAuthError otherwise. Both as a rejection.
@@ -36,7 +35,7 @@ export async function getAuthorizationHeader(options: McaAuthOptions = {}): Prom
   const key = identify(options)
   let provider = providers.get(key)
   if (provider === undefined) {
-    provider = new CachingTokenProvider({ ...options, cacheSize: 1 })
+    provider = createTokenProvider({ ...options, cacheSize: 1 })
     providers.set(key, provider)
   }
   return provider.getAuthorizationHeader()
@@ -49,27 +48,8 @@ export function getAuthorizationHeaderFromIncomingRequest(
   return request?.headers?.authorization
 }
 
-/** Equal for calls that may share a token: the same options, and the same platform where they leave something out. */
-function identify(options: McaAuthOptions): string {
-  const { VCAP_SERVICES, VCAP_APPLICATION, CE_SERVICES, SERVICE_BINDING_ROOT } = process.env
-  const { cacheSize: _, ...rest } = options
-  const entries = Object.entries(rest)
-    .filter(([, value]) => value !== undefined)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-  return JSON.stringify(
-    [entries, VCAP_SERVICES, VCAP_APPLICATION, CE_SERVICES, SERVICE_BINDING_ROOT],
-    (_key, value: unknown) => (isOpaque(value) ? `object ${identityOf(value)}` : value),
-  )
-}
-
-/** A function or a shared cache: the same or another, whatever is in it. */
-function isOpaque(value: unknown): value is object {
-  return typeof value === 'function' || typeof (value as SharedTokenCache | null)?.lease === 'function'
-}
-
-function identityOf(value: object): number {
-  const known = identities.get(value)
-  if (known !== undefined) return known
-  identities.set(value, ++lastIdentity)
-  return lastIdentity
+/** Equal for calls that may share a token: the same options, and the same platform if they leave something out. */
+function identify({ cacheSize: _, ...options }: McaAuthOptions): string {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined)
+  return canonical([given.sort(([a], [b]) => (a < b ? -1 : 1)), platformEnvironment()])
 }

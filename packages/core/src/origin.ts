@@ -38,9 +38,12 @@ function isHttp(url: URL): boolean {
   return url.protocol === 'https:' || url.protocol === 'http:'
 }
 
-/** Whether a token may be sent there: https, or http that does not leave this machine. */
+/** Whether a token may be sent there without being asked: HTTPS, or HTTP that does not leave this machine. */
 export function isSecure(origin: string): boolean {
-  if (origin.startsWith('https:')) return true
-  const { hostname } = new URL(origin)
+  return origin.startsWith('https:') || isLoopback(origin)
+}
+
+export function isLoopback(origin: string): boolean {
+  const hostname = parseUrl(origin)?.hostname ?? ''
   return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname)
 }

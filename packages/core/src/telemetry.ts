@@ -1,15 +1,12 @@
 import { channel } from 'node:diagnostics_channel'
-import type { Credentials } from './credentials/credentials.js'
 import { McaAuthError, type McaAuthErrorCode } from './error.js'
-import type { CachedToken } from './provider/access-token.js'
-import type { PreparedTokenRequest } from './token-endpoint/token-request.js'
 
-/** Whose token it is about. No message holds a secret or a token. */
+/** Whose token a message is about. No message holds a secret or a token. */
 export interface TokenSubject {
   /** Origin and path of the token endpoint. */
   readonly tokenEndpoint: string
   readonly clientId: string
-  /** Scopes that are asked for, space-separated. */
+  /** Scopes that are requested, space-separated. */
   readonly scope: string | undefined
 }
 
@@ -24,26 +21,46 @@ export interface TokenFailure extends TokenSubject {
   readonly retryAt: number | undefined
 }
 
-/** The channels of `node:diagnostics_channel` on which providers tell what they do, and the messages on each. */
+/** Why a request went without a token of ours. */
+export type SkipReason =
+  | 'origin-not-listed'
+  | 'origin-left'
+  | 'own-authorization'
+  | 'token-request'
+  | 'no-incoming-token'
+  | 'token-endpoint'
+
+/** A request that went without a token of ours. */
+export interface SkippedRequest {
+  /** The adapter: `axios`, `got`, `undici` or `fetch`. */
+  readonly client: string
+  /** Where the request went; never its path or query. */
+  readonly origin: string
+  readonly reason: SkipReason
+}
+
+/** The channels of `node:diagnostics_channel` to which providers publish, and the messages on each. */
 export interface McaAuthChannels {
   /** A token request is about to be sent; `attempt` counts from 1. */
   'mca-auth:token:requested': TokenSubject & { readonly attempt: number }
-  /** A token is there: issued, or taken from the shared cache. `durationMs`: from the first caller's wait on. */
+  /** A new token is available: issued, or taken from the shared cache. `durationMs` counts from the first caller's wait. */
   'mca-auth:token:refreshed': TokenSubject & {
     readonly durationMs: number
     readonly expiresAt: number
     readonly fromSharedCache: boolean
   }
-  /** Those who wait for a token get this error. */
+  /** The callers who wait for a token get this error. */
   'mca-auth:token:failed': TokenFailure & { readonly durationMs: number }
-  /** A resource refused the token, which is dropped. */
+  /** A resource rejected the token, which is dropped. */
   'mca-auth:token:refused': TokenSubject & { readonly origin: string }
-  /** A token was served in the last part of its life; a refresh runs behind its caller. */
+  /** A token was served in the last part of its lifetime; a refresh runs in the background. */
   'mca-auth:token:stale': TokenSubject & { readonly expiresAt: number }
   /** No token request is made until `retryAt`. */
   'mca-auth:cooldown:entered': TokenFailure
   /** A token was issued again after a failure. */
   'mca-auth:cooldown:left': TokenSubject
+  /** A request went without a token of ours, and why. Also logged with `NODE_DEBUG=mca-auth`. */
+  'mca-auth:request:skipped': SkippedRequest
 }
 
 const channels = {
@@ -56,48 +73,54 @@ const channels = {
   left: channel('mca-auth:cooldown:left'),
 }
 
-/** What one provider tells. Costs nothing while nobody listens: a message is made when somebody does. */
+/** A token, as far as a message is about it. */
+interface Subject {
+  /** The form of its token request. */
+  readonly key: string
+  readonly expiresAt: number
+}
+
+/** Publishes what one provider does. Costs nothing without subscribers: only then is a message made. */
 export class Telemetry {
   readonly #tokenEndpoint: string
   readonly #clientId: string
 
-  constructor({ tokenEndpoint, clientId }: Credentials) {
+  constructor(tokenEndpoint: URL, clientId: string) {
     this.#tokenEndpoint = `${tokenEndpoint.origin}${tokenEndpoint.pathname}`
     this.#clientId = clientId
   }
 
-  requested(request: PreparedTokenRequest, attempt: number): void {
-    if (channels.requested.hasSubscribers) channels.requested.publish({ ...this.#subject(request.key), attempt })
+  requested(key: string, attempt: number): void {
+    if (channels.requested.hasSubscribers) channels.requested.publish({ ...this.#subject(key), attempt })
   }
 
-  refreshed(token: CachedToken, durationMs: number, fromSharedCache: boolean): void {
+  refreshed({ key, expiresAt }: Subject, durationMs: number, fromSharedCache: boolean): void {
     if (!channels.refreshed.hasSubscribers) return
-    const { key, expiresAt } = token
     channels.refreshed.publish({ ...this.#subject(key), durationMs, expiresAt, fromSharedCache })
   }
 
-  failed(request: PreparedTokenRequest, failure: unknown, durationMs: number): void {
+  failed(key: string, failure: unknown, durationMs: number): void {
     if (!channels.failed.hasSubscribers || !(failure instanceof McaAuthError)) return
-    channels.failed.publish({ ...this.#failure(request.key, failure), durationMs })
+    channels.failed.publish({ ...this.#failure(key, failure), durationMs })
   }
 
-  refused({ key }: CachedToken, origin: string): void {
+  rejected({ key }: Subject, origin: string): void {
     if (channels.refused.hasSubscribers) channels.refused.publish({ ...this.#subject(key), origin })
   }
 
-  stale({ key, expiresAt }: CachedToken): void {
+  stale({ key, expiresAt }: Subject): void {
     if (channels.stale.hasSubscribers) channels.stale.publish({ ...this.#subject(key), expiresAt })
   }
 
-  coolDownEntered(request: PreparedTokenRequest, failure: McaAuthError): void {
-    if (channels.entered.hasSubscribers) channels.entered.publish(this.#failure(request.key, failure))
+  coolDownEntered(key: string, failure: McaAuthError): void {
+    if (channels.entered.hasSubscribers) channels.entered.publish(this.#failure(key, failure))
   }
 
-  coolDownLeft(request: PreparedTokenRequest): void {
-    if (channels.left.hasSubscribers) channels.left.publish(this.#subject(request.key))
+  coolDownLeft(key: string): void {
+    if (channels.left.hasSubscribers) channels.left.publish(this.#subject(key))
   }
 
-  /** The key is the form of the token request; of it only the scope is told. */
+  /** The key is the form of the token request; of it only the scope is published. */
   #subject(key: string): TokenSubject {
     const scope = new URLSearchParams(key).get('scope') ?? undefined
     return { tokenEndpoint: this.#tokenEndpoint, clientId: this.#clientId, scope }

@@ -2,6 +2,9 @@
 // never shows the value: it may be a secret.
 import { parseUrl } from './origin.js'
 
+/** A check for each option, which throws a TypeError. An option that is left out is not checked. */
+export type Checks<Options> = { readonly [name in keyof Required<Options>]: (name: string, value: unknown) => void }
+
 export function nonEmptyString(name: string, value: unknown): asserts value is string {
   if (typeof value !== 'string' || value.trim() === '') throw expected(name, 'a non-empty string', value)
 }

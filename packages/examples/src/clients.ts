@@ -7,16 +7,25 @@ import axios, { type AxiosInstance } from 'axios'
 import got, { type Got } from 'got'
 import { Agent, type Dispatcher, request } from 'undici'
 
-/** Sends one GET and gives the status of the answer. */
-export type Send = (url: string) => Promise<number>
+/** What a demo must know of a response. */
+interface Answer {
+  readonly status: number
+  /** The `WWW-Authenticate` header, which says why a token was rejected. */
+  readonly challenge: string | undefined
+}
 
-const agent = new HttpAgent({ keepAlive: true })
+/** Sends one GET. */
+export type Send = (url: string) => Promise<Answer>
 
-export const clients: readonly {
+export interface Client {
   readonly name: string
   readonly withHeader: (authorization: string) => Send
   readonly withMcaAuth: (options: McaAuthOptions) => Send
-}[] = [
+}
+
+const agent = new HttpAgent({ keepAlive: true })
+
+export const clients: readonly Client[] = [
   {
     name: 'axios',
     withHeader: (authorization) => viaAxios(axios.create({ headers: { authorization } })),
@@ -39,17 +48,27 @@ export const clients: readonly {
 ]
 
 function viaAxios(api: AxiosInstance): Send {
-  return async (url) => (await api.get(url, { httpAgent: agent, validateStatus: () => true })).status
+  return async (url) => {
+    const { status, headers } = await api.get(url, { httpAgent: agent, validateStatus: () => true })
+    return answer(status, headers['www-authenticate'])
+  }
 }
 
 function viaGot(api: Got): Send {
-  return async (url) => (await api(url, { agent: { http: agent }, throwHttpErrors: false })).statusCode
+  return async (url) => {
+    const { statusCode, headers } = await api(url, { agent: { http: agent }, throwHttpErrors: false })
+    return answer(statusCode, headers['www-authenticate'])
+  }
 }
 
 function viaUndici(dispatcher: Dispatcher, headers = {}): Send {
   return async (url) => {
-    const { statusCode, body } = await request(url, { dispatcher, headers })
-    await body.dump()
-    return statusCode
+    const response = await request(url, { dispatcher, headers })
+    await response.body.dump()
+    return answer(response.statusCode, response.headers['www-authenticate'])
   }
+}
+
+function answer(status: number, challenge: unknown): Answer {
+  return { status, challenge: challenge === undefined ? undefined : String(challenge) }
 }

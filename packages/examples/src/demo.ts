@@ -1,90 +1,139 @@
-// npm run demo                        against servers that it starts itself
-// npm run demo -- --url https://…     against a real backend, with the credentials of the environment
-import { parseArgs } from 'node:util'
-import { createTokenProvider, McaAuthError, type McaAuthOptions } from '@mca-auth/core'
-import { startAuthorizationServer, startProtectedResource } from '@mca-auth/testing'
-import { clients } from './clients.js'
-import { Run } from './run.js'
-import { showProgress, showTable } from './show.js'
+// Three clients call protected services, first without and then with mca-auth, while tokens expire and are revoked.
+import { createTokenProvider, McaAuthError } from '@mca-auth/core'
+import { type Arguments, readArguments, usage } from './arguments.js'
+import { type Backend, realBackend, startBackend } from './backend.js'
+import { type Client, clients, type Send } from './clients.js'
+import { type LiveRun, showRuns, warmUp } from './live-runs.js'
+import { failureList, type Result, resultTable } from './results.js'
+import { concurrency, type Goal, Run } from './run.js'
+import { duration, isTerminal, paint, say, wrap } from './screen.js'
+import { marks, Timeline } from './timeline.js'
 
-const { values } = parseArgs({ options: { url: { type: 'string' }, requests: { type: 'string' } } })
-const requests = Number(values.requests ?? (values.url === undefined ? 2000 : 100))
-if (!Number.isSafeInteger(requests) || requests < 2) throw new TypeError('--requests must be an integer, at least 2')
+/** The shortest that tokens live. On a slow machine they live longer. */
+const shortestLifetimeMs = 2_500
+/** How much longer a token lives than the slowest request took, so that none expires on its way. */
+const lifetimeFactor = 10
+/** When every token is revoked, as shares of the run: well before and after the refresh in its middle. */
+const revocations = [0.25, 0.8]
+const lifetimesPerRun = 2.25
 
-/** One row: a client, the backend it calls, and what the backend saw. */
-interface Row {
-  readonly client: (typeof clients)[number]
-  readonly url: string
-  readonly recovered: () => number | undefined
+/** Whether every request succeeded. */
+async function demo({ url, requests }: Arguments): Promise<boolean> {
+  await using backend = url === undefined ? await startBackend(clients) : realBackend(url)
+  const goal = (ms: number): Goal => (requests === undefined ? { ms } : { requests })
+  say(`axios, got and undici each call ${url ?? 'a protected service'}, ${concurrency} requests at a time.`)
+  if (backend.tokens) say('The services and their authorization server run in this process.')
+
+  const header = await requestHeader(backend)
+  const plain = (limit: Goal) => liveRuns(backend, limit, (client) => client.withHeader(header))
+  if (backend.tokens) await warmUp(plain(goal(1_500)))
+  say(`\n${paint('bold', 'Without mca-auth')}, with a token that stays valid`)
+  const without = plain(goal(2_000))
+  await showRuns(without)
+
+  const slowestMs = Math.max(...without.map(({ run }) => run.slowestMs))
+  const lifetimeMs = Math.max(shortestLifetimeMs, Math.ceil((slowestMs * lifetimeFactor) / 500) * 500)
+  say(`\n${paint('bold', 'With mca-auth')}`)
+  if (backend.tokens) {
+    say(`Tokens live ${duration(lifetimeMs)} here. The slowest request above took ${duration(slowestMs)}.`)
+    say(`${marks.renewed} a new token   ${marks.revoked} every token is revoked`)
+  }
+  const withMcaAuth = await runWithMcaAuth(backend, goal(lifetimesPerRun * lifetimeMs), lifetimeMs)
+
+  const results = clients.map((client, i): Result => {
+    const { run, timeline } = withMcaAuth[i] as LiveRun
+    const tokens = timeline.count('renewed')
+    return {
+      name: client.name,
+      without: (without[i] as LiveRun).run,
+      withMcaAuth: run,
+      tokens,
+      rejections: backend.rejectionsOf(client),
+    }
+  })
+  say(`\n${resultTable(results)}\n`)
+  return conclude(results, backend.tokens && lifetimeMs)
 }
 
-const demo = values.url === undefined ? await embedded() : real(values.url)
+function liveRuns(backend: Backend, goal: Goal, sendOf: (client: Client) => Send): LiveRun[] {
+  return clients.map((client) => {
+    const run = new Run(backend.urlFor(client), sendOf(client), goal)
+    return { name: client.name, run, timeline: new Timeline() }
+  })
+}
 
-console.log(`Each client sends ${requests} requests, 25 at a time: first with a fixed header, then with mcaAuth().`)
-if (values.url === undefined) console.log('Half-way every token is revoked; those issued after that live one second.')
-
-const header = await firstHeader()
-await Promise.all(
-  demo.rows.map(({ client, url }) => new Run(url, client.withHeader(header), demo.warmUps).start(() => {})),
-) // warm
-const floors = demo.rows.map(({ client, url }) => new Run(url, client.withHeader(header), requests))
-await showProgress('fixed header', floors)
-
-const tokenRequests = new Map<Row, number>()
-const runs = demo.rows.map((row) => {
-  const counted: typeof fetch = (url, init) => {
-    tokenRequests.set(row, (tokenRequests.get(row) ?? 0) + 1)
-    return fetch(url, init)
+async function runWithMcaAuth(backend: Backend, goal: Goal, lifetimeMs: number): Promise<LiveRun[]> {
+  backend.tokens?.setLifetime(lifetimeMs)
+  const runs = liveRuns(backend, goal, (client) => {
+    const counting: typeof fetch = async (url, init) => {
+      const response = await fetch(url, init)
+      const live = runs.find(({ name }) => name === client.name)
+      if (response.ok && live !== undefined) happened(live, 'renewed')
+      return response
+    }
+    return client.withMcaAuth({ ...backend.options, fetch: counting })
+  })
+  const happened = ({ name, run, timeline }: LiveRun, mark: 'renewed' | 'revoked') => {
+    timeline.add(run.progress, mark)
+    if (!isTerminal && mark === 'renewed') say(`  ${duration(run.elapsedMs).padStart(7)}  ${name} has a new token`)
   }
-  return new Run(row.url, row.client.withMcaAuth({ ...demo.options, fetch: counted }), requests)
-})
-await showProgress('mcaAuth()', runs, demo.halfWay)
+  const left = backend.tokens ? [...revocations] : []
+  let startedBefore = runs.map(() => 0)
+  await showRuns(runs, () => {
+    const progress = runs.reduce((sum, { run }) => sum + run.progress, 0) / runs.length
+    if (left[0] === undefined || progress < left[0]) return
+    // No request loses its token twice: it is resent once.
+    if (runs.some(({ run }, i) => run.settled < (startedBefore[i] ?? 0))) return
+    startedBefore = runs.map(({ run }) => run.started)
+    left.shift()
+    backend.tokens?.revokeAll()
+    for (const live of runs) happened(live, 'revoked')
+    if (!isTerminal) say(`  ${duration(runs[0]?.run.elapsedMs ?? 0).padStart(7)}  every token is revoked`)
+  })
+  return runs
+}
 
-showTable(
-  demo.rows.map((row, i) => ({
-    client: row.client.name,
-    requests: runs[i]?.done ?? 0,
-    answers: runs[i]?.summary ?? '',
-    'token requests': tokenRequests.get(row) ?? 0,
-    '401s recovered': row.recovered() ?? '–',
-    'requests/s': Math.round(runs[i]?.perSecond ?? 0),
-    'fixed header': Math.round(floors[i]?.perSecond ?? 0),
-  })),
-)
-await demo.end()
+/** Says in one sentence what came of it, or which requests failed. */
+function conclude(results: readonly Result[], lifetimeMs: number | undefined): boolean {
+  const count = (of: (result: Result) => number) => results.reduce((sum, result) => sum + of(result), 0)
+  const number = (value: number) => value.toLocaleString('en')
+  const sent = count(({ without, withMcaAuth }) => without.done + withMcaAuth.done)
+  const failed = count(({ without, withMcaAuth }) => without.failures.length + withMcaAuth.failures.length)
+  if (failed > 0) {
+    console.error(`${paint('red', `${number(failed)} of ${number(sent)} requests failed:`)}\n${failureList(results)}`)
+    return false
+  }
+  const although =
+    lifetimeMs && `, although tokens lived only ${duration(lifetimeMs)} and all of them were revoked twice`
+  const rejected =
+    lifetimeMs && ` and resent the ${number(count(({ rejections }) => rejections ?? 0))} requests that were rejected`
+  const requested = `mca-auth requested ${number(count(({ tokens }) => tokens))} tokens`
+  say(wrap(`All ${number(sent)} requests succeeded${although ?? ''}: ${requested}${rejected ?? ''}.`))
+  return true
+}
 
-const failed = [...floors, ...runs].reduce((sum, run) => sum + run.failed, 0)
-console.log(failed === 0 ? 'No request failed.' : `${failed} requests failed.`)
-process.exitCode = failed === 0 ? 0 : 1
+/** The value of an Authorization header for the runs without mca-auth. */
+async function requestHeader(backend: Backend): Promise<string> {
+  await using provider = createTokenProvider(backend.options)
+  return await provider.getAuthorizationHeader()
+}
 
-async function firstHeader(): Promise<string> {
+function readOrExit(): Arguments {
   try {
-    return await createTokenProvider(demo.options).getAuthorizationHeader()
+    return readArguments(process.argv.slice(2))
   } catch (error) {
+    console.error(`${error instanceof Error ? error.message : error}\n\n${usage}`)
+    process.exit(2)
+  }
+}
+
+const given = readOrExit()
+if (given.help) say(usage)
+else {
+  const succeeded = await demo(given).catch((error) => {
     if (!(error instanceof McaAuthError)) throw error
     console.error(`${error.code}: ${error.message}`)
-    process.exit(1)
-  }
-}
-
-async function embedded() {
-  const server = await startAuthorizationServer()
-  const resources = await Promise.all(clients.map(() => startProtectedResource({ authorizationServer: server })))
-  const rows = clients.map((client, i): Row => {
-    const resource = resources[i] as (typeof resources)[number]
-    return { client, url: `${resource.origin}/orders`, recovered: () => resource.answers.get(401) ?? 0 }
+    return false
   })
-  const halfWay = () => {
-    server.lifetimeSeconds = 1
-    server.revokeAll()
-  }
-  const end = async () => {
-    await Promise.all([server, ...resources].map((running) => running.close()))
-  }
-  return { options: server.appId as McaAuthOptions, rows, halfWay, end, warmUps: 500 }
-}
-
-function real(url: string) {
-  const rows = clients.map((client): Row => ({ client, url, recovered: () => undefined }))
-  return { options: {} as McaAuthOptions, rows, halfWay: () => {}, end: async () => {}, warmUps: 5 }
+  process.exitCode = succeeded ? 0 : 1
 }

@@ -1,46 +1,94 @@
 import type { Send } from './clients.js'
 
-const concurrency = 25
+/** Requests of one client that are open at the same time. */
+export const concurrency = 25
 
-/** A number of requests through one client, and what came of them. */
+/** When a run is over. */
+export interface Goal {
+  readonly requests?: number | undefined
+  readonly ms?: number | undefined
+}
+
+/** A request that did not give a 2xx. */
+export interface Failure {
+  /** Which request of its run it was. */
+  readonly request: number
+  /** Time since the run began. */
+  readonly ms: number
+  readonly reason: string
+}
+
+/** Requests through one client, one after another in each of {@link concurrency} loops. */
 export class Run {
-  readonly #answers = new Map<number | string, number>()
+  readonly failures: Failure[] = []
+  done = 0
+  /** Of the requests after the first ones, which open connections. */
+  slowestMs = 0
+  started = 0
+  readonly #open = new Set<number>()
   readonly #url: string
   readonly #send: Send
-  readonly total: number
-  done = 0
-  perSecond = 0
+  readonly #requests: number
+  readonly #ms: number
+  #startedAt = performance.now()
+  #tookMs: number | undefined
 
-  constructor(url: string, send: Send, total: number) {
+  constructor(url: string, send: Send, { requests = Number.POSITIVE_INFINITY, ms = Number.POSITIVE_INFINITY }: Goal) {
     this.#url = url
     this.#send = send
-    this.total = total
+    this.#requests = requests
+    this.#ms = ms
   }
 
-  get failed(): number {
-    let failed = 0
-    for (const [answer, times] of this.#answers) if (!(Number(answer) >= 200 && Number(answer) < 300)) failed += times
-    return failed
+  /** From 0 to 1. */
+  get progress(): number {
+    return this.isOver ? 1 : Math.min(1, Math.max(this.done / this.#requests, this.elapsedMs / this.#ms))
   }
 
-  /** `200 × 2000` */
-  get summary(): string {
-    return [...this.#answers].map(([answer, times]) => `${answer} × ${times}`).join(', ')
+  /** Requests up to this one have all ended. */
+  get settled(): number {
+    return Math.min(this.started, ...[...this.#open].map((request) => request - 1))
+  }
+
+  get isOver(): boolean {
+    return this.#tookMs !== undefined
+  }
+
+  get elapsedMs(): number {
+    return this.#tookMs ?? performance.now() - this.#startedAt
+  }
+
+  get perSecond(): number {
+    return (this.done / this.elapsedMs) * 1000
   }
 
   /** `onDone` is called after each request. */
-  async start(onDone: () => void): Promise<void> {
-    const before = performance.now()
-    let started = 0
-    const worker = async () => {
-      while (started++ < this.total) {
-        const answer = await this.#send(this.#url).catch((error: Error & { code?: string }) => error.code ?? error.name)
-        this.#answers.set(answer, (this.#answers.get(answer) ?? 0) + 1)
-        this.done++
+  async start(onDone: () => void = () => {}): Promise<void> {
+    this.#startedAt = performance.now()
+    const loop = async () => {
+      while (this.started < this.#requests && this.elapsedMs < this.#ms) {
+        await this.#request(++this.started)
         onDone()
       }
     }
-    await Promise.all(Array.from({ length: concurrency }, worker))
-    this.perSecond = (this.done / (performance.now() - before)) * 1000
+    await Promise.all(Array.from({ length: concurrency }, loop))
+    this.#tookMs = this.elapsedMs
+  }
+
+  async #request(request: number): Promise<void> {
+    const before = performance.now()
+    this.#open.add(request)
+    const reason = await this.#send(this.#url).then(
+      ({ status, challenge }) => {
+        if (status >= 200 && status < 300) return undefined
+        return challenge === undefined ? `status ${status}` : `status ${status}, ${challenge}`
+      },
+      (error: Error & { code?: string }) =>
+        error.code === undefined ? String(error) : `${error.code}: ${error.message}`,
+    )
+    if (reason !== undefined) this.failures.push({ request, ms: before - this.#startedAt, reason })
+    if (request > concurrency) this.slowestMs = Math.max(this.slowestMs, performance.now() - before)
+    this.#open.delete(request)
+    this.done++
   }
 }

@@ -1,2 +1,3 @@
 export type { McaAuthOptions, TokenProvider } from '@mca-auth/core'
-export { type Fetch, mcaAuth } from './mca-auth.js'
+export type { Fetch } from './call.js'
+export { type FetchClientOptions, mcaAuth } from './mca-auth.js'

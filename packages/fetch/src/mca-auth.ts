@@ -1,33 +1,27 @@
 import type { McaAuthOptions, TokenProvider } from '@mca-auth/core'
-import { Attachment, type CarriedToken, originOf, type PreparedTokenRequest } from '@mca-auth/core/adapter'
+import { type ClientOptions, createRequestAuthorizer } from '@mca-auth/core/adapter'
+import { type Fetch, type Init, outermost, readCall } from './call.js'
+import { Exchange } from './exchange.js'
+import { type AnyFetch, GlobalFetch } from './global-fetch.js'
 
-export type Fetch = typeof globalThis.fetch
-type Input = Parameters<Fetch>[0]
-type Init = NonNullable<Parameters<Fetch>[1]>
-
-/** One call of a fetch. */
-interface Call {
-  readonly input: Input
-  readonly init: Init | undefined
-  /** As fetch has them: those of the call replace those of a `Request`. Read once, for they may be an iterator. */
-  readonly headers: Headers
-}
-
-/** One request that carries a token. */
-interface Exchange {
-  readonly call: Call
-  readonly request: PreparedTokenRequest
-  readonly origin: string
+/** Rules of this client, for a provider that it shares with others; and what sends its requests. */
+export interface FetchClientOptions extends ClientOptions {
+  /**
+   * Sends the requests: node-fetch, undici's `fetch`, one that retries or caches. It must support `redirect: 'manual'`,
+   * since redirects are followed by the adapter then.
+   * @default the global `fetch`, looked up at each call
+   */
+  readonly fetch?: Fetch | undefined
 }
 
 /**
- * A `fetch` that attaches a cached access token to every request, and sends a request whose token was refused once more.
- * For whatever takes a fetch: ky, ofetch, openapi-fetch, SDKs.
+ * A `fetch` that attaches a cached access token to every request. If a token is rejected, the request is resent once with
+ * a new one. For everything that takes a `fetch`: ky, ofetch, openapi-fetch, SDKs.
  *
  * @param optionsOrProvider - options as for `createTokenProvider()`, or a provider that several clients share.
- * @param over - `fetch`: what sends the requests; the global fetch of this moment where it is left out.
- * @throws TypeError for a bad option; McaAuthError where credentials are missing. Calls reject with McaAuthError where no
- *   token can be had, and are not sent.
+ * @param clientOptions - `fetch`; with a provider also `origins`, `incoming` and `tokenRequest` of this client.
+ * @throws TypeError for a bad option; McaAuthError if credentials are missing. If no token is available, a call rejects
+ *   with McaAuthError and is not sent.
  * @example
  * ```ts
  * import { mcaAuth } from '@mca-auth/fetch'
@@ -38,100 +32,31 @@ interface Exchange {
  */
 export function mcaAuth(
   optionsOrProvider?: McaAuthOptions | TokenProvider,
-  { fetch = globalThis.fetch, ...unknown }: { readonly fetch?: Fetch | undefined } = {},
+  clientOptions: FetchClientOptions = {},
 ): Fetch {
-  const [name] = Object.keys(unknown)
-  if (name !== undefined)
-    throw new TypeError(`unknown option \`${name}\` in the second argument, which takes \`fetch\``)
-  if (typeof fetch !== 'function') throw new TypeError('`fetch` must be a function')
-  const attachment = new Attachment<Call>(optionsOrProvider, (call) => ({
-    url: new URL(urlOf(call.input)),
-    method: methodOf(call),
-  }))
+  const { fetch: given, ...rules } = (clientOptions ?? {}) as FetchClientOptions
+  if (given !== undefined && typeof given !== 'function') throw new TypeError('`fetch` must be a function')
+  const globalFetch = new GlobalFetch()
+  const authorizer = createRequestAuthorizer('fetch', optionsOrProvider, rules)
 
-  return async (input, init) => {
-    const origin = originOf(urlOf(input))
-    // fetch itself says what is wrong with a URL that has none.
-    if (origin === undefined) return fetch(input, init)
-    const call = callOf(input, init)
-    const request = attachment.claim(origin, call, call.headers.has('authorization'))
-    if (request === undefined) return fetch(call.input, asRead(call))
-    const token = attachment.take(request) ?? (await attachment.acquire(request, signalOf(call)))
-    return exchange({ call, request, origin }, token)
+  // Nothing is awaited before the call is read, and with a cached token not before it is sent either.
+  const ours = async (input: unknown, init?: unknown): Promise<Response> => {
+    const fetch = (given as AnyFetch | undefined) ?? globalFetch.lookUp(input, init)
+    if (fetch === undefined) return globalFetch.before(input, init)
+    if ((init as Init | null | undefined)?.[outermost]?.applies) return fetch(input, init)
+    const call = readCall(input, init)
+    // The fetch itself says what is wrong with a URL or an init that can't be read.
+    if (call === undefined) return fetch(input, init)
+    const isRejected = given === undefined && call.hasInvalidHeaders
+    const authorization = isRejected ? undefined : authorizer.begin(call.sending)
+    if (authorization === undefined) return fetch(input, call.untouchedInit)
+    const headers = authorization.headersFor(call.sending)
+    if (!authorization.applies) return fetch(input, call.untouchedInit)
+    const carriesToken = headers instanceof Promise || headers.authorization !== undefined
+    // No token is a decision too: another mcaAuth() beneath must not add its own.
+    if (!carriesToken && given === undefined) return fetch(input, { ...call.members, [outermost]: authorization })
+    return new Exchange(call, authorization, fetch, given !== undefined).run(headers)
   }
-
-  async function exchange({ call, request, origin }: Exchange, token: CarriedToken): Promise<Response> {
-    const again = spareOf(call)
-    const response = await fetch(call.input, withToken(call, token))
-    const isOurs = response.status === 401 && (!response.redirected || originOf(response.url) === origin)
-    if (!isOurs) {
-      discard(again)
-      return response
-    }
-    const challenge = response.headers.get('www-authenticate')
-    const method = methodOf(call)
-    const mayReplay = attachment.refused(token, origin, method, challenge, again !== undefined)
-    const another = mayReplay ? await attachment.renew(token, request, signalOf(call)) : undefined
-    if (again === undefined || another === undefined) {
-      discard(again)
-      return response
-    }
-    response.body?.cancel().catch(() => {})
-    const replayed = await fetch(again.input, withToken(again, another))
-    attachment.replayed(another, origin, replayed.status)
-    return replayed
-  }
-}
-
-/** By what it has: another copy of fetch has a `Request` of its own. */
-function isRequest(input: Input): input is Request {
-  return typeof (input as Request).clone === 'function' && typeof (input as Request).url === 'string'
-}
-
-function urlOf(input: Input): string {
-  return isRequest(input) ? input.url : String(input)
-}
-
-function methodOf({ input, init }: Call): string {
-  return (init?.method ?? (isRequest(input) ? input.method : 'GET')).toUpperCase()
-}
-
-function signalOf({ input, init }: Call): AbortSignal | undefined {
-  return init?.signal ?? (isRequest(input) ? input.signal : undefined)
-}
-
-function callOf(input: Input, init: Init | undefined): Call {
-  // `fetch(url, request)` is allowed, and the fields of a `Request` are none that a copy would have.
-  if (init !== undefined && isRequest(init as Request)) {
-    return callOf(new (init.constructor as typeof Request)(input, init), undefined)
-  }
-  return { input, init, headers: new Headers(init?.headers ?? (isRequest(input) ? input.headers : undefined)) }
-}
-
-function asRead({ init, headers }: Call): Init | undefined {
-  return init?.headers === undefined ? init : { ...init, headers }
-}
-
-function withToken({ init, headers }: Call, token: CarriedToken): Init {
-  headers.set('authorization', token.header)
-  return { ...init, headers }
-}
-
-/** The call once more, where its body can be had a second time. A `Request` has a stream, which is read here twice. */
-function spareOf(call: Call): Call | undefined {
-  const { input, init } = call
-  if (init?.body != null) return canResend(init.body) ? call : undefined
-  return isRequest(input) && input.body !== null ? { ...call, input: input.clone() } : call
-}
-
-/** Lets go of a body that was kept for nothing. */
-function discard(spare: Call | undefined): void {
-  if (spare !== undefined && isRequest(spare.input) && spare.init?.body == null)
-    spare.input.body?.cancel().catch(() => {})
-}
-
-function canResend(body: unknown): boolean {
-  if (typeof body === 'string' || body instanceof URLSearchParams || body instanceof Blob) return true
-  if (body instanceof ArrayBuffer || ArrayBuffer.isView(body)) return true
-  return Object.prototype.toString.call(body) === '[object FormData]'
+  globalFetch.serve(ours)
+  return ours as Fetch
 }

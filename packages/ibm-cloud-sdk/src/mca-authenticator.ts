@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module'
 import { type AxiosConfig, mcaAuth } from '@mca-auth/axios'
 import type { McaAuthOptions, TokenProvider } from '@mca-auth/core'
+import type { ClientOptions } from '@mca-auth/core/adapter'
 
 /** The part of an SDK's request options that is used here. */
 export interface RequestOptions {
@@ -16,10 +17,10 @@ interface SdkAxios {
 
 /**
  * An authenticator for `@ibm-cloud/cloudant` and every other SDK on `ibm-cloud-sdk-core`: each request carries a cached
- * access token, and is sent once more where the token was refused.
+ * access token. If it is rejected, the request is resent once with a new one.
  *
- * @throws TypeError for a bad option; McaAuthError where credentials are missing. Requests reject with the SDK's error,
- *   whose message is McaAuthError's, where no token can be had, and are not sent.
+ * @throws TypeError for a bad option; McaAuthError if credentials are missing. If no token is available, a request rejects
+ *   with the SDK's error, whose message is McaAuthError's, and is not sent.
  * @example
  * ```ts
  * import { CloudantV1 } from '@ibm-cloud/cloudant'
@@ -35,8 +36,12 @@ export class McaAuthenticator {
   readonly #intercept: (config: AxiosConfig) => AxiosConfig
   #adapter: unknown
 
-  constructor(optionsOrProvider?: McaAuthOptions | TokenProvider) {
-    this.#intercept = mcaAuth(optionsOrProvider)
+  /**
+   * @param optionsOrProvider - options as for `createTokenProvider()`, or a provider that several clients share.
+   * @param clientOptions - with a provider: `origins`, `incoming` and `tokenRequest` of this client.
+   */
+  constructor(optionsOrProvider?: McaAuthOptions | TokenProvider, clientOptions?: ClientOptions) {
+    this.#intercept = mcaAuth(optionsOrProvider, clientOptions)
   }
 
   /** Called by the SDK before each request, whose axios options it changes. */
@@ -51,7 +56,7 @@ export class McaAuthenticator {
     return 'mcaAuth'
   }
 
-  /** That of the SDK's own axios, of which a program may have several. */
+  /** The default adapter of the axios copy that the SDK uses; a program may have several copies. */
   #sdkAdapter(): unknown {
     if (this.#adapter === undefined) {
       const require = createRequire(import.meta.url)

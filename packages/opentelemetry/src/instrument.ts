@@ -26,7 +26,7 @@ type Listeners = { [Name in keyof McaAuthChannels]: (message: McaAuthChannels[Na
  *
  * - span `mca_auth.token`: a wait for a token, from the first caller on, with all attempts
  * - `mca_auth.token.duration`, histogram, s: the same
- * - `mca_auth.token.requests`, `.refused`, `.served_stale`, `mca_auth.cooldowns`: counters
+ * - `mca_auth.token.requests`, `.refused`, `.served_stale`, `mca_auth.cooldowns`, `mca_auth.requests.skipped`: counters
  *
  * @example
  * ```ts
@@ -47,6 +47,7 @@ export function instrumentMcaAuth(options: InstrumentationOptions = {}): () => v
   const requests = counter('mca_auth.token.requests', '{request}', 'Token requests sent')
   const refused = counter('mca_auth.token.refused', '{token}', 'Tokens that a resource refused')
   const stale = counter('mca_auth.token.served_stale', '{token}', 'Tokens served while a refresh was due')
+  const skipped = counter('mca_auth.requests.skipped', '{request}', 'Requests that went without a token, and why')
   const coolDowns = counter('mca_auth.cooldowns', '{cooldown}', 'Failures after which no token was asked for a while')
 
   const waited = (durationMs: number, attributes: Attributes, errorType?: string) => {
@@ -79,12 +80,14 @@ export function instrumentMcaAuth(options: InstrumentationOptions = {}): () => v
         message.code,
       ),
     'mca-auth:token:refused': (message) => {
-      const { hostname } = new URL(message.origin)
-      refused.add(1, { ...server(message), 'mca_auth.resource.address': hostname })
+      const { 'server.address': resource } = address(message.origin)
+      refused.add(1, { ...server(message), ...(resource !== undefined && { 'mca_auth.resource.address': resource }) })
     },
     'mca-auth:token:stale': (message) => stale.add(1, server(message)),
     'mca-auth:cooldown:entered': (message) => coolDowns.add(1, { ...server(message), 'error.type': message.code }),
     'mca-auth:cooldown:left': () => {},
+    'mca-auth:request:skipped': ({ client, origin, reason }) =>
+      skipped.add(1, { ...address(origin), 'mca_auth.http_client': client, 'mca_auth.skip_reason': reason }),
   }
   const all = Object.entries(listeners) as [string, (message: unknown) => void][]
   for (const [name, listener] of all) subscribe(name, listener)
@@ -95,12 +98,14 @@ export function instrumentMcaAuth(options: InstrumentationOptions = {}): () => v
 
 /** Few values: for metrics. */
 function server({ tokenEndpoint, clientId }: TokenSubject): Attributes {
-  const { hostname, port, protocol } = new URL(tokenEndpoint)
-  return {
-    'server.address': hostname,
-    'server.port': Number(port) || (protocol === 'https:' ? 443 : 80),
-    'mca_auth.client_id': clientId,
-  }
+  return { ...address(tokenEndpoint), 'mca_auth.client_id': clientId }
+}
+
+/** Empty for what is not a URL: the origin of a request may be hidden. */
+function address(url: string): Attributes {
+  if (!URL.canParse(url)) return {}
+  const { hostname, port, protocol } = new URL(url)
+  return { 'server.address': hostname, 'server.port': Number(port) || (protocol === 'https:' ? 443 : 80) }
 }
 
 function subject(message: TokenSubject): Attributes {

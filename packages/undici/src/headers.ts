@@ -1,32 +1,50 @@
-/** Headers in a form that can be read twice: a record, or names and values in turn. */
-export type ReadableHeaders = Readonly<Record<string, unknown>> | readonly unknown[]
+import type { AuthorizationHeaders } from '@mca-auth/core/adapter'
+
+/** Headers in a form that can be read twice: a record, or names and values in turn. `undefined`: none. */
+export type ReadableHeaders = Readonly<Record<string, unknown>> | readonly unknown[] | undefined
 
 /** Every shape that undici takes, and arrays of pairs, which only its types allow. Iterators are read here, once. */
 export function readableHeaders(headers: unknown): ReadableHeaders {
-  if (headers === undefined || headers === null) return []
+  if (headers === undefined || headers === null) return undefined
   if (Array.isArray(headers)) return Array.isArray(headers[0]) ? headers.flat() : headers
-  const iterable = headers as Partial<Iterable<[unknown, unknown]>>
-  if (typeof iterable[Symbol.iterator] === 'function')
-    return Array.from(iterable as Iterable<[unknown, unknown]>).flat()
-  return headers as Readonly<Record<string, unknown>>
+  const iterable = headers as Partial<Iterable<[string, unknown]>>
+  return typeof iterable[Symbol.iterator] === 'function'
+    ? recordOf(iterable as Iterable<[string, unknown]>)
+    : (headers as Readonly<Record<string, unknown>>)
 }
 
-export function hasAuthorization(headers: ReadableHeaders): boolean {
+/** Some layers beneath take a record only. */
+function recordOf(entries: Iterable<[string, unknown]>): Readonly<Record<string, unknown>> {
+  const record: Record<string, unknown> = {}
+  for (const [name, value] of entries) {
+    record[name] = name in record ? [record[name], value].flat() : value
+  }
+  return record
+}
+
+/** The value of a header, by its lower-case name. */
+export function headerOf(headers: ReadableHeaders, name: string): unknown {
+  if (headers === undefined) return undefined
   if (Array.isArray(headers)) {
-    for (let i = 0; i < headers.length; i += 2) if (isAuthorization(String(headers[i]))) return true
-    return false
+    for (let i = 0; i < headers.length; i += 2) if (is(String(headers[i]), name)) return headers[i + 1]
+    return undefined
   }
-  for (const name in headers) {
-    if (isAuthorization(name) && (headers as Record<string, unknown>)[name] !== undefined) return true
-  }
-  return false
+  const record = headers as Readonly<Record<string, unknown>>
+  for (const other in record) if (is(other, name) && record[other] !== undefined) return record[other]
+  return undefined
 }
 
 /** A copy: the caller's headers are not ours to change. */
-export function withAuthorization(headers: ReadableHeaders, value: string): ReadableHeaders {
-  return Array.isArray(headers) ? [...headers, 'authorization', value] : { ...headers, authorization: value }
+export function withOurs(headers: ReadableHeaders, { authorization }: AuthorizationHeaders): ReadableHeaders {
+  if (authorization === undefined) return headers
+  if (Array.isArray(headers)) {
+    const others = headers.filter((_, i) => !is(String(headers[i - (i % 2)]), 'authorization'))
+    return [...others, 'authorization', authorization]
+  }
+  // Not by a spread: adding a property to a plain clone is ten times as slow.
+  return Object.assign({}, headers, { authorization })
 }
 
-function isAuthorization(name: string): boolean {
-  return name.length === 13 && name.toLowerCase() === 'authorization'
+function is(written: string, name: string): boolean {
+  return written.length === name.length && written.toLowerCase() === name
 }

@@ -1,2 +1,3 @@
 export type { McaAuthOptions, TokenProvider } from '@mca-auth/core'
-export { type Dispatch, mcaAuth } from './mca-auth.js'
+export type { Dispatch } from './dispatch-options.js'
+export { mcaAuth } from './mca-auth.js'

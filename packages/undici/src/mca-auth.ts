@@ -1,34 +1,22 @@
 import type { McaAuthOptions, TokenProvider } from '@mca-auth/core'
-import { Attachment, originOf, type PreparedTokenRequest } from '@mca-auth/core/adapter'
-import { fail, type Handler } from './handler.js'
-import { tokenHandler } from './handlers.js'
-import { hasAuthorization, type ReadableHeaders, readableHeaders } from './headers.js'
-import { RedirectMarks } from './redirect-marks.js'
-
-/** The part of undici's dispatch options that is read here; structural, so that undici 6, 7 and 8 fit. */
-export interface DispatchOptions {
-  readonly origin?: string | URL | undefined
-  readonly path: string
-  readonly method?: string | undefined
-  readonly headers?: unknown
-  readonly body?: unknown
-  readonly signal?: unknown
-}
-
-/** A dispatch of ours, whichever kind of handler it is given. */
-export type Dispatch = (options: DispatchOptions, handler: object) => boolean
+import { type ClientOptions, createRequestAuthorizer, requestBody } from '@mca-auth/core/adapter'
+import { AuthorizedRequest } from './authorized-request.js'
+import { type Dispatch, type DispatchOptions, outermost, targetOf } from './dispatch-options.js'
+import type { Handler } from './handler.js'
+import { headerOf, readableHeaders } from './headers.js'
 
 /** One of undici's, whose types differ between its versions. */
 type InnerDispatch = (options: never, handler: never) => boolean
 
 /**
- * An undici interceptor that attaches a cached access token to every request, and sends a request whose token was
- * refused once more. For `request`, `stream`, `pipeline`, `fetch` with a dispatcher, and `setGlobalDispatcher`; with
- * the latter, say in `origins` where the token may go.
+ * An undici interceptor that attaches a cached access token to every request. If a token is rejected, the request is
+ * resent once with a new one. For `request`, `stream`, `pipeline`, `fetch` with a dispatcher, and `setGlobalDispatcher`;
+ * `fetch` needs the option `origins`.
  *
  * @param optionsOrProvider - options as for `createTokenProvider()`, or a provider that several clients share.
- * @throws TypeError for a bad option; McaAuthError where credentials are missing. Requests fail with McaAuthError where
- *   no token can be had, and are not sent.
+ * @param clientOptions - with a provider: `origins`, `incoming` and `tokenRequest` of this client.
+ * @throws TypeError for a bad option; McaAuthError if credentials are missing. If no token is available, a request fails
+ *   with McaAuthError and is not sent.
  * @example
  * ```ts
  * import { mcaAuth } from '@mca-auth/undici'
@@ -38,55 +26,39 @@ type InnerDispatch = (options: never, handler: never) => boolean
  * await request('https://orders.example.com/orders', { dispatcher })
  * ```
  */
-export function mcaAuth(optionsOrProvider?: McaAuthOptions | TokenProvider): (dispatch: InnerDispatch) => Dispatch {
-  const attachment: Attachment<DispatchOptions> = new Attachment<DispatchOptions>(optionsOrProvider, (options) => ({
-    url: new URL(options.path, originOption(options) ?? onlyOrigin),
-    method: options.method ?? 'GET',
-  }))
-  const onlyOrigin: string | undefined = attachment.origins?.size === 1 ? [...attachment.origins][0] : undefined
-  const marks = attachment.origins === undefined ? new RedirectMarks() : undefined
-
+export function mcaAuth(
+  optionsOrProvider?: McaAuthOptions | TokenProvider,
+  clientOptions?: ClientOptions,
+): (dispatch: InnerDispatch) => Dispatch {
+  const authorizer = createRequestAuthorizer('undici', optionsOrProvider, clientOptions)
   return (inner) => {
     const dispatch = inner as Dispatch
-    const via = { dispatch, attachment, marks }
     // undici 6 and 8 check that a composed dispatch takes two arguments.
     return (options: DispatchOptions, handler: Handler) => {
-      if (options.method === 'CONNECT') return dispatch(options, handler)
-      const origin = originOption(options) ?? onlyOrigin
+      const outer = options[outermost]
+      if (options.method === 'CONNECT' || outer?.applies) return dispatch(options, handler)
       const headers = readableHeaders(options.headers)
-      const own = hasAuthorization(headers)
-      if (origin === undefined) return own ? dispatch(options, handler) : refuse(handler, hiddenOrigin())
-      if (attachment.excludes(origin) || attachment.isTokenEndpoint(origin, options)) return dispatch(options, handler)
-
-      const hop = marks?.take(origin, options.path) ?? false
-      let request: PreparedTokenRequest | undefined
-      try {
-        request = hop ? undefined : attachment.claim(origin, options, own)
-      } catch (error) {
-        return refuse(handler, error)
+      const fetchMode = headerOf(headers, 'sec-fetch-mode')
+      const identity = outer ?? handler
+      const { origin, url } = targetOf(options, authorizer.soleOrigin)
+      const sending = {
+        origin,
+        url,
+        method: options.method ?? 'GET',
+        authorization: headerOf(headers, 'authorization'),
+        signal: options.signal instanceof AbortSignal ? options.signal : undefined,
+        // fetch dispatches each hop of a redirect anew; a WebSocket follows none.
+        hidesRedirects: fetchMode !== undefined && String(fetchMode) !== 'websocket',
       }
-      const ours = tokenHandler(handler, via, options, origin, hop)
-      return request === undefined ? dispatch(asRead(options, headers), ours) : ours.send(request, headers)
+      const authorization = authorizer.beginOrContinue(identity, sending)
+      if (authorization === undefined) return dispatch(asRead(options, headers), handler)
+      const request = { authorizer, authorization, identity, sending, headers, dispatch }
+      return new AuthorizedRequest(request, options, requestBody(options.body)).send(handler)
     }
   }
 }
 
-function originOption({ origin }: DispatchOptions): string | undefined {
-  return origin === undefined || origin === null ? undefined : originOf(origin)
-}
-
 /** An iterator among headers can be read once, and has been. */
-function asRead(options: DispatchOptions, headers: ReadableHeaders): DispatchOptions {
+function asRead(options: DispatchOptions, headers: unknown): DispatchOptions {
   return options.headers == null || options.headers === headers ? options : { ...options, headers }
-}
-
-function refuse(handler: Handler, error: unknown): boolean {
-  queueMicrotask(() => fail(handler, error))
-  return true
-}
-
-function hiddenOrigin(): TypeError {
-  return new TypeError(
-    'a Client or Pool of undici 6 and 7 hides its origin: set `origins` to that one origin, or compose an Agent',
-  )
 }

@@ -1,7 +1,7 @@
 // What it takes to get a header out of the cache, beside the cache alone: time in turns in one process, and bytes.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createTokenProvider } from '@mca-auth/core'
-import { Attachment } from '@mca-auth/core/adapter'
+import { createRequestAuthorizer } from '@mca-auth/core/adapter'
 import { LRUCache } from 'lru-cache'
 import { contenders, ours } from '../contenders.js'
 import { median, pairedRatios } from '../statistics.js'
@@ -48,10 +48,9 @@ export async function measure(argument) {
 /** @returns {Promise<Source[]>} */
 export async function headerSources(/** @type {import('../servers.js').Addresses} */ addresses) {
   const provider = createTokenProvider(ours(addresses))
-  const attachment = new Attachment(provider, () => ({ url: new URL(addresses.url), method: 'GET' }))
+  const authorizer = createRequestAuthorizer('bench', provider)
   await provider.getToken()
-  const request = {}
-  const { origin } = addresses
+  const request = { url: addresses.url, method: 'GET' }
   /** @type {Source[]} */
   const sources = [
     { name: 'lru-cache get and an expiry check', call: lruCache() },
@@ -59,8 +58,8 @@ export async function headerSources(/** @type {import('../servers.js').Addresses
     {
       name: 'mca-auth, as its adapters ask',
       call: () => {
-        const claimed = attachment.claim(origin, request, false)
-        return claimed && attachment.take(claimed)?.header
+        const headers = authorizer.begin(request)?.headersFor(request)
+        return headers && 'authorization' in headers ? headers.authorization : undefined
       },
     },
     { name: 'mca-auth, getAuthorizationHeader()', call: () => provider.getAuthorizationHeader() },

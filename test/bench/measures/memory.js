@@ -1,6 +1,6 @@
 // What cached tokens take, and whether it takes longer to find one among many.
 import { createTokenProvider } from '@mca-auth/core'
-import { Attachment } from '@mca-auth/core/adapter'
+import { createRequestAuthorizer } from '@mca-auth/core/adapter'
 import { LRUCache } from 'lru-cache'
 import { median } from '../statistics.js'
 
@@ -22,8 +22,8 @@ export async function measure({ tokens, rounds }) {
   for (let i = 0; i < tokens; i++) await provider.getToken({ scope: `tenant-${i}` })
   const bytes = heapUsed() - heapBefore
 
-  const described = { url: new URL('https://orders.example'), method: 'GET' }
-  const attachment = new Attachment(provider, () => described)
+  const request = { url: 'https://orders.example/', method: 'GET' }
+  const authorizer = createRequestAuthorizer('bench', provider)
   const scopes = Array.from({ length: tokens }, (_, i) => `tenant-${i}`)
   /** @type {LRUCache<string, { header: string, expiresAt: number }>} */
   const lru = new LRUCache({ max: tokens })
@@ -36,11 +36,10 @@ export async function measure({ tokens, rounds }) {
       if (held === undefined || Date.now() >= held.expiresAt) throw new Error('lost')
     }
   }
-  const viaAttachment = () => {
+  const viaAuthorizer = () => {
     for (const i of order) {
       scope = /** @type {string} */ (scopes[i])
-      const request = attachment.claim('https://orders.example', described, false)
-      if (request === undefined || attachment.take(request) === undefined) throw new Error('lost')
+      if (authorizer.begin(request)?.headersFor(request) instanceof Promise) throw new Error('lost')
     }
   }
   /** @type {number[]} */
@@ -48,7 +47,7 @@ export async function measure({ tokens, rounds }) {
   /** @type {number[]} */
   const oursNs = []
   for (let round = -5; round < rounds; round++) {
-    const [floor, ours] = [timed(viaLru), timed(viaAttachment)]
+    const [floor, ours] = [timed(viaLru), timed(viaAuthorizer)]
     if (round < 0) continue
     lruNs.push((floor * 1e6) / order.length)
     oursNs.push((ours * 1e6) / order.length)

@@ -1,26 +1,32 @@
-/** What a 401 says about the token: `none` has no challenge, `other` has only challenges of other schemes. */
-export type Verdict = 'bearer' | 'insufficient_scope' | 'other' | 'none'
-
 // A scheme, or a parameter: `name=value` with a token or a quoted string (RFC 9110 §11.6.1). Commas are optional,
 // because App ID documents its challenge without them.
 const part = /([!#$%&'*+.^_`|~\w-]+)(?:[ \t]*=[ \t]*("(?:[^"\\]|\\.)*"|[^\s,"]*))?/g
+const maxLength = 8192
 
-/** Reads `WWW-Authenticate`, leniently: any casing, quoted or not, several challenges in one header or several. */
-export function readChallenge(header: string | readonly string[] | null | undefined): Verdict {
-  const text = (Array.isArray(header) ? header.join(', ') : ((header as string | null | undefined) ?? '')).slice(
-    0,
-    8192,
-  )
-  let verdict: Verdict = 'none'
+/** RFC 6750 §3.1 and RFC 9470 §3: the request lacks something else, and another token of this kind would not help. */
+const notAboutTheToken = ['insufficient_scope', 'invalid_request', 'insufficient_user_authentication']
+
+/**
+ * Whether a response says that the server did not accept the token (RFC 9110 §15.5.2): a 401, unless the token's own
+ * challenge gives another reason; a 403 only if that challenge says `invalid_token`.
+ */
+export function rejectsToken(status: number, challenges: readonly string[]): boolean {
+  if (status !== 401 && status !== 403) return false
+  const errors = bearerErrors(challenges)
+  if (errors.includes('invalid_token')) return true
+  return status === 401 && !errors.some((error) => notAboutTheToken.includes(error))
+}
+
+/**
+ * The `error` of every Bearer challenge in `WWW-Authenticate`. Lenient: any casing, quoted or not, one challenge or
+ * several in one header field or several. A Bearer challenge without an error counts for none.
+ */
+export function bearerErrors(challenges: readonly string[]): string[] {
+  const errors: string[] = []
   let inBearer = false
-  for (const [, name = '', value] of text.matchAll(part)) {
-    if (value === undefined) {
-      inBearer = name.toLowerCase() === 'bearer'
-      if (inBearer) verdict = 'bearer'
-      else if (verdict === 'none') verdict = 'other'
-    } else if (inBearer && name.toLowerCase() === 'error') {
-      if (value.replaceAll('"', '').toLowerCase() === 'insufficient_scope') verdict = 'insufficient_scope'
-    }
+  for (const [, name = '', value] of challenges.join(', ').slice(0, maxLength).matchAll(part)) {
+    if (value === undefined) inBearer = name.toLowerCase() === 'bearer'
+    else if (inBearer && name.toLowerCase() === 'error') errors.push(value.replaceAll('"', '').toLowerCase())
   }
-  return verdict
+  return errors
 }

@@ -2,11 +2,11 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 
 /** The part of an incoming request that is read. */
 export interface IncomingRequest {
-  readonly headers: { readonly authorization?: string | undefined }
+  readonly headers: { readonly authorization?: string | undefined } | { get(name: string): string | null }
 }
 
-/** The token of an incoming request, as its own bearer: never cached, never renewed. */
-export class ForwardedToken {
+/** The token of an incoming request: neither cached nor refreshed, and redacted when logged. */
+export class IncomingToken {
   readonly #header: string
 
   constructor(header: string) {
@@ -18,23 +18,31 @@ export class ForwardedToken {
   }
 
   toJSON(): string {
-    return '[ForwardedToken: redacted]'
+    return '[IncomingToken: redacted]'
   }
 
   static {
     const inspectCustom = Symbol.for('nodejs.util.inspect.custom')
-    Object.defineProperty(ForwardedToken.prototype, inspectCustom, { value: ForwardedToken.prototype.toJSON })
+    Object.defineProperty(IncomingToken.prototype, inspectCustom, { value: IncomingToken.prototype.toJSON })
   }
 }
 
-/** `undefined` outside of an incoming request; `none` within one that came without a token. */
-const current = new AsyncLocalStorage<ForwardedToken | 'none'>()
+/** `'none'` within an incoming request that came without a token; `undefined` outside of any. */
+type Incoming = IncomingToken | 'none' | undefined
+
+// One for all copies of this package: an application's forwardIncoming() and an adapter's core may be two of them.
+const shared = globalThis as { [key: symbol]: AsyncLocalStorage<Incoming> | undefined }
+const name = Symbol.for('mca-auth.incoming.1')
+shared[name] ??= new AsyncLocalStorage<Incoming>()
+const current: AsyncLocalStorage<Incoming> = shared[name]
 
 /**
- * Runs a function, and all that it starts, on behalf of an incoming request: clients whose `mcaAuth()` has
- * `incoming: 'forward'` send that request's own token, and none where it had none, to their `origins` only.
+ * Runs a function on behalf of an incoming request. Within it, and in everything that it starts, clients whose
+ * `mcaAuth()` has `incoming: 'forward'` send that request's own token to their `origins`, or no token if it had none.
  *
- * @param request - an `http.IncomingMessage`, or what has its `headers`. Only a Bearer token is passed on.
+ * Only a Bearer token is forwarded. Of App ID's `Bearer <access token> <identity token>` it is the access token.
+ *
+ * @param request - an `http.IncomingMessage`, a `Request`, or any object with the same `headers`.
  * @returns what the function returns.
  * @example
  * ```ts
@@ -51,12 +59,15 @@ const current = new AsyncLocalStorage<ForwardedToken | 'none'>()
  * ```
  */
 export function forwardIncoming<T>(request: IncomingRequest, run: () => T): T {
-  const authorization: unknown = request?.headers?.authorization
-  const isBearer = typeof authorization === 'string' && /^Bearer [\x21-\x7e]+$/i.test(authorization)
-  return current.run(isBearer ? new ForwardedToken(authorization) : 'none', run)
+  const headers = request?.headers as { authorization?: unknown; get?: unknown } | undefined
+  const value: unknown =
+    typeof headers?.get === 'function' ? headers.get.call(headers, 'authorization') : headers?.authorization
+  const [, token] =
+    (typeof value === 'string' && /^\s*Bearer\s+([\x21-\x7e]+)(?:\s+[\x21-\x7e]+)*\s*$/i.exec(value)) || []
+  return current.run(token === undefined ? 'none' : new IncomingToken(`Bearer ${token}`), run)
 }
 
-/** What the request that is being served brought along. */
-export function incomingToken(): ForwardedToken | 'none' | undefined {
+/** What the incoming request that is being served brought along. */
+export function incomingToken(): Incoming {
   return current.getStore()
 }

@@ -38,6 +38,6 @@ export function encodingMatters(...texts: string[]): boolean {
 }
 
 /** application/x-www-form-urlencoded as the WHATWG has it: leaves `-._*` alone (RFC 6749 appendix B). */
-function formEncode(text: string): string {
+export function formEncode(text: string): string {
   return new URLSearchParams([['', text]]).toString().slice(1)
 }

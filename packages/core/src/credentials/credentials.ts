@@ -1,16 +1,24 @@
 import { McaAuthError, type McaAuthErrorCode } from '../error.js'
-import type { McaAuthOptions } from '../options.js'
 import { isSecure } from '../origin.js'
 import { httpUrl } from '../validate.js'
 import type { ClientAuth } from './client-authentication.js'
-import { applicationId, findServiceInstance, readBindingFile, type ServiceInstance, searched } from './platform.js'
+import type { CredentialOptions } from './credential-options.js'
+import {
+  applicationId,
+  findServiceInstance,
+  readBindingFile,
+  readerNames,
+  type ServiceInstance,
+  unusableNote,
+} from './platform-readers.js'
 
-/** Who asks for tokens, and where. */
+/** Who requests tokens, and where. */
 export interface Credentials {
   readonly tokenEndpoint: URL
   readonly clientId: string
   readonly secret: string | (() => string | Promise<string>) | undefined
   readonly clientAuth: 'client_secret_basic' | 'client_secret_basic_raw' | 'client_secret_post' | ClientAuth
+  readonly identity: string | undefined
 }
 
 /** Where tokens are issued; its kind decides the path of the token endpoint and how the client authenticates. */
@@ -19,7 +27,7 @@ export interface Server {
   readonly url: URL
 }
 
-/** What was found, and where: `options`, or a source of the platform and the instance in it. */
+/** A value and where it was found: `options`, or a platform reader and the instance there. */
 export interface Found<T> {
   readonly value: T
   readonly from: string
@@ -31,18 +39,18 @@ export interface FoundCredentials {
   /** MCA's tenant id; no other server has one. */
   readonly appId: Found<string> | undefined
   readonly clientId: Found<string> | undefined
-  readonly secret: Found<NonNullable<McaAuthOptions['secret']>> | undefined
+  readonly secret: Found<NonNullable<CredentialOptions['secret']>> | undefined
   /** About the first of them that is missing. */
   readonly missing: McaAuthError | undefined
 }
 
 /**
  * Options override field by field; everything else comes from exactly one source. A secret is not taken from the
- * platform where the options name the client or the server: it belongs to another one.
+ * platform if the options name the client or the server: it belongs to another one.
  *
- * @throws McaAuthError where a source is malformed, or offers several instances.
+ * @throws McaAuthError if a source is malformed, or offers several instances.
  */
-export function findCredentials(options: McaAuthOptions): FoundCredentials {
+export function findCredentials(options: CredentialOptions): FoundCredentials {
   const own = { server: serverOf(options), clientId: options.clientId, appId: options.appId, secret: options.secret }
   const needsSecret = typeof options.clientAuth !== 'function'
   const complete =
@@ -50,7 +58,7 @@ export function findCredentials(options: McaAuthOptions): FoundCredentials {
     own.server !== undefined &&
     (own.secret !== undefined || !needsSecret) &&
     (own.server.kind !== 'mca' || own.appId !== undefined)
-  const instance = complete ? undefined : findInstance(options)
+  const { instance, unusable } = complete ? { unusable: [] } : findInstance(options)
   const foreign = own.clientId !== undefined || own.server !== undefined
   const { source, name } = instance ?? {}
   const from = source === name ? source : `${source}, instance ${name}`
@@ -62,7 +70,7 @@ export function findCredentials(options: McaAuthOptions): FoundCredentials {
   const clientId = found(own.clientId, 'options') ?? field('clientId')
   const secret = found(own.secret, 'options') ?? (foreign ? undefined : field('secret'))
 
-  const where = instance ? `found no such field in ${instance.source}` : `found no instance in ${searched}`
+  const where = instance ? notIn(instance) : `found no instance in ${readerNames}${unusableNote(unusable)}`
   const rule = "the platform's secret is not used where the options name the client or the server"
   let missing: McaAuthError | undefined
   if (server?.value.kind === 'mca' && appId === undefined) {
@@ -76,16 +84,19 @@ export function findCredentials(options: McaAuthOptions): FoundCredentials {
   return { server, appId, clientId, secret, missing }
 }
 
-/** @throws McaAuthError where something is missing, a source is malformed, or the endpoint is plain http. */
-export function resolveCredentials(options: McaAuthOptions): Credentials {
+/** @throws McaAuthError if something is missing, a source is malformed, or the endpoint is plain HTTP. */
+export function resolveCredentials(
+  options: CredentialOptions & { readonly allowInsecureRequests: boolean },
+): Credentials {
   const { server, appId, clientId, secret, missing } = findCredentials(options)
   if (missing !== undefined || server === undefined || clientId === undefined) throw missing
   return {
-    tokenEndpoint: secured(tokenEndpointOf(server.value, appId?.value), options),
+    tokenEndpoint: secured(tokenEndpointOf(server.value, appId?.value), options.allowInsecureRequests),
     clientId: clientId.value,
     secret: secret?.value,
     clientAuth:
       options.clientAuth ?? (server.value.kind === 'other' ? 'client_secret_basic' : 'client_secret_basic_raw'),
+    identity: options.identity,
   }
 }
 
@@ -93,13 +104,24 @@ function found<T>(value: T | undefined, from = ''): Found<T> | undefined {
   return value === undefined ? undefined : { value, from }
 }
 
-function findInstance(options: McaAuthOptions): ServiceInstance | undefined {
-  return options.bindingFile === undefined
-    ? findServiceInstance(options.instanceName)
-    : readBindingFile(options.bindingFile)
+function findInstance(options: CredentialOptions): ReturnType<typeof findServiceInstance> {
+  if (options.bindingFile === undefined) return findServiceInstance(options.instanceName)
+  return { instance: readBindingFile(options.bindingFile), unusable: [] }
 }
 
-function serverOf(fields: Pick<McaAuthOptions, 'serverUrl' | 'oauthServerUrl' | 'oAuthServerUrl' | 'tokenEndpoint'>) {
+/** Why an instance lacks a field, as far as can be seen. */
+function notIn({ source, name, credential, unusable }: ServiceInstance): string {
+  const isSinglePage = /^single-?page/i.test(String(credential.type))
+  const reason = isSinglePage
+    ? 'a single-page application has no secret, and can request no token: bind a regular web application'
+    : unusable
+  const which = source === name ? source : `${source}, instance ${JSON.stringify(name)}`
+  return `found no such field in ${which}${reason === undefined ? '' : `: ${reason}`}`
+}
+
+function serverOf(
+  fields: Pick<CredentialOptions, 'serverUrl' | 'oauthServerUrl' | 'oAuthServerUrl' | 'tokenEndpoint'>,
+) {
   const appId = fields.oAuthServerUrl ?? fields.oauthServerUrl
   if (fields.tokenEndpoint !== undefined) return server('other', 'tokenEndpoint', fields.tokenEndpoint)
   if (appId !== undefined) return server('appid', 'oauthServerUrl', appId)
@@ -110,9 +132,10 @@ function serverOf(fields: Pick<McaAuthOptions, 'serverUrl' | 'oauthServerUrl' | 
 
 /** MCA's own `tokenEndpoint` field is left alone: it serves the authorization-code grant only. */
 function serverOfInstance({ credential, source }: ServiceInstance): Server | undefined {
-  const discovery = text(credential.discoveryEndpoint)?.replace(/\/\.well-known\/openid-configuration$/, '')
-  const { appidServiceEndpoint: endpoint, version, tenantId } = credential
-  const built = endpoint && version && tenantId ? `${text(endpoint)}/oauth/v${version}/${tenantId}` : undefined
+  const discovery = text(credential.discoveryEndpoint)?.replace(/\/+\.well-known\/openid-configuration\/*$/, '')
+  const { appidServiceEndpoint, version, tenantId } = credential
+  const endpoint = text(appidServiceEndpoint)?.trim().replace(/\/+$/, '')
+  const built = endpoint && version && tenantId ? `${endpoint}/oauth/v${version}/${tenantId}` : undefined
   try {
     return serverOf({
       oAuthServerUrl: text(credential.oAuthServerUrl) ?? text(credential.oauthServerUrl) ?? built ?? discovery,
@@ -135,8 +158,8 @@ function tokenEndpointOf({ kind, url }: Server, appId: string | undefined): URL 
   )
 }
 
-function secured(endpoint: URL, options: McaAuthOptions): URL {
-  if (isSecure(endpoint.origin) || options.allowInsecureRequests === true) return endpoint
+function secured(endpoint: URL, allowInsecureRequests: boolean): URL {
+  if (isSecure(endpoint.origin) || allowInsecureRequests) return endpoint
   throw new McaAuthError(
     'INSECURE_TRANSPORT',
     `the token endpoint on ${endpoint.origin} is plain http: use https, or set \`allowInsecureRequests: true\``,

@@ -1,5 +1,5 @@
-import type { RefreshPolicy } from './refresh-policy.js'
-import { thresholds } from './refresh-policy.js'
+import type { TokenResponse } from '../token-endpoint/token-response.js'
+import { type ResolvedRefreshPolicy, thresholds } from './refresh-policy.js'
 
 /** An access token as the authorization server issued it. Its `accessToken` is not shown by `inspect` or JSON. */
 export interface AccessToken {
@@ -9,36 +9,26 @@ export interface AccessToken {
   readonly tokenType: 'Bearer'
   /** When the token request was started, in ms since the epoch. */
   readonly issuedAt: number
-  /** When the token ends, in ms since the epoch. */
+  /** When the token expires, in ms since the epoch. */
   readonly expiresAt: number
   /** The scopes granted, space-separated, where the server names them (RFC 6749 §5.1). */
   readonly scope?: string | undefined
 }
 
-/** What a token response says, before a provider has judged its times. */
-export interface TokenResponse {
-  readonly accessToken: string
-  readonly scope: string | undefined
-  /** When the token request was started, in ms since the epoch. */
-  readonly issuedAt: number
-  /** Lifetime in ms, counted from `issuedAt`; zero or less is possible. */
-  readonly lifetimeMs: number
-}
-
-/** A cached token: knows its own thresholds, keeps its header value ready, and shows neither to a logger. */
+/** A cached token with precomputed thresholds and header value; redacted when logged. */
 export class CachedToken implements AccessToken {
   readonly #header: string
-  /** Key of the token request that it answers; unique within one provider. */
+  /** Key of its token request; unique within one provider. */
   readonly key: string
   readonly issuedAt: number
   readonly expiresAt: number
   readonly scope: string | undefined
-  /** From here on a refresh runs behind the callers. */
+  /** From here on it is refreshed in the background. */
   readonly staleAt: number
   /** From here on callers wait for the refresh. */
   readonly expiredAt: number
 
-  constructor(key: string, response: TokenResponse, now: number, refresh: Required<RefreshPolicy>, jitter: number) {
+  constructor(key: string, response: TokenResponse, now: number, refresh: ResolvedRefreshPolicy, jitter: number) {
     this.#header = `Bearer ${response.accessToken}`
     this.key = key
     this.scope = response.scope

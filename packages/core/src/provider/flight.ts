@@ -1,45 +1,77 @@
-/**
- * One piece of work that several callers wait for. An abort ends that caller's wait and nothing else; the work runs to
- * its own outcome. A caller who is gone leaves nothing behind.
- */
-export class Flight<T> {
-  /** Settles with the work. Never an unhandled rejection, also when nobody waits. */
-  readonly outcome: Promise<T>
-  readonly #waiters = new Set<{ readonly resolve: (value: T) => void; readonly reject: (reason: unknown) => void }>()
+import { onAbort } from './abort-listener.js'
+import { type PendingTokenRequest, runTokenRequest, waitFor } from './pending-token-requests.js'
 
-  constructor(work: Promise<T>) {
-    this.outcome = work
-    work.then(
-      (value) => this.#settle((waiter) => waiter.resolve(value)),
-      (reason) => this.#settle((waiter) => waiter.reject(reason)),
+interface Waiter<T> {
+  readonly resolve: (value: T) => void
+  readonly reject: (reason: unknown) => void
+}
+
+/**
+ * One token request that several callers wait for. An abort ends that caller's wait and nothing else; the work runs to
+ * its own outcome, unless {@link Flight.resolve} or {@link Flight.reject} settle it earlier. A caller who is gone leaves
+ * nothing behind.
+ */
+export class Flight<T> implements PendingTokenRequest {
+  readonly waits: PendingTokenRequest['waits'] = new Set()
+  readonly #waiters = new Set<Waiter<T>>()
+  readonly #settled: () => void
+  #end: () => void = () => {}
+  /** What to tell a caller, once it is known. */
+  #outcome: ((waiter: Waiter<T>) => void) | undefined
+
+  /** `settled` is called before any caller learns of the outcome. */
+  constructor(settled: () => void) {
+    this.#settled = settled
+  }
+
+  /** Apart from the constructor: the work may ask for its own token at once, and must find this flight then. */
+  start(work: () => Promise<T>): void {
+    const [result, end] = runTokenRequest(this, work)
+    // The work may already have closed the provider.
+    if (this.pending) this.#end = end
+    else end()
+    result.then(
+      (value) => this.resolve(value),
+      (reason) => this.reject(reason),
     )
   }
 
+  get pending(): boolean {
+    return this.#outcome === undefined
+  }
+
+  resolve(value: T): void {
+    this.#settle((waiter) => waiter.resolve(value))
+  }
+
+  reject(reason: unknown): void {
+    this.#settle((waiter) => waiter.reject(reason))
+  }
+
   wait(signal: AbortSignal | undefined): Promise<T> {
-    if (signal === undefined) return this.outcome
-    if (signal.aborted) return Promise.reject(signal.reason)
     return new Promise((resolve, reject) => {
-      const leave = () => {
+      if (this.#outcome !== undefined) return this.#outcome({ resolve, reject })
+      const endWait = waitFor(this)
+      const stopListening = signal && onAbort(signal, () => leave(() => reject(signal.reason)))
+      const leave = (tell: () => void) => {
         this.#waiters.delete(waiter)
-        reject(signal.reason)
+        endWait()
+        stopListening?.()
+        tell()
       }
-      const waiter = {
-        resolve: (value: T) => {
-          signal.removeEventListener('abort', leave)
-          resolve(value)
-        },
-        reject: (reason: unknown) => {
-          signal.removeEventListener('abort', leave)
-          reject(reason)
-        },
+      const waiter: Waiter<T> = {
+        resolve: (value) => leave(() => resolve(value)),
+        reject: (reason) => leave(() => reject(reason)),
       }
       this.#waiters.add(waiter)
-      signal.addEventListener('abort', leave, { once: true })
     })
   }
 
-  #settle(tell: (waiter: { resolve: (value: T) => void; reject: (reason: unknown) => void }) => void): void {
-    for (const waiter of this.#waiters) tell(waiter)
-    this.#waiters.clear()
+  #settle(tell: (waiter: Waiter<T>) => void): void {
+    if (this.#outcome !== undefined) return
+    this.#outcome = tell
+    this.#end()
+    this.#settled()
+    for (const waiter of [...this.#waiters]) tell(waiter)
   }
 }

@@ -1,23 +1,27 @@
-/** When a token is renewed, relative to its end. Both windows shrink with short lifetimes. */
+/** When a token is refreshed, relative to its expiry. Both windows shrink with short lifetimes. */
 export interface RefreshPolicy {
   /**
-   * How long before its end a token becomes stale: still served, while one refresh runs behind the callers.
+   * How long before its expiry a token becomes stale: it is still used while a single refresh runs in the background.
    * In ms; never more than a fifth of the lifetime.
    * @default 300_000
    */
-  readonly staleMs?: number
+  readonly staleMs?: number | undefined
   /**
-   * How long before its end a token counts as expired, for the time a request spends on the wire: callers wait for
-   * the refresh. In ms; never more than a twentieth of the lifetime.
-   * @default 5_000
+   * How long before its expiry a token counts as expired, to allow for network latency: callers wait for the refresh.
+   * In ms; never more than a twentieth of the lifetime.
+   * @default 10_000
    */
-  readonly expiredMs?: number
+  readonly expiredMs?: number | undefined
 }
 
-export const defaultRefreshPolicy: Required<RefreshPolicy> = { staleMs: 300_000, expiredMs: 5_000 }
+/** The policy with its defaults. */
+export interface ResolvedRefreshPolicy {
+  readonly staleMs: number
+  readonly expiredMs: number
+}
 
-/** A token that is already over on arrival serves for this long: at most one token request a second. */
-const shortestServiceMs = 1_000
+/** A token that has expired on arrival is used for this long: at most one token request a second. */
+const minUseMs = 1_000
 
 export type TokenState = 'fresh' | 'stale' | 'expired'
 
@@ -31,21 +35,21 @@ interface Times {
 export function thresholds(
   response: { readonly issuedAt: number; readonly lifetimeMs: number },
   now: number,
-  refresh: Required<RefreshPolicy>,
+  refresh: ResolvedRefreshPolicy,
   jitter: number,
 ): { expiresAt: number; staleAt: number; expiredAt: number } {
   const { issuedAt, lifetimeMs } = response
   const expiresAt = issuedAt + lifetimeMs
   const expiredAt = expiresAt - Math.min(refresh.expiredMs, lifetimeMs / 20)
   if (expiredAt <= now) {
-    const end = now + shortestServiceMs
+    const end = now + minUseMs
     return { expiresAt: end, staleAt: end, expiredAt: end }
   }
   const staleAt = expiresAt - Math.min(refresh.staleMs, lifetimeMs / 5) * jitter
   return { expiresAt, staleAt: Math.min(staleAt, expiredAt), expiredAt }
 }
 
-/** A token from the future tells of a clock that was set back: it serves, but is renewed at once. */
+/** An `issuedAt` in the future means the clock was set back. The token is used, but refreshed immediately. */
 export function tokenState(token: Times, now: number): TokenState {
   if (now < token.staleAt && now >= token.issuedAt) return 'fresh'
   return now < token.expiredAt ? 'stale' : 'expired'

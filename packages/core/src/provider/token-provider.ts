@@ -1,35 +1,66 @@
 import type { McaAuthError } from '../error.js'
-import type { McaAuthOptions } from '../options.js'
 import type { TokenRequest } from '../token-endpoint/token-request.js'
 import type { AccessToken } from './access-token.js'
-import { CachingTokenProvider } from './caching-token-provider.js'
 import type { TokenState } from './refresh-policy.js'
 
-/** Tokens for one set of credentials: cached, fetched once however many callers, renewed before they end. */
+/** Which token, and how long to wait for it. All fields are optional. */
+export interface GetTokenOptions extends TokenRequest {
+  /** Ends this caller's wait only; the token request goes on for others. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * Anything that provides access tokens: what `createTokenProvider()` returns, a stub in a test, a wrapper around another
+ * vendor's credential. It is called for each request, and should cache.
+ *
+ * @example
+ * ```ts
+ * import type { TokenProvider } from '@mca-auth/core'
+ *
+ * const stub: TokenProvider = {
+ *   getToken: async () => ({ accessToken: 'fake-token', expiresAt: Date.now() + 3600_000 }),
+ * }
+ * ```
+ */
 export interface TokenProvider {
+  /** A valid token. `expiresAt` is in ms since the epoch; `tokenType` is `Bearer` if it is left out. */
+  getToken(options?: GetTokenOptions): Promise<{
+    readonly accessToken: string
+    readonly expiresAt: number
+    readonly tokenType?: string | undefined
+  }>
+  /** Reports that a server rejected this token, so that it is not returned again. May be called late, or twice. */
+  invalidate?(accessToken: string): unknown
+}
+
+/**
+ * Provides access tokens for one set of credentials. Tokens are cached, concurrent callers share one token request, and
+ * tokens are refreshed before they expire.
+ */
+export interface CachingTokenProvider extends TokenProvider {
   /**
-   * A valid token. From the cache while fresh or stale; else all callers of one token request wait for one flight.
-   * `signal` ends this caller's wait only.
+   * Returns a valid token: the cached one while it is fresh or stale, otherwise a new one.
    *
-   * @throws McaAuthError `TOKEN_REQUEST_*` or `TOKEN_RESPONSE_INVALID`; `signal.reason` on abort.
+   * @throws McaAuthError `TOKEN_REQUEST_*` or `TOKEN_RESPONSE_INVALID`; TypeError for bad options; `signal.reason` on
+   *   abort. All as a rejection.
    */
-  getToken(request?: TokenRequest, init?: { readonly signal?: AbortSignal | undefined }): Promise<AccessToken>
-  /** `Bearer …`, else as {@link TokenProvider.getToken}. */
-  getAuthorizationHeader(request?: TokenRequest, init?: { readonly signal?: AbortSignal | undefined }): Promise<string>
-  /** The header value while the token is fresh, at once; starts nothing. */
+  getToken(options?: GetTokenOptions): Promise<AccessToken>
+  /** `Bearer …`, else like {@link CachingTokenProvider.getToken}. */
+  getAuthorizationHeader(options?: GetTokenOptions): Promise<string>
+  /** The header value while the token is fresh or stale, or `undefined`. Synchronous; starts nothing. */
   peek(request?: TokenRequest): string | undefined
   /**
-   * Says that a server refused this token. Does nothing unless it is the current one, so that many late refusals cost
-   * one refresh. With a string (token or header value), `request` says which token request it answered.
+   * Reports that a server rejected this token: the token object, its `accessToken`, or the header value. Ignored unless
+   * the token is still cached, so that many late rejections trigger only one refresh.
    *
    * @returns whether the token was dropped.
    */
-  invalidate(rejected: AccessToken | string, request?: TokenRequest): boolean
-  /** How it is doing; holds no secrets. */
+  invalidate(token: AccessToken | string): boolean
+  /** A snapshot for health checks. Contains no secrets. */
   health(): TokenProviderHealth
-  /** Forgets tokens and failures. Flights go on. */
+  /** Forgets tokens and failures. Pending token requests go on. */
   clear(): void
-  /** Ends flights and lets the process go; cached tokens still serve, nothing new is fetched. */
+  /** Aborts pending token requests so that the process can exit. Cached tokens remain usable; no new ones are requested. */
   close(): void
   [Symbol.asyncDispose](): Promise<void>
 }
@@ -37,27 +68,11 @@ export interface TokenProvider {
 export interface TokenProviderHealth {
   readonly tokenEndpoint: string
   readonly cachedTokens: number
-  /** Token requests in flight. */
+  /** Pending token requests. */
   readonly flights: number
   /** The token of the default token request. */
   readonly token: { readonly state: TokenState; readonly expiresAt: number } | undefined
-  /** What keeps the default token request from being made now. */
+  /** The remembered error, if token requests are currently suspended. */
   readonly failure: McaAuthError | undefined
   readonly closed: boolean
-}
-
-/**
- * Makes a provider, to be shared by all clients that talk to services of one authorization server.
- *
- * @throws TypeError for a bad option; McaAuthError `MISSING_*`, `INVALID_CREDENTIALS_SOURCE` or `INSECURE_TRANSPORT`.
- * @example
- * ```ts
- * import { createTokenProvider } from '@mca-auth/core'
- *
- * const provider = createTokenProvider({ scope: 'orders.read' }) // credentials of the platform
- * await provider.getToken() // at boot: warm, or fail early
- * ```
- */
-export function createTokenProvider(options: McaAuthOptions = {}): TokenProvider {
-  return new CachingTokenProvider(options)
 }

@@ -8,18 +8,22 @@ export interface Sealer {
   seal(key: string, text: string): string
   /** `undefined` for what was not sealed by this sealer for this key, or was altered since. */
   open(key: string, sealed: string): string | undefined
-  /** Equal for equal texts; tells nothing else of them. */
-  digest(text: string): string
+  /** Equal for equal tokens; tells nothing else of them. */
+  digest(token: string): string
+  /** The same for credentials, with a key of its own. */
+  credentialDigest(credential: string): string
 }
 
+/** Entries of another version are not opened. */
 const version = '1.'
+type Keys = [sealing: Buffer, naming: Buffer, digesting: Buffer, credentials: Buffer]
 const ivBytes = 12
 const tagBytes = 16
 
 /** AES-256-GCM and HMAC-SHA-256, with keys derived by HKDF (RFC 5869). */
 export function createSealer(secret: string | Uint8Array): Sealer {
   const derive = (purpose: string) => Buffer.from(hkdfSync('sha256', secret, 'mca-auth', version + purpose, 32))
-  const [sealing, naming, digesting] = [derive('seal'), derive('name'), derive('digest')]
+  const [sealing, naming, digesting, credentials] = ['seal', 'name', 'digest', 'credential'].map(derive) as Keys
   const hmac = (key: Buffer, text: string) => createHmac('sha256', key).update(text).digest('base64url')
   return {
     keyFor: (subject) => hmac(naming, subject),
@@ -41,6 +45,7 @@ export function createSealer(secret: string | Uint8Array): Sealer {
         return undefined
       }
     },
-    digest: (text) => hmac(digesting, text),
+    digest: (token) => hmac(digesting, token),
+    credentialDigest: (credential) => hmac(credentials, credential),
   }
 }

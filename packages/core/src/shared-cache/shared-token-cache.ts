@@ -1,30 +1,30 @@
 /**
  * A second level behind the cache of each process: a fleet shares its tokens, and makes one token request for all. It
- * stores sealed text under keys that tell nothing; whatever it throws, or does not answer in time, is passed over.
- * `sharedTokenCacheContract()` of `@mca-auth/testing` checks an implementation.
+ * stores sealed text under keys that reveal nothing; errors and timeouts are ignored. `sharedTokenCacheContract()` of
+ * `@mca-auth/testing` checks an implementation.
  */
 export interface SharedTokenCache {
   /**
-   * What entries are sealed with, at least 32 bytes each: the first seals, all open. Needed where there is no secret to
+   * What entries are sealed with, at least 32 bytes each: the first seals, all open. Needed if there is no secret to
    * derive a key from: with a `secret` function, or a `clientAuth` function and no secret.
    */
   readonly encryptionKeys?: readonly (string | Uint8Array)[] | undefined
   /** The entry under this key, unless it has expired. */
   get(key: string): Promise<SharedToken | undefined>
   /**
-   * Stores for `expiresInMs`, unless a later lease on this key than the one with this `fence` has been given: a writer
-   * who was slow never replaces a newer token.
+   * Stores the token for `expiresInMs`, unless a newer lease (a higher fence) has been granted: a slow writer never
+   * replaces a newer token.
    */
   set(key: string, token: SharedToken, fence: number): Promise<void>
   /** Deletes the entry if it has this digest. */
   delete(key: string, digest: string): Promise<void>
   /**
-   * Gives the lease on this key for a while, if nobody else has it, or prolongs it for who has it.
+   * Acquires the lease on `key` for `durationMs`, or extends it if `holder` already has it.
    *
-   * @returns the fence, greater than that of any lease on this key before; `undefined` where another holder has it.
+   * @returns the fence, greater than that of any lease on this key before; `undefined` if another holder has it.
    */
   lease(key: string, holder: string, durationMs: number): Promise<number | undefined>
-  /** Gives the lease back, if this holder has it. */
+  /** Releases the lease, if this holder has it. */
   release(key: string, holder: string): Promise<void>
 }
 
@@ -32,8 +32,8 @@ export interface SharedTokenCache {
 export interface SharedToken {
   /** Sealed; opaque. */
   readonly value: string
-  /** Tells tokens apart, and nothing else. */
+  /** Distinguishes tokens, and reveals nothing else. */
   readonly digest: string
-  /** How much longer it lives, in ms, so that the clocks of hosts are not compared. */
+  /** Lifetime left, in ms, counted by the cache: the clocks of hosts differ. */
   readonly expiresInMs: number
 }

@@ -1,13 +1,13 @@
-const longestMs = 5 * 60_000
+const maxMs = 3_600_000
 
 /**
- * The instant that a `Retry-After` header names (RFC 9110 §10.2.3: seconds or a date), at most five minutes ahead.
- * `undefined` for a header that is absent, junk, or names no future instant.
+ * The instant that a `Retry-After` header names (RFC 9110 §10.2.3: seconds or a date), from now to at most one hour
+ * ahead. `undefined` for a header that is absent or unreadable.
  */
 export function retryAfter(header: string | null, now: number): number | undefined {
   if (header === null) return undefined
   const at = /^\s*\d+\s*$/.test(header) ? now + Number(header) * 1000 : httpDate(header)
-  return at > now ? Math.min(at, now + longestMs) : undefined
+  return Number.isNaN(at) ? undefined : Math.min(Math.max(at, now), now + maxMs)
 }
 
 /** NaN for anything but the date formats of RFC 9110 §5.6.7, all of which name a weekday first. */

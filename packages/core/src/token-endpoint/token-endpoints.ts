@@ -1,14 +1,14 @@
 /** How many live providers use each token endpoint: origin → path → count. */
 type Endpoints = Map<string, Map<string, number>>
 
-// Module-wide, and shared by every copy of this package in the process: token requests may travel through a
-// dispatcher of ours, and providers of two copies would wait for each other just as two of one copy would.
+// Shared by every copy of this package in the process: token requests may travel through a dispatcher of ours, and
+// providers of two copies would wait for each other just as two of one copy would.
 const shared = globalThis as { [key: symbol]: Endpoints | undefined }
-const name = Symbol.for('mca-auth.tokenEndpoints')
+const name = Symbol.for('mca-auth.token-endpoints.1')
 shared[name] ??= new Map()
 const endpoints: Endpoints = shared[name]
 
-/** Says that a provider uses this endpoint; the returned function takes that back. */
+/** Records that a provider uses this endpoint, until the returned function is called. */
 export function registerTokenEndpoint(endpoint: URL): () => void {
   const { origin, pathname } = endpoint
   const paths = endpoints.get(origin) ?? new Map<string, number>()
@@ -25,7 +25,7 @@ export function registerTokenEndpoint(endpoint: URL): () => void {
   }
 }
 
-/** Whether any provider's token endpoint is on this origin. Cheap: asked for every request. */
+/** Whether any provider's token endpoint is on this origin. Cheap: called for every request. */
 export function hasTokenEndpoint(origin: string): boolean {
   return endpoints.has(origin)
 }

@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache'
 import { parseUrl } from '../origin.js'
 import { list, nonEmptyString, record, rejectUnknownKeys } from '../validate.js'
 
-/** What is asked of the token endpoint, beside the grant. Fields left out come from the provider's options. */
+/** What is requested of the token endpoint. Fields that are left out come from the provider's options. */
 export interface TokenRequest {
   /** Scopes, space-separated or as a list (RFC 6749 §3.3). */
   readonly scope?: string | readonly string[] | undefined
@@ -21,7 +21,7 @@ export interface PreparedTokenRequest {
 
 /** The token requests of one provider. Those that name one scope or one resource are prepared once, not at each call. */
 export class PreparedTokenRequests {
-  /** What is asked where a caller says nothing. */
+  /** What is requested if a caller says nothing. */
   readonly standard: PreparedTokenRequest
   readonly #defaults: TokenRequest
   readonly #size: number
@@ -34,7 +34,7 @@ export class PreparedTokenRequests {
     this.#size = size
   }
 
-  /** @throws TypeError for what is no token request. */
+  /** @throws TypeError for anything that is not a token request. */
   get(request: TokenRequest | undefined): PreparedTokenRequest {
     if (request === undefined) return this.standard
     const name = onlyField(request)
@@ -54,17 +54,21 @@ export class PreparedTokenRequests {
 function onlyField(request: TokenRequest): 'scope' | 'resource' | undefined {
   let only: string | undefined
   for (const name in request) {
+    if (name === 'signal') continue
     if (only !== undefined) return undefined
     only = name
   }
   return only === 'scope' || only === 'resource' ? only : undefined
 }
 
+/** A caller's `signal` comes in the same bag, and makes no other token. */
+const requestFields = ['scope', 'resource', 'parameters', 'signal']
 const reserved = ['grant_type', 'client_id', 'client_secret', 'scope', 'resource']
 
-function prepareTokenRequest(request: TokenRequest, defaults: TokenRequest = {}): PreparedTokenRequest {
+/** @throws TypeError for anything that is not a token request. */
+export function prepareTokenRequest(request: TokenRequest, defaults: TokenRequest = {}): PreparedTokenRequest {
   record('the token request', request)
-  rejectUnknownKeys('token request field', request, ['scope', 'resource', 'parameters'])
+  rejectUnknownKeys('token request field', request, requestFields)
   const parameters = new URLSearchParams()
   const scopes = scopeList(request.scope ?? defaults.scope)
   if (scopes.length > 0) parameters.set('scope', scopes.join(' '))

@@ -1,123 +1,114 @@
-import { McaAuthError, type McaAuthErrorCode, type McaAuthErrorDetails } from '../error.js'
-import type { TokenResponse } from '../provider/access-token.js'
+import { McaAuthError, type McaAuthErrorCode } from '../error.js'
+import { isTransient, type Reason, reasonIn } from './error-response.js'
+import { FailedAttempt, type FailureKind } from './failed-attempt.js'
+import { isTextual, printable } from './printable.js'
+import { type BoundedBody, maxBodyBytes, readBounded } from './response-body.js'
 import { httpDate, retryAfter } from './retry-after.js'
+import type { SecretMask } from './secret-mask.js'
 
-const largestBody = 64 * 1024
 const unknownLifetimeMs = 5 * 60_000
 const throttledMs = 30_000
-/** The largest count of seconds that 32 bits hold: a bound, so that `1e99` is a long life and not an overflow. */
-const longestLifetimeMs = (2 ** 31 - 1) * 1000
+/** The largest count of seconds that 32 bits hold, so that `1e99` is a long lifetime and not an overflow. */
+const maxLifetimeMs = (2 ** 31 - 1) * 1000
 
-type Fields = Record<string, unknown>
+/** A token as the token endpoint issued it. */
+export interface TokenResponse {
+  readonly accessToken: string
+  readonly scope: string | undefined
+  /** When the token request was started, in ms since the epoch. */
+  readonly issuedAt: number
+  /** Lifetime in ms, counted from `issuedAt`; zero or less is possible. */
+  readonly lifetimeMs: number
+}
+
+type Fields = Readonly<Record<string, unknown>>
 
 /**
- * Reads and judges the answer of a token endpoint (RFC 6749 §5).
+ * Reads the response of a token endpoint (RFC 6749 §5).
  *
- * @throws McaAuthError for an answer without a usable token; anything else thrown is a network error.
+ * What a failure is depends on status and body, never on the content type, which proxies and servers get wrong:
+ * - Throttled: 429, and 503 with `Retry-After`. If that names no future instant, it is as good as a transient failure.
+ * - Transient: 408, 5xx, an error that says so, and HTML with a 2xx or 4xx: that is a proxy or an ingress whose server
+ *   is still starting.
+ * - Denied: any other error code, with a 4xx or in place of a token; and 401 and 403 in any case.
+ * - Bad: everything else without a usable token.
+ *
+ * @throws FailedAttempt for a response without a usable token; anything else thrown is a network error.
  */
-export async function readTokenResponse(response: Response, issuedAt: number, endpoint: URL): Promise<TokenResponse> {
+export async function readTokenResponse(
+  response: Response,
+  issuedAt: number,
+  endpoint: URL,
+  mask: SecretMask,
+): Promise<TokenResponse> {
   const { status } = response
-  const problem = (code: McaAuthErrorCode, what: string, details: McaAuthErrorDetails = {}) =>
-    new McaAuthError(code, `the token endpoint on ${endpoint.origin} ${what}`, { status, ...details })
-
-  const text = await readBounded(response)
-  const fields = parseObject(text)
+  const body = await readBounded(response)
+  const fields = parseObject(body)
+  const isSuccess = status >= 200 && status < 300
+  const hasToken = isSuccess && fields?.access_token !== undefined && !isTextual(fields.error)
+  const reason = fields === undefined || hasToken ? {} : masked(reasonIn(fields), mask)
+  const fail = (kind: FailureKind, code: McaAuthErrorCode, what: string, retryAt?: number): never => {
+    const why = [reason.error, reason.errorDescription].filter((part) => part !== undefined).join(': ')
+    const message = `the token endpoint on ${endpoint.origin} ${what}${why && ` ${why.slice(0, 300)}`}`
+    throw new FailedAttempt(kind, new McaAuthError(code, message, { status, ...reason, retryAt }))
+  }
   const answered = `answered ${status}`
 
-  const retryAt = retryAfter(response.headers.get('retry-after'), Date.now())
-  if (status === 429 || (status === 503 && retryAt !== undefined)) {
-    throw problem('TOKEN_REQUEST_THROTTLED', answered, { retryAt: retryAt ?? Date.now() + throttledMs })
+  const now = Date.now()
+  const retryAt =
+    retryAfter(response.headers.get('retry-after'), now) ?? (status === 429 ? now + throttledMs : undefined)
+  if ((status === 429 || status === 503) && retryAt !== undefined) {
+    if (retryAt > now) return fail('throttled', 'TOKEN_REQUEST_THROTTLED', answered, retryAt)
+    return fail('transient', 'TOKEN_REQUEST_THROTTLED', answered)
   }
-  if (status === 408 || status >= 500) throw problem('TOKEN_REQUEST_FAILED', answered)
-
-  const refusal = await refusalIn(fields)
-  if (status >= 400 || (status === 200 && refusal !== undefined)) {
-    const { error, error_description: errorDescription } = refusal ?? {}
-    const reason = [error, errorDescription].filter((part) => part !== undefined).join(': ')
-    throw problem('TOKEN_REQUEST_REFUSED', `refused: ${status}${reason && ` ${reason.slice(0, 300)}`}`, {
-      error,
-      errorDescription,
-    })
+  if (status === 408 || status >= 500) return fail('transient', 'TOKEN_REQUEST_FAILED', answered)
+  if (isMarkup(body) && (isSuccess || status >= 400)) {
+    const code = isSuccess ? 'TOKEN_RESPONSE_INVALID' : 'TOKEN_REQUEST_FAILED'
+    return fail('transient', code, `${answered} with HTML, as a proxy does`)
   }
-  if (status !== 200) throw problem('TOKEN_RESPONSE_INVALID', `${answered}, not with a token`)
-  if (text === undefined) throw problem('TOKEN_RESPONSE_INVALID', `${answered} with more than ${largestBody} bytes`)
-  if (fields === undefined) throw problem('TOKEN_RESPONSE_INVALID', `${answered} with no JSON object`)
-
-  const accepted = await accept(fields)
-  if (accepted === undefined) throw problem('TOKEN_RESPONSE_INVALID', `${answered} with no usable bearer token`)
+  const hasError = reason.error !== undefined && (isSuccess || status >= 400)
+  if (hasError && isTransient(reason)) return fail('transient', 'TOKEN_REQUEST_FAILED', answered)
+  if (hasError || status === 401 || status === 403) {
+    return fail('denied', 'TOKEN_REQUEST_REFUSED', `denied the request: ${status}`)
+  }
+  const invalid = (what: string) => fail('bad', 'TOKEN_RESPONSE_INVALID', `${answered}${what}`)
+  if (status !== 200 && status !== 201) return invalid(', not with a token')
+  if (!body.isWhole) return invalid(` with more than ${maxBodyBytes} bytes`)
+  if (fields === undefined) return invalid(' with no JSON object')
+  if (!isBearerToken(fields)) return invalid(' with no usable bearer token')
   const lifetimeMs = lifetime(fields, response.headers.get('date'))
-  if (lifetimeMs === undefined) throw problem('TOKEN_RESPONSE_INVALID', `${answered} with an unreadable expires_in`)
-  return { accessToken: accepted.access_token, scope: accepted.scope, issuedAt, lifetimeMs }
+  if (lifetimeMs === undefined) return invalid(' with an unreadable expires_in')
+  const scope = typeof fields.scope === 'string' ? fields.scope : undefined
+  return { accessToken: fields.access_token, scope, issuedAt, lifetimeMs }
 }
 
-/** The body as text, or `undefined` where it is longer than any token response. */
-async function readBounded(response: Response): Promise<string | undefined> {
-  if (response.body === null) return ''
-  const decoder = new TextDecoder()
-  let text = ''
-  let size = 0
-  for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
-    size += chunk.byteLength
-    if (size > largestBody) return undefined // leaving the loop cancels the body
-    text += decoder.decode(chunk, { stream: true })
-  }
-  return text + decoder.decode()
+/** What the server says, fit for a log, without the secrets that we have sent. */
+function masked({ error, errorDescription }: Reason, mask: SecretMask): Reason {
+  const clean = (text: string | undefined) => (text === undefined ? undefined : printable(mask.mask(text)))
+  return { error: clean(error), errorDescription: clean(errorDescription) }
 }
 
-function parseObject(text: string | undefined): Fields | undefined {
+function parseObject(body: BoundedBody): Fields | undefined {
   try {
-    const json: unknown = JSON.parse(text ?? '')
+    const json: unknown = JSON.parse(body.isWhole ? body.text : '')
     return typeof json === 'object' && json !== null && !Array.isArray(json) ? (json as Fields) : undefined
   } catch {
     return undefined
   }
 }
 
-const server = { issuer: 'https://token-endpoint' }
-const client = { client_id: 'client' }
-
-/** A response rebuilt from what we have read: without `www-authenticate`, on which the library stops reading. */
-function rebuilt(fields: Fields, status: number): Response {
-  return new Response(JSON.stringify(fields), { status, headers: { 'content-type': 'application/json' } })
+/** HTML or XML, of whatever label. */
+function isMarkup({ text }: BoundedBody): boolean {
+  return /^\s*</.test(text)
 }
 
-/** The OAuth error in the body (RFC 6749 §5.2), if there is one. Some servers send it with 200. */
-async function refusalIn(
-  fields: Fields | undefined,
-): Promise<{ error: string; error_description?: string } | undefined> {
-  if (fields === undefined || typeof fields.error !== 'string' || fields.error === '') return undefined
-  const { error, error_description } = fields
-  const oauth = await import('oauth4webapi')
-  const response = rebuilt({ error, ...(typeof error_description === 'string' && { error_description }) }, 400)
-  return oauth.processClientCredentialsResponse(server, client, response).then(
-    () => undefined,
-    (refused: unknown) => {
-      if (!(refused instanceof oauth.ResponseBodyError)) return undefined
-      const description = refused.error_description
-      return {
-        error: printable(refused.error),
-        ...(description !== undefined && { error_description: printable(description) }),
-      }
-    },
-  )
-}
-
-/** As RFC 6749 §5.2 has it: no server begins a new line in our user's log, or sends a terminal commands. */
-function printable(text: string): string {
-  return text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]/gu, ' ')
-}
-
-/** Only what a client-credentials response is for; a missing token_type means Bearer. */
-async function accept({ access_token, token_type = 'bearer', scope }: Fields) {
-  const oauth = await import('oauth4webapi')
-  try {
-    const response = rebuilt({ access_token, token_type, ...(typeof scope === 'string' && { scope }) }, 200)
-    const accepted = await oauth.processClientCredentialsResponse(server, client, response)
-    // One that may stand in a header (RFC 6750 §2.1 is narrower still, but servers are not).
-    return accepted.token_type === 'bearer' && /^[\x21-\x7e]+$/.test(accepted.access_token) ? accepted : undefined
-  } catch {
-    return undefined
-  }
+/** Bearer in any case, left out in whatever way, or as Apigee has it. The token must fit into a header. */
+function isBearerToken(fields: Fields): fields is Fields & { readonly access_token: string } {
+  const { access_token: token, token_type: type } = fields
+  const isBearer =
+    type === undefined || type === null || (typeof type === 'string' && /^\s*(?:bearer(?:token)?)?\s*$/i.test(type))
+  // RFC 6750 §2.1 is narrower still, but servers are not.
+  return isBearer && typeof token === 'string' && /^[\x21-\x7e]+$/.test(token)
 }
 
 /** In ms; `undefined` for junk. Without `expires_in`: what a JWT says, by the server's own clock. */
@@ -133,14 +124,14 @@ function lifetime({ expires_in: expiresIn, access_token: token }: Fields, date: 
   return clamped(seconds * 1000)
 }
 
-/** A life of zero or less is one of zero; an endless one ends. */
 function clamped(lifetimeMs: number): number {
-  return Math.max(0, Math.min(lifetimeMs, longestLifetimeMs))
+  return Math.max(0, Math.min(lifetimeMs, maxLifetimeMs))
 }
 
-/** `exp` of a JWT, in ms. Not verified: it only says when to renew. */
+/** `exp` of a JWT, in ms. Not verified: it only says when to refresh. */
 function jwtExpiry(token: string): number | undefined {
   const payload = token.split('.')[1]
-  const exp = payload && parseObject(Buffer.from(payload, 'base64url').toString('utf8'))?.exp
+  const text = payload && Buffer.from(payload, 'base64url').toString('utf8')
+  const exp = text && parseObject({ text, isWhole: true })?.exp
   return typeof exp === 'number' && Number.isFinite(exp) ? exp * 1000 : undefined
 }

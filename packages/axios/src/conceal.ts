@@ -1,0 +1,51 @@
+import { inspect } from 'node:util'
+import type { AxiosConfig } from './axios-config.js'
+
+/** What an adapter resolves with, or rejects with as `response`. */
+export interface AxiosResponse {
+  status: number
+  headers?: Readonly<Record<string, unknown>> | null
+  config?: AxiosConfig
+  request?: unknown
+  data?: unknown
+  /** Set by axios-cache-interceptor. */
+  cached?: boolean
+}
+
+export interface AxiosFailure {
+  code?: string
+  config?: AxiosConfig
+  request?: unknown
+  response?: AxiosResponse
+  cause?: unknown
+}
+
+/** Puts the caller's config back, and keeps loggers from the request, which holds the header. */
+export function conceal(result: AxiosResponse | AxiosFailure, config: AxiosConfig): void {
+  if (typeof result !== 'object' || result === null) return
+  if (result.config !== undefined) result.config = config
+  if (typeof result.request === 'object' && result.request !== null) redact(result.request)
+}
+
+/** With the errors behind it: the fetch adapter of older axios wraps one of its own in another. */
+export function concealFailure(failure: AxiosFailure, config: AxiosConfig): void {
+  if (typeof failure !== 'object' || failure === null) return
+  conceal(failure, config)
+  if (failure.response) conceal(failure.response, config)
+  if (failure.cause !== failure) concealFailure(failure.cause as AxiosFailure, config)
+}
+
+const text = '[request: redacted by mca-auth]'
+const hidden: PropertyDescriptorMap = {
+  [inspect.custom]: { value: () => text, configurable: true },
+  toJSON: { value: () => text, configurable: true },
+}
+
+/** Wherever it is found: as `request`, behind a response stream, or on a socket. It works as before. */
+function redact(request: object): void {
+  // follow-redirects keeps a request around those that it sends.
+  const { _redirectable, _currentRequest } = request as { _redirectable?: unknown; _currentRequest?: unknown }
+  for (const each of [request, _redirectable, _currentRequest]) {
+    if (each instanceof Object && Object.isExtensible(each)) Object.defineProperties(each, hidden)
+  }
+}

@@ -1,0 +1,99 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { type CachingTokenProvider, McaAuthError, type SkippedRequest, type SkipReason } from '@mca-auth/core'
+import { createRequestAuthorizer, parseUrl, type RequestAuthorization } from '@mca-auth/core/adapter'
+import type { RequestToCheck } from './command-line.js'
+import { problemOf } from './problem.js'
+import { type Report, withoutQuery } from './report.js'
+import { assess, type RequestProblem, sendRequest } from './send-request.js'
+
+const withoutToken: RequestProblem = { headline: 'The request goes without a token', exitCode: 7 }
+
+/** What the reasons on the channel `mca-auth:request:skipped` mean. */
+const meanings: Readonly<Record<SkipReason, string>> = {
+  'origin-not-listed': '`origins` does not list this origin',
+  'origin-left': 'a redirect leads to an origin that must not have the token',
+  'own-authorization': 'the request has an Authorization header of its own',
+  'token-request': 'the option `tokenRequest` returned false',
+  'no-incoming-token': 'the incoming request had no token to forward',
+  'token-endpoint': 'this is a token endpoint, which never gets a token',
+}
+
+/**
+ * Shows whether a request would carry the token, as every adapter decides it, and with `send` whether the resource
+ * accepts it.
+ *
+ * @returns what is wrong; a McaAuthError if the request would fail and not be sent.
+ * @throws TypeError for an origin that is not one.
+ */
+export async function checkRequest(
+  report: Report,
+  provider: CachingTokenProvider,
+  { url, origins, send }: RequestToCheck,
+  timeoutMs = 10_000,
+): Promise<McaAuthError | RequestProblem | undefined> {
+  const authorizer = createRequestAuthorizer('doctor', provider, { origins })
+  report.heading('Request')
+  report.line('plain', 'url', withoutQuery(url))
+  report.line('plain', 'origins', origins?.join(', ') ?? 'not given: the token goes to the origin of the URL')
+  const sending = { url, method: 'GET' }
+  const begun = withSkipReason(() => authorizer.begin(sending))
+  const authorization = begun.result
+  if (authorization === undefined) return showSkipped(report, begun.reason, url)
+  const decided = withSkipReason(() => authorization.headersFor(sending))
+  if (decided.reason !== undefined) return showSkipped(report, decided.reason, url)
+  const headers = await Promise.resolve(decided.result).catch(problemOf)
+  if (headers instanceof McaAuthError) return headers
+  report.line('good', 'token', send ? 'is sent' : 'would be sent')
+  if (!send) {
+    report.advice(
+      'with --send the doctor sends this request, one GET, and shows whether the resource accepts the token',
+    )
+    return undefined
+  }
+  const response = await sendRequest(report, url, headers, timeoutMs)
+  if (!(response instanceof Response)) return response
+  const location = response.status >= 300 && response.status < 400 ? response.headers.get('location') : null
+  const target = location === null ? undefined : parseUrl(location, url.href)
+  return target === undefined ? assess(report, response) : checkRedirect(report, authorization, response, target)
+}
+
+/** Shows whether a client that follows this redirect would send the token along. */
+function checkRedirect(
+  report: Report,
+  authorization: RequestAuthorization,
+  { status, headers }: Response,
+  target: URL,
+): McaAuthError | RequestProblem | undefined {
+  report.line('plain', 'redirect', `to ${withoutQuery(target)}`)
+  authorization.responded(status, headers)
+  authorization.redirected({ url: target, method: 'GET' }, { hopIsOurs: true })
+  try {
+    const { reason } = withSkipReason(() => authorization.headersFor({ url: target, method: 'GET' }))
+    if (reason !== undefined) return showSkipped(report, reason, target)
+  } catch (error) {
+    return problemOf(error)
+  }
+  report.line('good', 'token', 'would be sent there too')
+  return undefined
+}
+
+function showSkipped(report: Report, reason: SkipReason | undefined, { origin }: URL): RequestProblem {
+  report.line('bad', 'token', `would not be sent: ${reason}`, reason && meanings[reason])
+  if (reason === 'origin-not-listed' || reason === 'origin-left') {
+    report.advice(`list ${origin} in \`origins\` (here: --origin), but only if that server may have the token`)
+  }
+  return withoutToken
+}
+
+/** Calls a function, and gives its result with the reason that it reported if it decided against the token. */
+function withSkipReason<T>(decide: () => T): { readonly result: T; readonly reason: SkipReason | undefined } {
+  const reasons: SkipReason[] = []
+  const listener = (message: unknown) => reasons.push((message as SkippedRequest).reason)
+  subscribe('mca-auth:request:skipped', listener)
+  try {
+    const result = decide()
+    return { result, reason: reasons[0] }
+  } finally {
+    unsubscribe('mca-auth:request:skipped', listener)
+  }
+}

@@ -1,0 +1,34 @@
+import { McaAuthError } from '@mca-auth/core'
+
+/** The command line makes no sense. The message repeats no value: it may be a secret in the wrong place. */
+export class UsageError extends Error {}
+
+/** As `--help` lists them. */
+export const exitCodes = [
+  [0, 'a token was issued'],
+  [1, 'an unexpected error'],
+  [2, 'the command line is invalid'],
+  [3, 'credentials are missing or malformed, or plain HTTP was refused'],
+  [4, 'the token endpoint denied the request'],
+  [5, 'the server is unreachable, failing, or rate-limiting'],
+  [6, 'the URL is not a token endpoint'],
+  [7, 'doctor --url: the request goes without a token, or the resource rejects the token'],
+] as const
+
+export type ExitCode = (typeof exitCodes)[number][0]
+
+export function exitCodeOf(error: unknown): ExitCode {
+  if (error instanceof UsageError || error instanceof TypeError) return 2
+  if (!(error instanceof McaAuthError)) return 1
+  switch (error.code) {
+    case 'TOKEN_REQUEST_REFUSED':
+      return 4
+    case 'TOKEN_REQUEST_FAILED':
+    case 'TOKEN_REQUEST_THROTTLED':
+      return 5
+    case 'TOKEN_RESPONSE_INVALID':
+      return 6
+    default:
+      return 3
+  }
+}

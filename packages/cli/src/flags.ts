@@ -1,0 +1,64 @@
+import { exitCodes } from './exit-codes.js'
+
+/** Name, placeholder of the value (none: a switch), meaning. */
+export const flags = [
+  ['binding', 'FILE', 'a service credential as JSON, used instead of the platform'],
+  ['instance-name', 'NAME', 'the instance to use if the platform has several'],
+  ['client-id', 'ID', 'OAuth client id'],
+  ['secret-file', 'FILE', 'file with the client secret; - reads standard input'],
+  ['server-url', 'URL', 'MCA authorization server, with --app-id'],
+  ['app-id', 'ID', 'MCA tenant id'],
+  ['oauth-server-url', 'URL', 'App ID server, https://…/oauth/v4/<tenant>'],
+  ['token-endpoint', 'URL', 'token endpoint of any other OAuth 2.0 server'],
+  ['client-auth', 'METHOD', 'client_secret_basic, client_secret_basic_raw or client_secret_post'],
+  ['scope', 'SCOPE', 'scopes to request; repeatable'],
+  ['resource', 'URI', 'resource indicator (RFC 8707); repeatable'],
+  ['parameter', 'NAME=VALUE', 'additional parameter of the token request; repeatable'],
+  ['timeout-ms', 'MS', 'maximum time to wait for a token [10000]'],
+  ['allow-insecure-requests', '', 'allow plain HTTP beyond loopback'],
+  ['json', '', 'token: print JSON, for scripts'],
+  ['url', 'URL', 'doctor: say whether a request to this URL would carry the token'],
+  ['origin', 'ORIGIN', 'doctor --url: as the option `origins` of your code; repeatable'],
+  ['send', '', 'doctor --url: send one GET with the token, and show the response'],
+  ['help', '', 'print this help'],
+  ['version', '', 'print the version'],
+] as const
+
+/** Flags that may be given several times. */
+export const repeatable: readonly string[] = ['scope', 'resource', 'parameter', 'origin']
+
+export const usage: string = `Usage: mca-auth <command> [options]
+
+Commands:
+  token    print the header value, "Bearer …", and nothing else
+  doctor   show where each credential was found, request a token, and explain what is wrong
+
+Options, all optional if the platform supplies credentials (VCAP_SERVICES, CE_SERVICES, SERVICE_BINDING_ROOT):
+${flags.map(([name, value, meaning]) => `  ${`--${name} ${value}`.padEnd(26)} ${meaning}`).join('\n')}
+
+Exit codes:
+${exitCodes.map(([code, meaning]) => `  ${code}  ${meaning}`).join('\n')}
+
+Examples:
+  curl -H "Authorization: $(mca-auth token)" https://orders.example.com/
+  mca-auth doctor --binding credential.json
+  mca-auth doctor --url https://orders.example.com/mine --origin 'https://*.example.com' --send
+  vault read -field=secret kv/orders | mca-auth token --token-endpoint https://idp.example.com/token \\
+    --client-id orders --secret-file -
+`
+
+/** Options of the library whose flag has another name. */
+const renamed: Readonly<Record<string, string>> = {
+  bindingFile: 'binding',
+  secret: 'secret-file',
+  parameters: 'parameter',
+  origins: 'origin',
+}
+
+/** A message of the library with its options as flags: `` `timeoutMs` `` becomes `--timeout-ms`. */
+export function withCliOptionNames(message: string): string {
+  return message.replaceAll(/`(\w+)(?:: (?:true|'(\w+)'))?`/g, (quoted, option: string, value: string | undefined) => {
+    const name = renamed[option] ?? option.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+    return flags.some(([flag]) => flag === name) ? `--${name}${value === undefined ? '' : ` ${value}`}` : quoted
+  })
+}

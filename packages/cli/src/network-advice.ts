@@ -1,0 +1,86 @@
+const timeouts = /^(ETIMEDOUT|EHOSTUNREACH|EHOSTDOWN|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT)$/
+const closed = /^(ECONNRESET|ECONNABORTED|EPIPE|UND_ERR_SOCKET)$/
+const ownAuthority = 'give its certificate authority to Node with NODE_EXTRA_CA_CERTS=FILE'
+
+/** Codes of Node.js, undici and OpenSSL, and what to do; the first match counts. */
+const byCode: readonly (readonly [RegExp, string])[] = [
+  [/^ENOTFOUND$/, 'this host name does not exist here: check the URL and the DNS'],
+  [/^EAI_/, 'the DNS does not respond: check the resolver of this machine or container, then try again'],
+  [/^ECONNREFUSED$/, 'nothing listens there: check host and port of the URL'],
+  [timeouts, 'the host is unreachable: look for a firewall, a missing route, or a proxy that must be used'],
+
+  // The certificate (OpenSSL's X509_V_ERR_*, and Node's own check of the name).
+  [
+    /^(ERR_TLS_CERT_ALTNAME_INVALID|HOSTNAME_MISMATCH|IP_ADDRESS_MISMATCH)$|UNRECOGNIZED_NAME/,
+    'the certificate does not match the host name: use a name that the certificate lists, or have one issued for this name',
+  ],
+  [/^CERT_HAS_EXPIRED$/, 'the certificate has expired: have it renewed, after a look at the clock of this machine'],
+  [/^CERT_NOT_YET_VALID$/, 'the certificate is not valid yet: the clock of this machine may be behind'],
+  [/^CERT_REVOKED$/, 'the certificate was revoked: the server needs a new one'],
+  [/^DEPTH_ZERO_SELF_SIGNED_CERT$/, 'the certificate is self-signed: trust it with NODE_EXTRA_CA_CERTS=FILE'],
+  [
+    /^(SELF_SIGNED_CERT_IN_CHAIN|CERT_UNTRUSTED|UNABLE_TO_GET_ISSUER_CERT)$/,
+    `the certificate is not trusted here, as with a company's own authority or a proxy that inspects TLS: ${ownAuthority}`,
+  ],
+  [
+    /^(UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER_CERT_LOCALLY)$/,
+    `the issuer of the certificate is unknown: the server must send its intermediate certificates, or ${ownAuthority}`,
+  ],
+
+  // The handshake (OpenSSL's SSL_R_*, which Node prefixes with ERR_SSL_).
+  [
+    /WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|RECORD_LAYER_FAILURE|HTTP_REQUEST|UNKNOWN_PROTOCOL/,
+    'the port does not use TLS: is it the http port, or does another service or a proxy listen there?',
+  ],
+  [
+    /ALERT_PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL|VERSION_TOO_LOW|WRONG_SSL_VERSION|NO_PROTOCOLS_AVAILABLE/,
+    'client and server share no TLS version: the server must support TLS 1.2 or newer',
+  ],
+  [
+    /CERTIFICATE_REQUIRED|ALERT_BAD_CERTIFICATE|ALERT_UNKNOWN_CA|ALERT_CERTIFICATE_UNKNOWN|ALERT_ACCESS_DENIED/,
+    'the server requires a client certificate (mutual TLS), which this command can not send',
+  ],
+  [
+    /HANDSHAKE_FAILURE|NO_SHARED_CIPHER|INSUFFICIENT_SECURITY/,
+    'client and server share no cipher, or the server requires a client certificate',
+  ],
+  [
+    /^ERR_(SSL|TLS)_|^EPROTO$/,
+    'the TLS handshake failed: look at the cause above, and at the TLS settings of the server',
+  ],
+  [/CERT|CRL|_CA$|^INVALID_PURPOSE$|PATH_LENGTH/, 'the certificate was rejected: look at the cause above'],
+
+  [/^HPE_/, 'the response is not HTTP: is it the https port, or another service?'],
+  [closed, 'the connection was closed without a response: is it the https port, or is a client certificate required?'],
+]
+
+/** The innermost error that has a code, since `fetch` wraps what happened. */
+export function networkErrorIn(error: unknown): NodeJS.ErrnoException | undefined {
+  if (!(error instanceof Error)) return undefined
+  const { cause, errors, code } = error as NodeJS.ErrnoException & { readonly errors?: readonly unknown[] }
+  // Several addresses of one host: an AggregateError.
+  const inner = [cause, ...(Array.isArray(errors) ? errors : [])].map(networkErrorIn).find((one) => one !== undefined)
+  return inner ?? (typeof code === 'string' ? error : undefined)
+}
+
+/** What to do if a server can't be reached. */
+export function networkAdvice(error: unknown): readonly string[] {
+  const found = networkErrorIn(error)
+  const known = byCode.find(([codes]) => codes.test(reasonOf(found)))?.[1]
+  const code = found?.code === undefined ? '' : ` (${found.code})`
+  const advice = known ?? `no response${code}: look for a firewall, or for a proxy that must be used`
+  return [advice, ...proxyAdvice()]
+}
+
+/** OpenSSL's reason, also if Node has wrapped it: `write EPROTO …:SSL routines:ssl3_get_record:wrong version number:…`. */
+function reasonOf(error: NodeJS.ErrnoException | undefined): string {
+  const { code = '', message = '' } = error ?? {}
+  const reason = code === 'EPROTO' ? /SSL routines:[^:]*:([^:]+)/.exec(message)?.[1] : undefined
+  return reason?.toUpperCase().replaceAll(' ', '_') ?? code
+}
+
+function proxyAdvice(): readonly string[] {
+  const proxy = process.env.HTTPS_PROXY ?? process.env.https_proxy
+  if (proxy === undefined || process.env.NODE_USE_ENV_PROXY === '1') return []
+  return ['HTTPS_PROXY is set, but Node only honours it with NODE_USE_ENV_PROXY=1 (Node ≥ 22.21 or ≥ 24.5)']
+}

@@ -1,0 +1,80 @@
+import { type AuthorizationHeaders, bearerErrors } from '@mca-auth/core/adapter'
+import type { ExitCode } from './exit-codes.js'
+import { networkAdvice, networkErrorIn } from './network-advice.js'
+import type { Report } from './report.js'
+
+/** What is wrong with a request. The details have been shown. */
+export interface RequestProblem {
+  readonly headline: string
+  readonly exitCode: ExitCode
+}
+
+const rejected: RequestProblem = { headline: 'The resource rejects the token', exitCode: 7 }
+const unavailable: RequestProblem = { headline: 'The resource is unreachable, failing, or rate-limiting', exitCode: 5 }
+
+/** RFC 6750 §3.1, RFC 9470 §3. */
+const byError: Readonly<Record<string, string>> = {
+  insufficient_scope: 'the token lacks a scope: request it with --scope (in the code: `scope`), and have it granted',
+  insufficient_user_authentication: 'the resource wants a user to log in, which a token of a client cannot stand for',
+  invalid_request: 'the resource finds the request itself malformed',
+  invalid_token: 'compare the claims `iss`, `aud` and `exp` above with what the resource expects',
+}
+
+/** Sends one GET with the token, follows no redirect, and shows the status. */
+export async function sendRequest(
+  report: Report,
+  url: URL,
+  headers: AuthorizationHeaders,
+  timeoutMs: number,
+): Promise<Response | RequestProblem> {
+  const start = performance.now()
+  const elapsed = () => `after ${Math.round(performance.now() - start)} ms`
+  try {
+    const response = await fetch(url, {
+      headers: { ...headers, 'user-agent': 'mca-auth' },
+      redirect: 'manual',
+      signal: AbortSignal.timeout(timeoutMs),
+    })
+    await response.body?.cancel()
+    report.line(response.ok ? 'good' : 'plain', 'response', `${response.status} ${elapsed()}`)
+    return response
+  } catch (error) {
+    report.line('bad', 'response', `none ${elapsed()}`)
+    showNetworkError(report, error)
+    for (const advice of networkAdvice(error)) report.advice(advice)
+    return unavailable
+  }
+}
+
+/** Shows what a response that is not a redirect says about the token. */
+export function assess(report: Report, { ok, status, headers }: Response): RequestProblem | undefined {
+  if (ok) {
+    report.line('good', 'token', 'the resource accepts it')
+    return undefined
+  }
+  if (status !== 401 && status !== 403) {
+    report.line('warning', 'token', `${status} does not say whether the resource accepts it`)
+    return status >= 500 || status === 429 ? unavailable : undefined
+  }
+  const challenge = headers.get('www-authenticate')
+  report.line('bad', 'challenge', challenge === null ? 'none' : report.shortened(challenge, 500))
+  const errors = bearerErrors(challenge === null ? [] : [challenge])
+  report.advice(
+    errors.map((error) => byError[error]).find((text) => text !== undefined) ?? withoutError(status, challenge),
+  )
+  return rejected
+}
+
+function withoutError(status: number, challenge: string | null): string {
+  if (status === 403) return 'the resource knows the client but forbids this: check its roles and permissions there'
+  if (challenge !== null && !/\bbearer\b/i.test(challenge)) {
+    return 'the resource asks for another scheme than Bearer: is the URL right, and does it take tokens of this server?'
+  }
+  return byError.invalid_token as string
+}
+
+/** Shows the innermost reason why a server can't be reached. */
+export function showNetworkError(report: Report, error: unknown): void {
+  const { code, message } = networkErrorIn(error) ?? {}
+  if (message !== undefined) report.line('plain', 'cause', report.shortened(`${code}: ${message}`.trim()))
+}

@@ -1,0 +1,101 @@
+import { McaAuthError } from '../error.js'
+import type { ProvidedToken, ProviderInternals } from '../provider/provider-internals.js'
+import type { TokenProvider } from '../provider/token-provider.js'
+import { type PreparedTokenRequest, prepareTokenRequest, type TokenRequest } from '../token-endpoint/token-request.js'
+
+interface AnyTokenRequest extends PreparedTokenRequest {
+  readonly request: TokenRequest | undefined
+}
+
+const adapted = new WeakMap<TokenProvider, AnyProvider>()
+
+/** One for each provider, however many clients share it. */
+export function anyProvider(provider: TokenProvider): ProviderInternals {
+  const known = adapted.get(provider) ?? new AnyProvider(provider)
+  adapted.set(provider, known)
+  return known
+}
+
+/**
+ * Adapts a provider that is not one of ours: a stub in a test, a wrapper around another vendor's credential. It caches by
+ * itself, if at all, so every request asks it for a token.
+ */
+class AnyProvider implements ProviderInternals {
+  readonly rules = {}
+  readonly #provider: TokenProvider
+  /** The token rejected last, by key: many late rejections of one token are one. */
+  readonly #rejected = new Map<string, string>()
+  /** Settles when every token that was reported is known to be rejected. */
+  #invalidated: Promise<unknown> = Promise.resolve()
+
+  constructor(provider: TokenProvider) {
+    this.#provider = provider
+  }
+
+  prepare(request?: TokenRequest): AnyTokenRequest {
+    return { ...prepareTokenRequest(request ?? {}), request }
+  }
+
+  take(): undefined {
+    return undefined
+  }
+
+  async acquire(prepared: PreparedTokenRequest, signal: AbortSignal | undefined): Promise<ProvidedToken> {
+    await this.#invalidated
+    signal?.throwIfAborted()
+    const { request } = prepared as AnyTokenRequest
+    let given: unknown
+    try {
+      given = await this.#provider.getToken({ ...request, ...(signal && { signal }) })
+    } catch (error) {
+      if (error instanceof McaAuthError || signal?.aborted) throw error
+      // Not as `cause`: the error of another vendor's client may quote its request.
+      const { name = 'unknown error', code } = (error ?? {}) as { name?: string; code?: string }
+      throw new McaAuthError('TOKEN_REQUEST_FAILED', `the token provider failed: ${code ?? name}`)
+    }
+    return new GivenToken(prepared.key, given)
+  }
+
+  isCurrent(token: ProvidedToken): boolean {
+    return this.#rejected.get(token.key) !== token.accessToken
+  }
+
+  reject(token: ProvidedToken): void {
+    if (this.#rejected.size >= 1000) this.#rejected.clear()
+    this.#rejected.set(token.key, token.accessToken)
+    const invalidate = async () => this.#provider.invalidate?.(token.accessToken)
+    // What it does is not ours to know: an error of it must not end the process, nor this request.
+    this.#invalidated = Promise.all([this.#invalidated, invalidate().catch(() => {})])
+  }
+}
+
+/** A token that such a provider gave; redacted when logged. */
+class GivenToken implements ProvidedToken {
+  readonly key: string
+  readonly #accessToken: string
+
+  constructor(key: string, given: unknown) {
+    const { accessToken, tokenType = 'Bearer' } = (given ?? {}) as { accessToken?: unknown; tokenType?: unknown }
+    // RFC 6750 §2.1 is narrower still, but servers are not.
+    if (typeof accessToken !== 'string' || !/^[\x21-\x7e]+$/.test(accessToken)) {
+      throw new McaAuthError('TOKEN_RESPONSE_INVALID', 'the token provider gave no usable `accessToken`')
+    }
+    if (typeof tokenType !== 'string' || tokenType.toLowerCase() !== 'bearer') {
+      throw new McaAuthError('TOKEN_RESPONSE_INVALID', 'the token provider gave a token of another type than Bearer')
+    }
+    this.key = key
+    this.#accessToken = accessToken
+  }
+
+  get accessToken(): string {
+    return this.#accessToken
+  }
+
+  get header(): string {
+    return `Bearer ${this.#accessToken}`
+  }
+
+  toJSON(): string {
+    return '[AccessToken: redacted]'
+  }
+}

@@ -1,0 +1,50 @@
+import type { TokenRequest } from '../token-endpoint/token-request.js'
+import { boolean, type Checks, callable, list } from '../validate.js'
+import { OriginList } from './origin-rule.js'
+
+/** The request that a client is about to send, as `tokenRequest` sees it. */
+export interface OutgoingRequest {
+  readonly url: URL
+  /** Upper case. */
+  readonly method: string
+}
+
+/** Which requests carry a token, and which token. */
+export interface AuthorizationOptions {
+  /**
+   * Origins that may be sent a token: exact ones, e.g. `'https://api.example.com'`, or any subdomain,
+   * `'https://*.example.com'`. Listing an `http:` origin is consent to send it a token over plain HTTP.
+   * @default the origin that the caller addresses, for each request
+   */
+  readonly origins?: string | readonly string[] | undefined
+  /**
+   * Inside `forwardIncoming()`, `'forward'` sends the incoming request's token to `origins` (required), or no token if
+   * it had none. `'ignore'` always sends our own.
+   * @default 'ignore'
+   */
+  readonly incoming?: 'forward' | 'ignore' | undefined
+  /** Allow plain HTTP beyond loopback, and through a proxy, for the token endpoint and for requests. @default false */
+  readonly allowInsecureRequests?: boolean | undefined
+  /** Chooses scope or resource for each outgoing request; `false` sends it without a token. Must be synchronous. */
+  readonly tokenRequest?: ((outgoing: OutgoingRequest) => TokenRequest | false) | undefined
+}
+
+export const authorizationChecks: Checks<AuthorizationOptions> = {
+  origins: (name, value) => {
+    const origins = list(name, value)
+    if (origins.length === 0) throw new TypeError(`\`${name}\` must name at least one origin`)
+    new OriginList(origins)
+  },
+  incoming: (name, value) => {
+    if (value !== 'forward' && value !== 'ignore') throw new TypeError(`\`${name}\` must be 'forward' or 'ignore'`)
+  },
+  allowInsecureRequests: boolean,
+  tokenRequest: callable,
+}
+
+/** @throws TypeError if incoming tokens are to be forwarded without a list of origins that may have them. */
+export function checkForwarding({ incoming, origins }: AuthorizationOptions): void {
+  if (incoming === 'forward' && origins === undefined) {
+    throw new TypeError("`incoming: 'forward'` needs `origins`: the callers' tokens go nowhere else")
+  }
+}

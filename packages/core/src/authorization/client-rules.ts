@@ -1,0 +1,42 @@
+import type { ProviderInternals } from '../provider/provider-internals.js'
+import type { PreparedTokenRequest, TokenRequest } from '../token-endpoint/token-request.js'
+import type { AuthorizationOptions } from './authorization-options.js'
+import { OriginRule } from './origin-rule.js'
+import { RejectionBudget } from './rejection-budget.js'
+
+/** One for each provider: clients that share a provider share what the rejections of a resource may cost. */
+const budgets = new WeakMap<ProviderInternals, RejectionBudget>()
+
+/** What all requests of one client have in common. */
+export class ClientRules {
+  /** The client's name in reports. */
+  readonly client: string
+  readonly provider: ProviderInternals
+  readonly origins: OriginRule
+  readonly budget: RejectionBudget
+  readonly forwardsIncoming: boolean
+  /** The token request of every request, unless the option `tokenRequest` chooses. */
+  readonly defaultRequest: PreparedTokenRequest | undefined
+  readonly #tokenRequest: AuthorizationOptions['tokenRequest']
+
+  constructor(client: string, provider: ProviderInternals, options: AuthorizationOptions) {
+    this.client = client
+    this.provider = provider
+    this.origins = new OriginRule(options.origins, options.allowInsecureRequests === true)
+    this.budget = budgets.get(provider) ?? new RejectionBudget()
+    budgets.set(provider, this.budget)
+    this.forwardsIncoming = options.incoming === 'forward'
+    this.#tokenRequest = options.tokenRequest
+    this.defaultRequest = options.tokenRequest === undefined ? provider.prepare() : undefined
+  }
+
+  /** @throws TypeError if `tokenRequest` returns anything but a token request or `false`; whatever it throws. */
+  choose(url: string | URL, method: string): PreparedTokenRequest | false {
+    const chosen: unknown = this.#tokenRequest?.({ url: new URL(url), method: method.toUpperCase() })
+    if (chosen === false) return false
+    if (typeof chosen !== 'object' || chosen === null || 'then' in chosen) {
+      throw new TypeError('`tokenRequest` must return a token request or false, synchronously')
+    }
+    return this.provider.prepare(chosen as TokenRequest)
+  }
+}

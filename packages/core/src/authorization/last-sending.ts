@@ -1,0 +1,92 @@
+import { isIP } from 'node:net'
+import { parseUrl } from '../origin.js'
+import { headerValues, type ResponseHeaders } from './response-headers.js'
+import type { Sending } from './sending.js'
+
+/**
+ * `begun`: nothing sent yet. `answered-redirect`: the response names another URL. `redirected`: the client follows it.
+ * `finished`: nobody sends this again.
+ */
+type State = 'begun' | 'sending' | 'failed' | 'answered-redirect' | 'redirected' | 'finished'
+
+/** What became of the last sending of a request, and so which sending continues it. */
+export class LastSending {
+  #state: State = 'begun'
+  #sending: Sending
+  #location: string | undefined
+
+  constructor(request: Sending) {
+    this.#sending = request
+  }
+
+  get state(): State {
+    return this.#state
+  }
+
+  get sending(): Sending {
+    return this.#sending
+  }
+
+  /** Whether a layer around the client may send it again. */
+  get isUnfinished(): boolean {
+    return this.#state === 'failed' || this.#state === 'answered-redirect'
+  }
+
+  start(sending: Sending): void {
+    this.#state = 'sending'
+    this.#sending = sending
+  }
+
+  fail(): void {
+    this.#state = 'failed'
+  }
+
+  respond(status: number, headers: ResponseHeaders): void {
+    this.#location = status >= 300 && status < 400 ? headerValues(headers, 'location')[0] : undefined
+    this.#state = this.#location !== undefined ? 'answered-redirect' : status >= 400 ? 'failed' : 'finished'
+  }
+
+  redirect(): void {
+    this.#state = 'redirected'
+  }
+
+  /** The same again, after a failure. */
+  isRepeatedBy({ url, method }: Sending): boolean {
+    return this.#state === 'failed' && method === this.#sending.method && this.#isSameUrl(url)
+  }
+
+  /** The URL by its name, if a DNS layer that sends the same again gives an address instead. */
+  byName(sending: Sending): Sending {
+    if (this.#state !== 'failed' || sending.url === this.#sending.url || !this.#isSameUrl(sending.url)) return sending
+    return { ...sending, url: this.#sending.url }
+  }
+
+  /** The target of its redirect, exactly. */
+  isFollowedBy({ url }: Sending): boolean {
+    if (this.#state !== 'answered-redirect' || url === undefined) return false
+    const target = parseUrl(this.#location ?? '', String(this.#sending.url))
+    return target !== undefined && withoutHash(target) === withoutHash(parseUrl(String(url)))
+  }
+
+  #isSameUrl(url: string | URL | undefined): boolean {
+    const { url: last } = this.#sending
+    if (String(url) === String(last)) return true
+    const [named, sent] = [parseUrl(String(last)), parseUrl(String(url))]
+    if (named === undefined || sent === undefined || hasAddress(named) || !hasAddress(sent)) return false
+    sent.hostname = named.hostname
+    return sent.href === named.href
+  }
+
+  /** The same again, or whatever comes first after a redirect: a layer in between may have rewritten its target. */
+  mayLeadTo(next: Sending): boolean {
+    return this.#state === 'answered-redirect' || this.isRepeatedBy(next)
+  }
+}
+
+function hasAddress({ hostname }: URL): boolean {
+  return isIP(hostname.replace(/^\[|\]$/g, '')) !== 0
+}
+
+function withoutHash(url: URL | undefined): string | undefined {
+  return url && `${url.origin}${url.pathname}${url.search}`
+}

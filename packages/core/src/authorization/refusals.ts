@@ -1,0 +1,25 @@
+import { McaAuthError } from '../error.js'
+
+// Why a request that should carry a token is not sent.
+
+export function insecure(origin: string, proxied: boolean): McaAuthError {
+  const where = proxied ? `to ${origin} through a proxy` : `to ${origin}`
+  const how = proxied ? '' : `list '${origin}' in \`origins\`, `
+  return new McaAuthError(
+    'INSECURE_TRANSPORT',
+    `no token is sent over plain HTTP ${where}: use https, ${how}or set \`allowInsecureRequests: true\``,
+  )
+}
+
+export function missingOrigins(origin: string | undefined): McaAuthError {
+  return new McaAuthError(
+    'MISSING_ORIGINS',
+    origin === undefined
+      ? 'this client hides which origin it is connected to: list exactly that one in `origins`'
+      : 'fetch hides its redirects from a dispatcher: list the `origins` that may have the token, or use @mca-auth/fetch',
+  )
+}
+
+export function noTokenForHop(): McaAuthError {
+  return new McaAuthError('TOKEN_REQUEST_FAILED', 'the token expired while a redirect was followed, which cannot wait')
+}

@@ -1,0 +1,191 @@
+import { AsyncResource } from 'node:async_hooks'
+import type { McaAuthError } from '../error.js'
+import { originOf } from '../origin.js'
+import type { SkipReason } from '../telemetry.js'
+import { hasTokenEndpoint, isTokenEndpoint } from '../token-endpoint/token-endpoints.js'
+import type { ClientRules } from './client-rules.js'
+import { LastSending } from './last-sending.js'
+import { insecure, missingOrigins, noTokenForHop } from './refusals.js'
+import type { ResponseHeaders } from './response-headers.js'
+import type { AuthorizationHeaders, BeginRequest, ResponseDetails, Sending, Verdict } from './sending.js'
+import { reportSkipped } from './skipped-requests.js'
+import { type RequestToken, TokenChoice } from './token-choice.js'
+import { TokenUse } from './token-use.js'
+
+const none: AuthorizationHeaders = Object.freeze({})
+
+/**
+ * The authorization of one request, from the caller's call to the final response: over every redirect, retry and resend.
+ * What it lost stays lost: an origin that was left, a resend that is spent, a redirect that was followed.
+ */
+export class RequestAuthorization {
+  /** Whether this client's origins include the one that was addressed. If not, another `mcaAuth()` may decide. */
+  readonly applies: boolean
+  readonly #rules: ClientRules
+  readonly #request: BeginRequest
+  readonly #choice: TokenChoice
+  readonly #context = new AsyncResource('mca-auth')
+  /** Where the token may go if the options list no origins. */
+  #addressed: string | undefined
+  /** Decided by the first sending, for all. */
+  #skipped: SkipReason | undefined
+  #hasLeft = false
+  #hasFollowedRedirect = false
+
+  readonly #last: LastSending
+  readonly #use: TokenUse
+
+  /** @internal */
+  constructor(rules: ClientRules, request: BeginRequest) {
+    this.#rules = rules
+    this.#request = request
+    this.#last = new LastSending(request)
+    const origin = this.#originOf(request)
+    this.#addressed = request.base === undefined ? origin : originOf(request.base)
+    this.applies = origin === undefined || this.#allows(origin)
+    this.#choice = new TokenChoice(rules)
+    this.#use = new TokenUse(rules, this.#choice, request.signal)
+    if (this.applies && request.authorization === undefined) this.#choice.choose(request)
+  }
+
+  /**
+   * For each sending, when URL and headers are final: the headers of ours that it must have. Waits for a token only on a
+   * first sending or a retry, never on a redirect hop.
+   *
+   * @throws McaAuthError on a redirect hop; otherwise the promise rejects. Then the request must not be sent.
+   */
+  headersFor(final: Sending): AuthorizationHeaders | Promise<AuthorizationHeaders> {
+    const { state } = this.#last
+    const sending = this.#last.byName(final)
+    const previous = this.#use.start()
+    this.#last.start(sending)
+    const origin = this.#originOf(sending)
+    const reason = this.#reasonToSkip(sending, origin, previous) ?? this.#choose(sending, state === 'begun')
+    if (reason !== undefined) {
+      reportSkipped(this.#rules.client, origin, reason)
+      return none
+    }
+    const problem = this.#choice.problem ?? this.#reasonToRefuse(sending, origin)
+    const token = this.#use.atHand() ?? (state === 'redirected' ? previous : undefined)
+    if (problem === undefined && token !== undefined) return this.#use.carry(token)
+    if (state === 'redirected') throw this.#failWith(problem ?? noTokenForHop())
+    if (problem !== undefined) return Promise.reject(this.#failWith(problem))
+    return this.#choice.acquire(this.#request.signal).then(
+      (acquired) => this.#use.carry(acquired),
+      (error) => {
+        throw this.#failWith(error)
+      },
+    )
+  }
+
+  /**
+   * A redirect is followed to this URL. `hopIsOurs`: the adapter sends it, or a layer that the adapter sees, so that a
+   * resend would repeat this hop alone; otherwise the client follows it by itself, and the request is not resent.
+   */
+  redirected(sending: Sending, { hopIsOurs = false }: { readonly hopIsOurs?: boolean } = {}): void {
+    this.#last.redirect()
+    this.#hasFollowedRedirect = true
+    // The original request may have been applied: no POST is executed twice.
+    if (!hopIsOurs) this.#use.isSpent = true
+    const origin = this.#originOf(sending)
+    if (origin === undefined || !this.#allows(origin)) this.#hasLeft = true
+  }
+
+  /**
+   * A final response arrived. `'resend'`: another token is at hand, send the same request again.
+   *
+   * @throws `signal.reason`, as a rejection, if the caller aborts while we wait for another token.
+   */
+  responded(status: number, headers: ResponseHeaders, details: ResponseDetails = {}): Verdict | Promise<Verdict> {
+    this.#last.respond(status, headers)
+    // Elsewhere, the client had removed our token.
+    if (this.#hasLeft) return 'deliver'
+    return this.#use.judge(status, headers, details, this.#originOf(this.#last.sending) ?? '')
+  }
+
+  /** A sending ended without a response. */
+  failed(): void {
+    this.#last.fail()
+  }
+
+  /** Whether a layer around the client may send the request again: the last sending failed, or names another URL. */
+  get isUnfinished(): boolean {
+    return this.#last.isUnfinished
+  }
+
+  /** Whether this sending continues the request: it repeats one that failed, or follows the redirect. */
+  continues(sending: Sending): boolean {
+    if (this.#last.isRepeatedBy(sending)) return true
+    if (!this.#last.isFollowedBy(sending)) return false
+    this.redirected(sending, { hopIsOurs: true })
+    return true
+  }
+
+  /** Runs a function in the caller's async context. */
+  run<Args extends unknown[], Result>(callback: (...args: Args) => Result, thisArg?: unknown, ...args: Args): Result {
+    return this.#context.runInAsyncScope(callback as (this: unknown, ...args: Args) => Result, thisArg, ...args)
+  }
+
+  /** @internal Whether a request that a layer sends next may be this one. */
+  mayLeadTo(sending: Sending): boolean {
+    return this.#last.mayLeadTo(sending)
+  }
+
+  /** @internal */
+  isOf(rules: ClientRules): boolean {
+    return this.#rules === rules
+  }
+
+  /** @internal Whether the current context serves the same incoming request, or none. */
+  get belongsHere(): boolean {
+    return this.#choice.belongsHere
+  }
+
+  /** @internal Takes over what is forbidden, and nothing else. */
+  inherit(before: RequestAuthorization): void {
+    this.#addressed = before.#addressed
+    this.#use.isSpent = before.#use.isSpent
+    this.#hasFollowedRedirect = before.#hasFollowedRedirect
+    this.#hasLeft = before.#hasLeft
+    if (before.#last.state === 'answered-redirect') this.#hasFollowedRedirect = true
+  }
+
+  #originOf({ origin, url }: Sending): string | undefined {
+    return origin ?? (url === undefined ? this.#rules.origins.list?.sole : originOf(url))
+  }
+
+  #allows(origin: string): boolean {
+    return this.#rules.origins.allows(origin, this.#addressed)
+  }
+
+  /** Why the token must not go there, or is not ours to set. */
+  #reasonToSkip({ url, authorization }: Sending, origin: string | undefined, previous: RequestToken | undefined) {
+    if (url !== undefined && origin !== undefined && hasTokenEndpoint(origin) && isTokenEndpoint(new URL(url))) {
+      return 'token-endpoint'
+    }
+    if (origin !== undefined && !this.#allows(origin)) this.#hasLeft = true
+    if (this.#hasLeft) return this.#hasFollowedRedirect ? 'origin-left' : 'origin-not-listed'
+    if (authorization !== undefined && authorization !== previous?.header) this.#skipped ??= 'own-authorization'
+    return this.#skipped
+  }
+
+  /** What other layers changed before the first sending is part of the request, so the choice may be another one now. */
+  #choose(sending: Sending, isFirst: boolean): SkipReason | undefined {
+    if (isFirst && !this.#choice.isFor(sending)) this.run(() => this.#choice.choose(sending))
+    this.#skipped ??= this.#choice.reasonToSkip()
+    return this.#skipped
+  }
+
+  #reasonToRefuse(sending: Sending, origin: string | undefined): McaAuthError | undefined {
+    const { origins } = this.#rules
+    if (origin === undefined || (this.#request.hidesRedirects === true && origins.list === undefined)) {
+      return missingOrigins(origin)
+    }
+    return origins.isSecure(origin, sending) ? undefined : insecure(origin, sending.proxied === true)
+  }
+
+  #failWith(error: unknown): unknown {
+    this.#last.fail()
+    return error
+  }
+}

@@ -1,0 +1,37 @@
+/** One sending of a request: what is final when the client hands it to the wire. */
+export interface Sending {
+  /** Absolute. `undefined` if the client hides where it is connected to. */
+  readonly url: string | URL | undefined
+  readonly method: string
+  /** Its origin, if the URL does not tell: {@link unixSocket}. */
+  readonly origin?: string | undefined
+  /** The `Authorization` that the request has now, of whoever; `undefined` if none. `false` and `null` mean "none, please". */
+  readonly authorization?: unknown
+  /** Whether it goes through a proxy that would see a token sent over plain HTTP. */
+  readonly proxied?: boolean | undefined
+}
+
+/** A request as its caller made it. */
+export interface BeginRequest extends Sending {
+  /** Ends the wait for a token. */
+  readonly signal?: AbortSignal | undefined
+  /** The base URL of the client, which names the origin that may have the token unless `origins` does. */
+  readonly base?: string | URL | undefined
+  /** The client follows redirects in a way that the adapter can't see. Without `origins` such a request is not sent. */
+  readonly hidesRedirects?: boolean | undefined
+}
+
+/** The headers of ours that a sending must have. What the adapter set before and is missing here must be removed. */
+export interface AuthorizationHeaders {
+  readonly authorization?: string
+}
+
+export type Verdict = 'deliver' | 'resend'
+
+/** What a client knows of a response besides its status and headers. */
+export interface ResponseDetails {
+  /** Whether the body of the request can be sent again, byte for byte. @default false */
+  readonly replayable?: boolean | undefined
+  /** Whether no server answered now. @default false */
+  readonly fromCache?: boolean | undefined
+}

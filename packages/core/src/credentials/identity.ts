@@ -1,0 +1,58 @@
+import type { Credentials } from './credentials.js'
+
+const ids = new WeakMap<object, number>()
+let lastId = 0
+
+/**
+ * A text that is equal for equal values only, whatever they hold. Strings, numbers, booleans, lists and plain objects
+ * are compared by their content, without fields that are `undefined`; functions and all other objects by what they are.
+ * Every key under which a token is kept is made by it.
+ */
+export function canonical(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
+  if (typeof value === 'function' || (typeof value === 'object' && value !== null)) {
+    return isPlain(value) ? `{${fieldsOf(value)}}` : `#${idOf(value)}`
+  }
+  // Quoted, a string is never one of the other forms, nor does it end where it does not.
+  return typeof value === 'string' ? JSON.stringify(value) : String(value)
+}
+
+function fieldsOf(value: object): string {
+  return Object.entries(value)
+    .filter(([, field]) => field !== undefined)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, field]) => `${JSON.stringify(name)}:${canonical(field)}`)
+    .join(',')
+}
+
+function isPlain(value: object): boolean {
+  if (typeof value === 'function') return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  // Of any realm. What has methods is more than its content: a shared cache, say.
+  const isObject = prototype === null || Object.getPrototypeOf(prototype) === null
+  return isObject && !Object.values(value).some((field) => typeof field === 'function')
+}
+
+function idOf(value: object): number {
+  const known = ids.get(value)
+  if (known !== undefined) return known
+  ids.set(value, ++lastId)
+  return lastId
+}
+
+/** Whether another process can know that it is the same: of a function there is nothing to compare. */
+export function isShareable({ clientAuth, identity }: Credentials): boolean {
+  return typeof clientAuth !== 'function' || identity !== undefined
+}
+
+/**
+ * Who requests a token, for a cache that others use as well: server, client, how it authenticates, and with which
+ * credential (a digest of it). A wrong one is somebody else's token.
+ */
+export function ownerOf(
+  { tokenEndpoint, clientId, clientAuth, identity }: Credentials,
+  credentialDigest: string | undefined,
+): string {
+  const method = typeof clientAuth === 'function' ? 'function' : clientAuth
+  return canonical([tokenEndpoint.href, clientId, method, identity, credentialDigest])
+}

@@ -1,0 +1,122 @@
+import type { CredentialOptions } from '../credentials/credential-options.js'
+import { resolveCredentials } from '../credentials/credentials.js'
+import { createCoordinator } from '../shared-cache/shared-cache-coordinator.js'
+import type { SharedTokenCache } from '../shared-cache/shared-token-cache.js'
+import { Telemetry } from '../telemetry.js'
+import { CoolDowns } from '../token-endpoint/cool-downs.js'
+import { TokenEndpointClient } from '../token-endpoint/token-endpoint-client.js'
+import { registerTokenEndpoint } from '../token-endpoint/token-endpoints.js'
+import type { TokenRequest } from '../token-endpoint/token-request.js'
+import { type AccessToken, CachedToken } from './access-token.js'
+import { type AuthorizationOptionsAsGiven, providerInternals } from './provider-internals.js'
+import { type ResolvedRefreshPolicy, tokenState } from './refresh-policy.js'
+import { TokenCache } from './token-cache.js'
+import type { CachingTokenProvider, GetTokenOptions, TokenProviderHealth } from './token-provider.js'
+import { TokenRefresher } from './token-refresher.js'
+
+/** The options of a provider, with all defaults filled in. */
+export interface ResolvedProviderOptions {
+  readonly credentials: CredentialOptions & { readonly allowInsecureRequests: boolean }
+  readonly tokenRequest: TokenRequest
+  readonly tokenEndpoint: { readonly timeoutMs: number; readonly fetch: typeof globalThis.fetch }
+  readonly sharedCache: {
+    readonly sharedCache?: SharedTokenCache | undefined
+    readonly sharedCacheTimeoutMs: number
+  }
+  readonly provider: { readonly cacheSize: number; readonly refresh: ResolvedRefreshPolicy }
+  readonly authorization: AuthorizationOptionsAsGiven
+}
+
+// Unregister the token endpoint of providers that are garbage-collected without `close()`. The cache is registered, not
+// the provider: an adapter keeps the former only.
+const unregister = new FinalizationRegistry<() => void>((free) => free())
+
+/** What `createTokenProvider()` returns: the public interface of a {@link TokenCache}. */
+export class OAuthTokenProvider implements CachingTokenProvider {
+  readonly #cache: TokenCache
+  readonly #coolDowns: CoolDowns
+  readonly #endpoint: URL
+  readonly #freeEndpoint: () => void
+
+  constructor({
+    credentials: given,
+    tokenRequest,
+    tokenEndpoint,
+    sharedCache,
+    provider,
+    authorization,
+  }: ResolvedProviderOptions) {
+    const credentials = resolveCredentials(given)
+    const { cacheSize, refresh } = provider
+    const telemetry = new Telemetry(credentials.tokenEndpoint, credentials.clientId)
+    const coolDowns = new CoolDowns(cacheSize)
+    const { fetch, timeoutMs } = tokenEndpoint
+    const client = new TokenEndpointClient({ credentials, fetch }, timeoutMs, coolDowns, telemetry)
+    const coordinator = createCoordinator({ ...sharedCache, cacheSize }, credentials)
+    const refresher = new TokenRefresher(credentials.secret, client, coordinator, telemetry, timeoutMs, refresh)
+    this.#coolDowns = coolDowns
+    this.#cache = new TokenCache({ rules: authorization, tokenRequest, cacheSize, refresher, coolDowns, telemetry })
+    this.#endpoint = credentials.tokenEndpoint
+    this.#freeEndpoint = registerTokenEndpoint(this.#endpoint)
+    unregister.register(this.#cache, this.#freeEndpoint, this.#cache)
+    Object.defineProperty(this, providerInternals, { value: this.#cache })
+  }
+
+  async getToken(options?: GetTokenOptions): Promise<AccessToken> {
+    return this.#cache.acquire(this.#cache.prepare(options), signalOf(options))
+  }
+
+  async getAuthorizationHeader(options?: GetTokenOptions): Promise<string> {
+    const request = this.#cache.prepare(options)
+    const signal = signalOf(options)
+    const token = signal?.aborted ? undefined : this.#cache.take(request)
+    return token !== undefined ? token.header : (await this.#cache.acquire(request, signal)).header
+  }
+
+  peek(request?: TokenRequest): string | undefined {
+    const token = this.#cache.peek(this.#cache.prepare(request).key)
+    return token && tokenState(token, Date.now()) !== 'expired' ? token.header : undefined
+  }
+
+  invalidate(token: AccessToken | string): boolean {
+    // Servers reissue the same string: our token is compared as the object, anything else by its string.
+    if (token instanceof CachedToken) return this.#cache.drop(token)
+    const text: unknown = typeof token === 'string' ? token : (token as AccessToken | null | undefined)?.accessToken
+    if (typeof text !== 'string') throw new TypeError('`token` must be an AccessToken or a string')
+    return this.#cache.dropByText(text.replace(/^Bearer /i, ''))
+  }
+
+  health(): TokenProviderHealth {
+    const now = Date.now()
+    const { key } = this.#cache.prepare()
+    const token = this.#cache.peek(key)
+    return {
+      tokenEndpoint: `${this.#endpoint.origin}${this.#endpoint.pathname}`,
+      cachedTokens: this.#cache.size,
+      flights: this.#cache.flights,
+      token: token && { state: tokenState(token, now), expiresAt: token.expiresAt },
+      failure: this.#coolDowns.blocking(key, now),
+      closed: this.#cache.closed,
+    }
+  }
+
+  clear(): void {
+    this.#cache.clear()
+  }
+
+  close(): void {
+    this.#freeEndpoint()
+    unregister.unregister(this.#cache)
+    this.#cache.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close()
+  }
+}
+
+function signalOf(options: GetTokenOptions | undefined): AbortSignal | undefined {
+  const signal = options?.signal
+  if (signal === undefined || typeof signal?.addEventListener === 'function') return signal
+  throw new TypeError('`signal` must be an AbortSignal')
+}

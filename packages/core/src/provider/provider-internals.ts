@@ -1,0 +1,45 @@
+import type { PreparedTokenRequest, TokenRequest } from '../token-endpoint/token-request.js'
+
+/** The options of `authorization/` as they were given to the provider: declared here, so that no import runs backwards. */
+export interface AuthorizationOptionsAsGiven {
+  readonly origins?: string | readonly string[] | undefined
+  readonly incoming?: 'forward' | 'ignore' | undefined
+  readonly tokenRequest?:
+    | ((outgoing: { readonly url: URL; readonly method: string }) => TokenRequest | false)
+    | undefined
+  readonly allowInsecureRequests?: boolean | undefined
+}
+
+/** A token of a provider, ready for a request; redacted when logged. */
+export interface ProvidedToken {
+  /** Key of the token request that it answers; unique within one provider. */
+  readonly key: string
+  /** `Bearer …` */
+  readonly header: string
+  readonly accessToken: string
+}
+
+/**
+ * What `authorization/` needs of one of our providers beyond the public interface. Copies of core share it by name: a
+ * provider is recognised by its `[providerInternals]`, never by `instanceof`.
+ */
+export interface ProviderInternals {
+  readonly rules: AuthorizationOptionsAsGiven
+  /** @throws TypeError for anything that is not a token request. */
+  prepare(request?: TokenRequest): PreparedTokenRequest
+  /** The hot path: the token while fresh or stale. A stale one is refreshed in the background. */
+  take(request: PreparedTokenRequest): ProvidedToken | undefined
+  /** The token, after a wait if there is none to take. An abort ends this caller's wait only. */
+  acquire(request: PreparedTokenRequest, signal: AbortSignal | undefined): Promise<ProvidedToken>
+  /** Whether this is the token that the cache would serve now. */
+  isCurrent(token: ProvidedToken): boolean
+  /** A resource at `origin` rejected it: drops it if it is current, here and in the shared cache. */
+  reject(token: ProvidedToken, origin: string): void
+}
+
+export const providerInternals: unique symbol = Symbol.for('mca-auth.provider.1')
+
+/** `undefined` for anything but a provider of ours. */
+export function internalsOf(provider: unknown): ProviderInternals | undefined {
+  return (provider as { readonly [providerInternals]?: ProviderInternals } | null | undefined)?.[providerInternals]
+}

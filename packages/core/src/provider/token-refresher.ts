@@ -1,0 +1,106 @@
+import type { CredentialOptions } from '../credentials/credential-options.js'
+import { SecretReading } from '../credentials/secret-reading.js'
+import type { SharedCacheCoordinator } from '../shared-cache/shared-cache-coordinator.js'
+import type { Telemetry } from '../telemetry.js'
+import type { TokenEndpointClient } from '../token-endpoint/token-endpoint-client.js'
+import type { PreparedTokenRequest } from '../token-endpoint/token-request.js'
+import type { TokenResponse } from '../token-endpoint/token-response.js'
+import { CachedToken } from './access-token.js'
+import { type ResolvedRefreshPolicy, tokenState } from './refresh-policy.js'
+
+/** Gets a new token from the shared cache, if there is one, or else from the token endpoint. */
+export class TokenRefresher {
+  readonly #secret: CredentialOptions['secret']
+  readonly #endpoint: TokenEndpointClient
+  readonly #shared: SharedCacheCoordinator | undefined
+  readonly #telemetry: Telemetry
+  readonly #timeoutMs: number
+  readonly #policy: ResolvedRefreshPolicy
+  /** Spreads the refreshes of a fleet. */
+  readonly #jitter: number = 1 - Math.random() / 5
+
+  constructor(
+    secret: CredentialOptions['secret'],
+    endpoint: TokenEndpointClient,
+    shared: SharedCacheCoordinator | undefined,
+    telemetry: Telemetry,
+    timeoutMs: number,
+    policy: ResolvedRefreshPolicy,
+  ) {
+    this.#secret = secret
+    this.#endpoint = endpoint
+    this.#shared = shared
+    this.#telemetry = telemetry
+    this.#timeoutMs = timeoutMs
+    this.#policy = policy
+  }
+
+  /** A token other than the one that is held, which may still be valid. */
+  async refresh(request: PreparedTokenRequest, held: CachedToken | undefined): Promise<CachedToken> {
+    const start = performance.now()
+    let fromEndpoint = false
+    const reading = new SecretReading(this.#secret)
+    const requestToken = () => {
+      fromEndpoint = true
+      return this.#endpoint.request(request, reading, start + this.#timeoutMs)
+    }
+    try {
+      const isWanted = (response: TokenResponse) => this.#isWanted(request, response, held)
+      const response = await this.#obtain(request.key, reading, start + this.#timeoutMs / 2, isWanted, requestToken)
+      const token = this.#tokenOf(request, response)
+      this.#telemetry.refreshed(token, performance.now() - start, !fromEndpoint)
+      return token
+    } catch (error) {
+      this.#telemetry.failed(request.key, error, performance.now() - start)
+      throw error
+    }
+  }
+
+  /** A resource rejected this token; stop every process in the fleet from using it. */
+  reject(token: CachedToken): void {
+    this.#shared?.reject(token.key, token.accessToken)
+  }
+
+  close(): void {
+    this.#shared?.close()
+    this.#endpoint.close()
+  }
+
+  /** From the shared cache until `deadline`, or from the token endpoint. */
+  async #obtain(
+    key: string,
+    reading: SecretReading,
+    deadline: number,
+    isWanted: (response: TokenResponse) => boolean,
+    requestToken: () => Promise<TokenResponse>,
+  ): Promise<TokenResponse> {
+    if (this.#shared === undefined) return requestToken()
+    let secret = reading.last
+    if (reading.canChange) {
+      try {
+        // The cache is searched by the secret too: after a rotation nothing is found.
+        secret = await this.#endpoint.readSecret(reading, deadline)
+      } catch {
+        return requestToken() // which reads it again, and says what is wrong
+      }
+    }
+    return this.#shared.obtain({ key, secret }, isWanted, deadline, async () => {
+      const response = await requestToken()
+      return { response, isOwn: reading.last === secret }
+    })
+  }
+
+  /** While the held token is valid, only a fresher one is of use. */
+  #isWanted(request: PreparedTokenRequest, response: TokenResponse, held: CachedToken | undefined): boolean {
+    const token = this.#tokenOf(request, response)
+    if (token.expiresAt !== response.issuedAt + response.lifetimeMs) return false // it has expired
+    const now = Date.now()
+    const isServed = held !== undefined && tokenState(held, now) !== 'expired'
+    const state = tokenState(token, now)
+    return isServed ? state === 'fresh' : state !== 'expired'
+  }
+
+  #tokenOf({ key }: PreparedTokenRequest, response: TokenResponse): CachedToken {
+    return new CachedToken(key, response, Date.now(), this.#policy, this.#jitter)
+  }
+}

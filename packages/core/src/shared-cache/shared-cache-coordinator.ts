@@ -1,0 +1,194 @@
+import { LRUCache } from 'lru-cache'
+import type { Credentials } from '../credentials/credentials.js'
+import { canonical, isShareable, ownerOf } from '../credentials/identity.js'
+import type { TokenResponse } from '../token-endpoint/token-response.js'
+import { ignoringErrors, LeaseSession } from './lease-session.js'
+import { openToken, sealToken } from './sealed-token.js'
+import type { Sealer } from './sealing.js'
+import type { SharedTokenCache } from './shared-token-cache.js'
+
+/** What a coordinator needs to know, with all defaults filled in. */
+export interface CoordinatorOptions {
+  readonly sharedCache?: SharedTokenCache | undefined
+  readonly sharedCacheTimeoutMs: number
+  /** How many rejected tokens to remember. */
+  readonly cacheSize: number
+}
+
+/** Whose token to look for: that of a token request with this key, made with this secret. */
+export interface Wanted {
+  readonly key: string
+  readonly secret: string | undefined
+}
+
+/** A token from the token endpoint. It is not `isOwn` if another secret than the wanted one got it. */
+interface Requested {
+  readonly response: TokenResponse
+  readonly isOwn: boolean
+}
+
+/** A sealer, with what this process looks for under its keys. */
+interface Place {
+  readonly sealer: Sealer
+  /** Owner and token request: everything that makes a token another one. */
+  readonly subject: string
+  readonly storageKey: string
+}
+
+/** The right to store a token in a place. */
+interface Lease {
+  readonly place: Place
+  readonly fence: number
+}
+
+/** Shares tokens between the processes of a fleet: one of them requests a token, the others wait for it. */
+export class SharedCacheCoordinator {
+  readonly #cache: SharedTokenCache
+  readonly #sealingKeys: readonly (string | Uint8Array)[]
+  readonly #credentials: Credentials
+  readonly #budgetMs: number
+  /** The last rejected token of each token request: found in the cache, it is not used. */
+  readonly #rejected: LRUCache<string, string>
+  /** The secret that was wanted last, for tokens that are rejected. */
+  #secret: string | undefined
+  #sealers: readonly Sealer[] | undefined
+  #closed = false
+
+  constructor(
+    cache: SharedTokenCache,
+    sealingKeys: readonly (string | Uint8Array)[],
+    credentials: Credentials,
+    { sharedCacheTimeoutMs, cacheSize }: CoordinatorOptions,
+  ) {
+    this.#cache = cache
+    this.#sealingKeys = sealingKeys
+    this.#credentials = credentials
+    this.#budgetMs = sharedCacheTimeoutMs
+    this.#rejected = new LRUCache({ max: cacheSize })
+  }
+
+  /**
+   * A token from the cache, or the one that `request` gets. Waits for another process at most until `deadline` (on the
+   * clock of `performance.now()`). A failure of the cache is never one of the token request.
+   */
+  async obtain(
+    wanted: Wanted,
+    isWanted: (response: TokenResponse) => boolean,
+    deadline: number,
+    request: () => Promise<Requested>,
+  ): Promise<TokenResponse> {
+    this.#secret = wanted.secret
+    const session = new LeaseSession(this.#cache, this.#budgetMs)
+    const search = await this.#search(wanted, isWanted, deadline, session)
+    if ('found' in search) return search.found
+    try {
+      const { response, isOwn } = await request()
+      if (search.lease !== undefined && isOwn) this.#publish(search.lease, response, session)
+      else session.release()
+      return response
+    } catch (error) {
+      session.release()
+      throw error
+    }
+  }
+
+  /** A token, or the lease to request one. Neither: the cache has failed, or the time is over. */
+  async #search(
+    wanted: Wanted,
+    isWanted: (response: TokenResponse) => boolean,
+    deadline: number,
+    session: LeaseSession,
+  ): Promise<{ readonly found: TokenResponse } | { readonly lease?: Lease }> {
+    try {
+      const places = await this.#placesOf(wanted)
+      const place = places[0] as Place
+      let fence: number | undefined
+      for (;;) {
+        const found = await this.#find(wanted.key, places, session)
+        if (found !== undefined && isWanted(found)) {
+          session.release()
+          return { found }
+        }
+        // Looked up again with the lease in hand: another holder may have stored and left in between.
+        if (fence !== undefined) return { lease: { place, fence } }
+        if (this.#closed || performance.now() > deadline) return {}
+        fence = await session.acquire(place.storageKey)
+        if (fence === undefined) await session.pause()
+      }
+    } catch {
+      session.release()
+      return {}
+    }
+  }
+
+  /** A resource rejected this token: no process should take it from the cache again. */
+  reject(key: string, accessToken: string): void {
+    this.#rejected.set(key, accessToken)
+    ignoringErrors(async () => this.#forget(await this.#placesOf({ key, secret: this.#secret }), accessToken))
+  }
+
+  /** Ends the waits for other processes. */
+  close(): void {
+    this.#closed = true
+  }
+
+  async #find(key: string, places: readonly Place[], session: LeaseSession): Promise<TokenResponse | undefined> {
+    for (const { sealer, storageKey, subject } of places) {
+      const entry = await session.within(this.#cache.get(storageKey))
+      const response = entry && openToken(sealer, storageKey, subject, entry)
+      if (response === undefined) continue
+      if (response.accessToken !== this.#rejected.get(key)) return response
+      await session.within(this.#forget(places, response.accessToken))
+    }
+    return undefined
+  }
+
+  /** In the background: the callers have their token. */
+  #publish({ place, fence }: Lease, response: TokenResponse, session: LeaseSession): void {
+    const { sealer, storageKey, subject } = place
+    ignoringErrors(async () => {
+      const token = sealToken(sealer, storageKey, subject, response)
+      if (token.expiresInMs > 0) await session.within(this.#cache.set(storageKey, token, fence))
+    }).then(() => session.release())
+  }
+
+  async #forget(places: readonly Place[], accessToken: string): Promise<void> {
+    for (const { sealer, storageKey } of places) await this.#cache.delete(storageKey, sealer.digest(accessToken))
+  }
+
+  /** Where the token may be: under the first key, and under those that sealed before it. */
+  async #placesOf({ key, secret }: Wanted): Promise<readonly Place[]> {
+    if (this.#sealers === undefined) {
+      // `node:crypto` is loaded by the first token request, not before.
+      const { createSealer } = await import('./sealing.js')
+      this.#sealers ??= this.#sealingKeys.map(createSealer)
+    }
+    return this.#sealers.map((sealer) => {
+      const digest = secret === undefined ? undefined : sealer.credentialDigest(secret)
+      const subject = canonical([ownerOf(this.#credentials, digest), key])
+      return { sealer, subject, storageKey: sealer.keyFor(subject) }
+    })
+  }
+}
+
+/**
+ * `undefined` without a shared cache, or if nobody else could know that a token is theirs too.
+ *
+ * @throws TypeError if there is nothing to seal with.
+ */
+export function createCoordinator(
+  options: CoordinatorOptions,
+  credentials: Credentials,
+): SharedCacheCoordinator | undefined {
+  const { sharedCache } = options
+  if (sharedCache === undefined) return undefined
+  const { secret } = credentials
+  const sealingKeys = sharedCache.encryptionKeys ?? (typeof secret === 'string' ? [secret] : [])
+  if (sealingKeys.length === 0) {
+    throw new TypeError(
+      '`sharedCache` needs `encryptionKeys`: there is no `secret` of type string to derive a key from',
+    )
+  }
+  if (!isShareable(credentials)) return undefined
+  return new SharedCacheCoordinator(sharedCache, sealingKeys, credentials, options)
+}

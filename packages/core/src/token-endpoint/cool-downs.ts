@@ -1,0 +1,84 @@
+import { LRUCache } from 'lru-cache'
+import type { McaAuthError } from '../error.js'
+import { concernsCredential } from './error-response.js'
+import { type FailedAttempt, type FailureKind, withMessage } from './failed-attempt.js'
+
+/** A failure that callers still get, until the next token request may be made. */
+interface Failure {
+  readonly kind: FailureKind
+  readonly error: McaAuthError
+  readonly at: number
+  readonly until: number
+  /** How long it is remembered; doubles with each failure in a row. */
+  readonly coolDownMs: number
+}
+
+const denied = { firstMs: 30_000, longestMs: 300_000 }
+const outage = { firstMs: 1_000, longestMs: 30_000 }
+
+/**
+ * Remembers failures, so that no token request is made while it would fail anyway. A failure of the client or the
+ * server is kept once, that of one token request under its key.
+ */
+export class CoolDowns {
+  #all: Failure | undefined
+  readonly #size: number
+  /** Made with the first failure: there may be none. */
+  #byKey: LRUCache<string, Failure> | undefined
+
+  constructor(size: number) {
+    this.#size = size
+  }
+
+  /** The error that a caller for this key gets without a token request, if any. */
+  blocking(key: string, now: number): McaAuthError | undefined {
+    for (const failure of [this.#all, this.#byKey?.peek(key)]) {
+      if (failure && isBlocking(failure, now)) return failure.error
+    }
+    return undefined
+  }
+
+  /** How the server failed last, if it has not recovered since: then one flight tries while the others wait. */
+  get last(): McaAuthError | undefined {
+    return this.#all?.error
+  }
+
+  /** Remembers a failure and gives the error that callers see, with its `retryAt`. */
+  record(key: string, { kind, error }: FailedAttempt, now: number): McaAuthError {
+    const general = kind !== 'denied' || concernsCredential(error)
+    const before = general ? this.#all : this.#byKey?.peek(key)
+    const { firstMs, longestMs } = kind === 'denied' ? denied : outage
+    const sameKind = before?.kind === kind
+    // A concurrent flight hitting the same failure adds no information: it does not double the cool-down again.
+    const doubled = sameKind && now >= before.until ? before.coolDownMs * 2 : before?.coolDownMs
+    const coolDownMs = Math.min(sameKind && doubled ? doubled : firstMs, longestMs)
+    const until = error.retryAt ?? now + coolDownMs
+    // The existing record stays if its cool-down ends later.
+    if (before !== undefined && isBlocking(before, now) && before.until >= until) return before.error
+    const recorded = withMessage(error, error.message, { retryAt: until })
+    const failure = { kind, error: recorded, at: now, until, coolDownMs }
+    if (general) this.#all = failure
+    else {
+      this.#byKey ??= new LRUCache({ max: this.#size })
+      this.#byKey.set(key, failure)
+    }
+    return recorded
+  }
+
+  /** A token was issued. Returns whether there was anything to recover from. */
+  recovered(key: string): boolean {
+    const before = this.#all
+    this.#all = undefined
+    return this.#byKey?.delete(key) === true || before !== undefined
+  }
+
+  clear(): void {
+    this.#all = undefined
+    this.#byKey?.clear()
+  }
+}
+
+/** `at` is compared too: a clock that was set back must not extend a cool-down. */
+function isBlocking({ at, until }: Failure, now: number): boolean {
+  return now >= at && now < until
+}

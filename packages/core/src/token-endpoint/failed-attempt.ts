@@ -1,0 +1,57 @@
+import { McaAuthError, type McaAuthErrorDetails } from '../error.js'
+
+/**
+ * What may be done about a failed token request:
+ * - `denied`: the server answered an OAuth error. It would do so again.
+ * - `throttled`: the server says when to come again.
+ * - `transient`: worth a retry.
+ * - `bad`: a response that is none of a token endpoint, or material that is none. Not worth a retry now.
+ */
+export type FailureKind = 'denied' | 'throttled' | 'transient' | 'bad'
+
+/** One attempt of a token request has failed. Internal: callers get its `error`. */
+export class FailedAttempt extends Error {
+  readonly kind: FailureKind
+  readonly error: McaAuthError
+
+  constructor(kind: FailureKind, error: McaAuthError) {
+    super(error.message)
+    this.kind = kind
+    this.error = error
+  }
+}
+
+/** A function of the options has failed. Its error is not kept: a vault client's error may contain credentials. */
+export function failedFunction(option: 'secret' | 'clientAuth', error: unknown): FailedAttempt {
+  // Our own error says why without a secret, and a loop is told by it. It has been retried already.
+  const own = ownErrorIn(error)
+  const what = `the \`${option}\` function failed: ${own?.message ?? nameOf(error)}`
+  return new FailedAttempt(own === undefined ? 'transient' : 'bad', new McaAuthError('TOKEN_REQUEST_FAILED', what))
+}
+
+/** The McaAuthError that another client has wrapped, if there is one. */
+export function ownErrorIn(error: unknown, depth = 0): McaAuthError | undefined {
+  if (error instanceof McaAuthError) return error
+  if (typeof error !== 'object' || error === null || depth > 8) return undefined
+  try {
+    return ownErrorIn((error as { cause?: unknown }).cause, depth + 1)
+  } catch {
+    return undefined // a getter that throws
+  }
+}
+
+/** The same error with another message. */
+export function withMessage(error: McaAuthError, message: string, more: McaAuthErrorDetails = {}): McaAuthError {
+  const { status, error: code, errorDescription, retryAt, cause } = error
+  return new McaAuthError(error.code, message, { status, error: code, errorDescription, retryAt, cause, ...more })
+}
+
+function nameOf(error: unknown): string {
+  const { name, code } = (typeof error === 'object' && error !== null ? error : {}) as {
+    name?: unknown
+    code?: unknown
+  }
+  return (
+    [code, name].find((text) => typeof text === 'string' && /^[\w.-]{1,60}$/.test(text))?.toString() ?? 'unknown error'
+  )
+}

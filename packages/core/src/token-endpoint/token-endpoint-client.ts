@@ -1,0 +1,189 @@
+import type { SecretReading } from '../credentials/secret-reading.js'
+import { McaAuthError } from '../error.js'
+import type { Telemetry } from '../telemetry.js'
+import type { CoolDowns } from './cool-downs.js'
+import { FailedAttempt, failedFunction } from './failed-attempt.js'
+import { sendTokenRequest, type TokenRequestSender } from './send-token-request.js'
+import type { PreparedTokenRequest } from './token-request.js'
+import type { TokenResponse } from './token-response.js'
+
+const attempts = 3
+const backoffMs = 200
+
+/**
+ * Requests one token within a time budget: attempts, backoff, throttling and cool-downs. Retries happen here, once for
+ * all callers who wait, and never in a caller.
+ */
+export class TokenEndpointClient {
+  readonly #sender: TokenRequestSender
+  readonly #coolDowns: CoolDowns
+  readonly #telemetry: Telemetry
+  readonly #timeoutMs: number
+  /** The one request that may probe a server which failed or throttled last; the others wait for its outcome. */
+  #probe: Promise<void> | undefined
+  #closed = false
+  /** Ends each pending wait. */
+  readonly #cancels = new Set<(reason: McaAuthError) => void>()
+
+  /** `timeoutMs`: the whole wait for a token, of which a token request is told what is left. */
+  constructor(sender: TokenRequestSender, timeoutMs: number, coolDowns: CoolDowns, telemetry: Telemetry) {
+    this.#timeoutMs = timeoutMs
+    this.#sender = sender
+    this.#coolDowns = coolDowns
+    this.#telemetry = telemetry
+  }
+
+  /**
+   * `deadline` on the clock of `performance.now()`.
+   *
+   * @throws McaAuthError, already remembered.
+   */
+  async request(request: PreparedTokenRequest, reading: SecretReading, deadline: number): Promise<TokenResponse> {
+    let end: () => void = () => {}
+    const currentProbe = new Promise<void>((resolve) => {
+      end = resolve
+    })
+    let denied: { readonly secret: string | undefined; readonly failure: FailedAttempt } | undefined
+    try {
+      for (let attempt = 1; ; attempt++) {
+        const probing = await this.#permission(request.key, deadline, currentProbe)
+        const triesLeft = probing ? 1 : Math.max(1, attempts - attempt + 1)
+        const share = () => (deadline - performance.now()) / triesLeft
+        let secret: string | undefined
+        try {
+          secret = await this.#within(share(), () => secretOf(reading))
+          if (denied !== undefined && secret === denied.secret) throw denied.failure
+          this.#telemetry.requested(request.key, attempt)
+          const response = await this.#within(share(), (signal) =>
+            sendTokenRequest(this.#sender, request, secret, signal),
+          )
+          if (this.#coolDowns.recovered(request.key)) this.#telemetry.coolDownLeft(request.key)
+          return response
+        } catch (error) {
+          if (this.#closed || !(error instanceof FailedAttempt)) throw unwrapped(error)
+          // The secret may have been rotated since it was read: once, the next iteration reads it again.
+          if (error.kind === 'denied' && reading.canChange && denied === undefined) {
+            denied = { secret, failure: error }
+            continue
+          }
+          if (error.kind === 'transient' && triesLeft > 1 && performance.now() < deadline) {
+            await this.#backOff(attempt, deadline)
+            continue
+          }
+          const recorded = this.#coolDowns.record(request.key, error, Date.now())
+          this.#telemetry.coolDownEntered(request.key, recorded)
+          // Throttled: the next iteration waits for Retry-After, or throws if that exceeds the time budget.
+          if (error.kind !== 'throttled') throw recorded
+        }
+      }
+    } finally {
+      if (this.#probe === currentProbe) this.#probe = undefined
+      end()
+    }
+  }
+
+  /**
+   * The secret, before the first attempt needs it.
+   *
+   * @throws if it cannot be read by the deadline.
+   */
+  readSecret(reading: SecretReading, deadline: number): Promise<string | undefined> {
+    return this.#within(deadline - performance.now(), () => reading.readAhead())
+  }
+
+  /** Ends pending token requests; no more are made. */
+  close(): void {
+    this.#closed = true
+    for (const cancel of this.#cancels) cancel(closedError())
+  }
+
+  /** Waits until a token request may be made. True: it probes a server that failed last, and is not retried. */
+  async #permission(key: string, deadline: number, currentProbe: Promise<void>): Promise<boolean> {
+    for (;;) {
+      if (this.#closed) throw closedError()
+      const leftMs = deadline - performance.now()
+      const error = this.#coolDowns.blocking(key, Date.now())
+      const probe = this.#probe
+      if (error !== undefined) {
+        const waitMs = (error.retryAt ?? 0) - Date.now()
+        if (error.code !== 'TOKEN_REQUEST_THROTTLED' || waitMs > leftMs) throw error
+        await this.#pause(Math.max(1, waitMs))
+      } else if (probe !== undefined && probe !== currentProbe) {
+        await this.#within(leftMs, () => probe).catch((timedOut) => {
+          throw unwrapped(timedOut)
+        })
+      } else {
+        const { last } = this.#coolDowns
+        if (last !== undefined) this.#probe = currentProbe
+        // Once throttling ends, the server is assumed healthy, so normal retries apply.
+        return last !== undefined && last.code !== 'TOKEN_REQUEST_THROTTLED'
+      }
+    }
+  }
+
+  /** Exponential with full jitter, never more than a quarter of what is left. */
+  #backOff(attempt: number, deadline: number): Promise<void> {
+    const longest = Math.min(backoffMs * 2 ** (attempt - 1), (deadline - performance.now()) / 4)
+    return this.#pause(Math.random() * Math.max(1, longest))
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed) throw closedError()
+      const cancel = (reason: McaAuthError) => {
+        clearTimeout(timer)
+        reject(reason)
+      }
+      const timer = setTimeout(() => {
+        this.#cancels.delete(cancel)
+        resolve()
+      }, ms)
+      this.#cancels.add(cancel)
+    })
+  }
+
+  /** Ends with the work or after `ms`, even if the work (a secret function, a custom fetch) ignores its signal. */
+  #within<T>(ms: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const controller = new AbortController()
+    return new Promise<T>((resolve, reject) => {
+      // `close()` may have come at any await before, or in the tick in which the first caller came.
+      if (this.#closed) throw closedError()
+      if (ms <= 0) throw this.#timedOut()
+      const cancel = (reason: McaAuthError | FailedAttempt) => {
+        done()
+        reject(reason)
+        controller.abort(reason instanceof FailedAttempt ? reason.error : reason)
+      }
+      const timer = setTimeout(() => cancel(this.#timedOut()), ms)
+      const done = () => {
+        clearTimeout(timer)
+        this.#cancels.delete(cancel)
+      }
+      this.#cancels.add(cancel)
+      work(controller.signal).then(resolve, reject).finally(done)
+    })
+  }
+
+  /** Whatever an attempt's share was: the caller knows of the whole only. */
+  #timedOut(): FailedAttempt {
+    const message = `no token response within ${this.#timeoutMs} ms`
+    return new FailedAttempt('transient', new McaAuthError('TOKEN_REQUEST_FAILED', message))
+  }
+}
+
+async function secretOf(reading: SecretReading): Promise<string | undefined> {
+  try {
+    return await reading.next()
+  } catch (error) {
+    if (error instanceof McaAuthError && error.code === 'MISSING_SECRET_ERROR') throw new FailedAttempt('bad', error)
+    throw failedFunction('secret', error)
+  }
+}
+
+function unwrapped(error: unknown): unknown {
+  return error instanceof FailedAttempt ? error.error : error
+}
+
+export function closedError(): McaAuthError {
+  return new McaAuthError('TOKEN_REQUEST_FAILED', 'the token provider is closed')
+}

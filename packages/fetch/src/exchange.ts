@@ -1,0 +1,105 @@
+import { type AuthorizationHeaders, originOf, type RequestAuthorization, type Verdict } from '@mca-auth/core/adapter'
+import { type Call, type Hop, outermost } from './call.js'
+import { withOurs } from './call-headers.js'
+import { conceal, concealIn } from './conceal.js'
+import type { AnyFetch } from './global-fetch.js'
+import { hidesRedirect, isRedirect, networkError, nextHop } from './redirect.js'
+import { discard, isFromCache, responseIn } from './response.js'
+
+/** What a fetch gave: a response, or an error that has one, as ky's. */
+interface Outcome {
+  readonly response: Response
+  readonly error?: unknown
+}
+
+/** A call that carries a token: all its sendings, over redirects, until the response that the caller gets. */
+export class Exchange {
+  readonly #call: Call
+  readonly #authorization: RequestAuthorization
+  readonly #fetch: AnyFetch
+  /** Whether the adapter follows redirects. If not, the fetch does as the caller wants. */
+  readonly #follows: boolean
+  #carried: string | undefined
+
+  constructor(call: Call, authorization: RequestAuthorization, fetch: AnyFetch, isGiven: boolean) {
+    this.#call = call
+    this.#authorization = authorization
+    this.#fetch = fetch
+    this.#follows = isGiven && call.redirect === 'follow'
+  }
+
+  /** Sends at once if no token has to be waited for. */
+  async run(headers: AuthorizationHeaders | Promise<AuthorizationHeaders>): Promise<Response> {
+    const mustWait = headers instanceof Promise
+    let hop = this.#call.firstHop({ mustWait })
+    let ours = headers instanceof Promise ? await hop.body.wait(headers) : headers
+    let body = hop.body.first
+    const first = hop.body
+    try {
+      for (let redirects = 0; ; ) {
+        const { response, error } = await this.#send(hop, body, ours)
+        // Not a response, whatever it is: of a mock that was not told what to return.
+        if (typeof response?.status !== 'number') return response
+        if (this.#follows && isRedirect(response)) {
+          discard(response)
+          hop = nextHop(hop, response, ++redirects)
+          this.#authorization.redirected(hop, { hopIsOurs: true })
+        } else if ((await this.#verdictOn(hop, response)) === 'resend') {
+          discard(response)
+        } else {
+          if (error !== undefined) throw error
+          return response
+        }
+        body = hop.body.again()
+        // There is no wait for a token any more: for a resend it is at hand, and a redirect hop has it or fails.
+        ours = this.#authorization.headersFor(hop) as AuthorizationHeaders
+      }
+    } catch (error) {
+      throw error === this.#call.signal?.reason ? error : conceal(error, this.#carried)
+    } finally {
+      first.release()
+    }
+  }
+
+  async #send(hop: Hop, body: unknown, ours: AuthorizationHeaders): Promise<Outcome> {
+    const init = {
+      ...hop.members,
+      headers: withOurs(hop.headers, ours),
+      [outermost]: this.#authorization,
+      ...(body !== undefined && { body }),
+      ...(this.#follows && { redirect: 'manual' }),
+    }
+    this.#carried = ours.authorization ?? this.#carried
+    const outcome = await this.#outcomeOf(hop, init)
+    concealIn(outcome.response, this.#carried)
+    if (this.#follows && hidesRedirect(outcome.response)) {
+      this.#authorization.failed()
+      throw networkError('the given fetch hides where a redirect leads, so it can be followed by nobody')
+    }
+    return outcome
+  }
+
+  async #outcomeOf(hop: Hop, init: object): Promise<Outcome> {
+    try {
+      return { response: await this.#fetch(hop.input, init) }
+    } catch (error) {
+      const response = responseIn(error)
+      if (response !== undefined) return { response, error }
+      this.#authorization.failed()
+      throw error
+    }
+  }
+
+  async #verdictOn(hop: Hop, response: Response): Promise<Verdict> {
+    const { url, status, headers, redirected = !!url && originOf(url) !== originOf(hop.url) } = response
+    // The fetch followed by itself: as it should, or because it knows no 'manual'.
+    if (redirected) this.#authorization.redirected({ url: url || hop.url, method: hop.method })
+    const details = { replayable: hop.body.isReplayable, fromCache: status >= 400 && isFromCache(response) }
+    try {
+      return await this.#authorization.responded(status, headers, details)
+    } catch (error) {
+      discard(response)
+      throw error
+    }
+  }
+}

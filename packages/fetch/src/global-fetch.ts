@@ -1,0 +1,67 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { parseUrl } from '@mca-auth/core/adapter'
+import { isRequest } from './call.js'
+
+export type AnyFetch = (input: unknown, init?: unknown) => Promise<Response>
+
+/** A call that one of ours passes to a global fetch which may lead back to it. */
+interface PassedCall {
+  readonly by: GlobalFetch
+  readonly key: string
+  readonly outer: PassedCall | undefined
+}
+
+/** What was global when one of ours was made, by ours: a stack of them is known without a test. */
+const beneath = new WeakMap<AnyFetch, AnyFetch>()
+// Created when it is needed: on Node.js 20 it costs every promise of the process.
+let passed: AsyncLocalStorage<PassedCall> | undefined
+
+/**
+ * The global fetch, looked up at each call, for a mock or a tracer may be installed at any time. But what is global then may
+ * call us: `globalThis.fetch = mcaAuth()`, or a mock put over that. Then the one that was global before is meant.
+ */
+export class GlobalFetch {
+  readonly #before = globalThis.fetch as AnyFetch
+  readonly #leadHere = new WeakSet<AnyFetch>()
+  #ours: AnyFetch | undefined
+
+  /** Says which fetch this is about. */
+  serve(ours: AnyFetch): void {
+    this.#ours = ours
+    beneath.set(ours, this.#before)
+  }
+
+  /** The fetch to use; `undefined` if this very call has come back to us, and must go on as it is to {@link before}. */
+  lookUp(input: unknown, init: unknown): AnyFetch | undefined {
+    const key = passed && keyOf(input, init)
+    for (let call = passed?.getStore(); call !== undefined; call = call.outer) {
+      if (call.by === this && call.key === key) {
+        this.#leadHere.add(globalThis.fetch as AnyFetch)
+        return undefined
+      }
+    }
+    const current = globalThis.fetch as AnyFetch
+    if (current === this.#before || this.#leadHere.has(current)) return this.#before
+    for (let one: AnyFetch | undefined = current; one !== undefined; one = beneath.get(one)) {
+      if (one === this.#ours) return this.#before
+    }
+    return (...call) => this.#pass(current, call)
+  }
+
+  get before(): AnyFetch {
+    return this.#before
+  }
+
+  #pass(fetch: AnyFetch, [input, init]: readonly [unknown, unknown?]): Promise<Response> {
+    passed ??= new AsyncLocalStorage()
+    const call = { by: this, key: keyOf(input, init), outer: passed.getStore() }
+    return passed.run(call, () => fetch(input, init))
+  }
+}
+
+function keyOf(input: unknown, init: unknown): string {
+  const request: Partial<Request> = isRequest(input) ? input : {}
+  const url = request.url ?? String(input)
+  const { method = request.method ?? 'GET' } = (init ?? {}) as { method?: unknown }
+  return `${String(method).toUpperCase()} ${parseUrl(url)?.href ?? url}`
+}

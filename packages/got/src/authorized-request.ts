@@ -1,0 +1,191 @@
+import type { EventEmitter } from 'node:events'
+import {
+  bodySnapshot,
+  isReusable,
+  type RequestAuthorization,
+  type RequestAuthorizer,
+  whileBodyWaits,
+} from '@mca-auth/core/adapter'
+import {
+  type GotOptions,
+  type GotResponse,
+  type Hook,
+  type Mark,
+  marked,
+  marksIn,
+  originIn,
+  removeHooks,
+} from './got-options.js'
+import { hideHeader } from './hide-header.js'
+
+type Retry = (options: object) => never
+
+/**
+ * One call of got, from its handlers to its result, over every redirect, retry and resend: got copies the options for
+ * each, and with them our hooks. Those are the nearest to the wire, the last before a request and the first after it.
+ */
+export class AuthorizedRequest implements Mark {
+  readonly authorizer: RequestAuthorizer
+  readonly origin: string | undefined
+  readonly #authorization: RequestAuthorization
+  /** `delivered`: only a retry goes on from here. Whoever else uses these options makes another request. */
+  #state: 'begun' | 'sending' | 'ready' | 'delivered' = 'begun'
+  #options: GotOptions
+  #header: string | undefined
+  /** The headers that got hands to Node.js. */
+  #sentHeaders: object | undefined
+  readonly #beforeRequest: Hook
+  readonly #afterResponse: Hook
+
+  /** `undefined` if another `mcaAuth()` decides, or if the request is not ours at all. */
+  static begin(authorizer: RequestAuthorizer, options: GotOptions): AuthorizedRequest | undefined {
+    const target = originIn(options)
+    const marks = marksIn(options.hooks)
+    const earlier = marks.find((other) => other.authorizer === authorizer)
+    // Of the page before, or of whatever request the caller took these options from.
+    if (earlier !== undefined) removeHooks(options.hooks, authorizer)
+    // Without a URL, got rejects the request.
+    if (target === undefined || marks.some((other) => other.decides && other.authorizer !== authorizer))
+      return undefined
+    const origin = earlier?.origin ?? originIn(options, options.prefixUrl) ?? target
+    const base = origin === target ? undefined : origin
+    const authorization = authorizer.begin({ ...sendingOf(options), signal: options.signal, base })
+    return authorization && new AuthorizedRequest(authorizer, authorization, options, origin)
+  }
+
+  private constructor(
+    authorizer: RequestAuthorizer,
+    authorization: RequestAuthorization,
+    options: GotOptions,
+    origin: string | undefined,
+  ) {
+    this.authorizer = authorizer
+    this.origin = origin
+    this.#authorization = authorization
+    this.#options = options
+    const { hooks } = options
+    this.#beforeRequest = marked((next: GotOptions) => this.#authorize(next), this)
+    this.#afterResponse = marked((response: GotResponse, retry: Retry) => this.#receive(response, retry), this)
+    hooks.beforeRequest.push(this.#beforeRequest)
+    hooks.beforeRedirect.push(marked((next: GotOptions) => this.#follow(next), this))
+    hooks.afterResponse.unshift(this.#afterResponse)
+    hooks.beforeRetry.unshift(marked((error: Error) => this.#fail(error, 'ready'), this))
+    hooks.beforeError.unshift(marked((error: Error) => this.#fail(error, 'delivered'), this))
+  }
+
+  get decides(): boolean {
+    return this.#authorization.applies && this.#state === 'begun'
+  }
+
+  /** Listens to the stream or promise that got made of the call. */
+  watch(result: unknown): void {
+    // A handler after ours may have added hooks.
+    const { beforeRequest } = this.#options.hooks
+    const index = beforeRequest.indexOf(this.#beforeRequest)
+    if (index !== -1) beforeRequest.push(...beforeRequest.splice(index, 1))
+    const { on } = (result ?? {}) as Partial<EventEmitter>
+    if (typeof on !== 'function') return
+    on.call(result, 'request', (native: EventEmitter) => this.#hideHeader(native))
+    // A stream has no `afterResponse` hooks.
+    if (this.#options.isStream === true) on.call(result, 'response', (response: GotResponse) => this.#end(response))
+  }
+
+  #authorize(options: GotOptions): void | Promise<void> {
+    if (this.#state === 'delivered') return
+    this.#state = 'sending'
+    this.#options = options
+    this.#removeHeader()
+    // A hook that retries removes those after it.
+    if (!options.hooks.afterResponse.includes(this.#afterResponse))
+      options.hooks.afterResponse.unshift(this.#afterResponse)
+    const ours = this.#authorization.headersFor(sendingOf(options))
+    if (!(ours instanceof Promise)) return this.#addHeader(ours.authorization)
+    const { body } = options
+    const snapshot = bodySnapshot(body)
+    return whileBodyWaits(body, ours).then(({ authorization }) => {
+      if (snapshot !== body && options.body === body) options.body = snapshot
+      this.#addHeader(authorization)
+    })
+  }
+
+  /** It stays in the options only until got has read them, because errors, responses and copies would show it. */
+  #addHeader(header: string | undefined): void {
+    const options = this.#options
+    this.#header = header
+    if (header === undefined) return
+    options.headers.authorization = header
+    const read = options.createNativeRequestOptions
+    if (typeof read !== 'function') return
+    options.createNativeRequestOptions = () => {
+      const native = read.call(options)
+      native.headers = { ...native.headers }
+      this.#sentHeaders = native.headers
+      this.#removeHeader()
+      return native
+    }
+  }
+
+  #removeHeader(): void {
+    const { headers } = this.#options
+    if (this.#header !== undefined && headers.authorization === this.#header) delete headers.authorization
+  }
+
+  #hideHeader(native?: EventEmitter): void {
+    this.#removeHeader()
+    hideHeader(this.#sentHeaders, native)
+  }
+
+  #follow(options: GotOptions): void {
+    // A resend repeats the last hop only: got makes it with that hop's options.
+    if (this.#state === 'sending') this.#authorization.redirected(sendingOf(options), { hopIsOurs: true })
+  }
+
+  #receive(response: GotResponse, retry: Retry): GotResponse | Promise<GotResponse> {
+    // A hook of the caller's may have made up this response.
+    if (this.#state !== 'sending') return response
+    const verdict = this.#end(response, isReusable(this.#options.body))
+    const finish = (decided: unknown) => (decided === 'resend' ? this.#resend(retry) : response)
+    return verdict instanceof Promise ? verdict.then(finish) : finish(verdict)
+  }
+
+  /** To got, this is a retry. The caller's own retries must neither forbid it nor become fewer. */
+  #resend(retry: Retry): never {
+    const { limit = 0, calculateDelay } = this.#options.retry
+    const delay: typeof calculateDelay = (attempt) =>
+      attempt.error.name === 'RetryError' ? 1 : calculateDelay(attempt)
+    return retry({ preserveHooks: true, retry: { limit: limit + 1, calculateDelay: delay } })
+  }
+
+  #end({ statusCode, headers, isFromCache = false }: GotResponse, replayable = false) {
+    this.#state = 'delivered'
+    // It may have come from a cache, without a request.
+    this.#hideHeader()
+    return this.#authorization.responded(statusCode, headers, { replayable, fromCache: isFromCache })
+  }
+
+  #fail<E extends Error & { response?: GotResponse }>(error: E, next: 'ready' | 'delivered'): E {
+    this.#hideHeader()
+    const { response } = error
+    // While a redirect is followed, got takes the response that redirected for the last one.
+    if (this.#state === 'sending' && response !== undefined && response.statusCode >= 400) this.#end(response)
+    else if (this.#state === 'sending') this.#authorization.failed()
+    this.#state = next
+    return error
+  }
+}
+
+/**
+ * An `init` hook. got calls it when it adds the options of the next page to those of all pages, whose URL is still the
+ * one of the page before: what the caller addressed.
+ */
+export function bindPages(authorizer: RequestAuthorizer, options: GotOptions): void {
+  const { url, prefixUrl, hooks } = options
+  if (url === undefined || marksIn(hooks).some((other) => other.authorizer === authorizer)) return
+  const origin = originIn(options, prefixUrl) ?? originIn(options)
+  hooks.beforeRequest.push(marked(() => {}, { authorizer, origin, decides: false }))
+}
+
+function sendingOf(options: GotOptions) {
+  const { url, method, headers } = options
+  return { url, method, origin: originIn(options), authorization: headers.authorization }
+}

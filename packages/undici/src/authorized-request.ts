@@ -1,0 +1,115 @@
+import type { EventEmitter } from 'node:events'
+import {
+  type AuthorizationHeaders,
+  bodySnapshot,
+  type RequestAuthorization,
+  type RequestAuthorizer,
+  type RequestBody,
+  type Sending,
+  whileBodyWaits,
+} from '@mca-auth/core/adapter'
+import { type Dispatch, type DispatchOptions, outermost } from './dispatch-options.js'
+import { type Handler, isModern, noController } from './handler.js'
+import { type ReadableHeaders, withOurs } from './headers.js'
+import { responseHandler, type SentRequest } from './response-handler.js'
+
+/** What one dispatch consists of. */
+export interface DispatchParts {
+  readonly authorizer: RequestAuthorizer
+  readonly authorization: RequestAuthorization
+  /** What the layers around us pass again when they send the same request again. */
+  readonly identity: object
+  readonly sending: Sending
+  readonly headers: ReadableHeaders
+  readonly dispatch: Dispatch
+}
+
+/** One dispatch, which may be sent twice. */
+export class AuthorizedRequest implements SentRequest {
+  readonly authorization: RequestAuthorization
+  readonly #parts: DispatchParts
+  /** As they were sent: the caller may use its own again for another request. */
+  #options: DispatchOptions
+  readonly #body: RequestBody
+
+  constructor(parts: DispatchParts, options: DispatchOptions, body: RequestBody) {
+    this.authorization = parts.authorization
+    this.#parts = parts
+    this.#options = options
+    this.#body = body
+  }
+
+  /** Sends it at once if no token has to be waited for. */
+  send(target: Handler): boolean {
+    try {
+      const ours = this.authorization.headersFor(this.#parts.sending)
+      if (ours instanceof Promise) return this.#sendLater(ours, target)
+      return this.#dispatch(this.#parts.headers, ours, this.#body.first, target)
+    } catch (error) {
+      queueMicrotask(() => this.fail(target, noController, error))
+      return true
+    }
+  }
+
+  get isReplayable(): boolean {
+    return this.#body.isReplayable
+  }
+
+  resend(target: Handler): void {
+    try {
+      const ours = this.authorization.headersFor(this.#parts.sending) as AuthorizationHeaders
+      this.#dispatch(this.#options.headers as ReadableHeaders, ours, this.#body.again(), target)
+    } catch (error) {
+      this.fail(target, noController, error)
+    }
+  }
+
+  fail(target: Handler, controller: typeof noController | undefined, error: unknown): void {
+    this.authorization.failed()
+    this.end(() => {
+      if (isModern(target)) target.onResponseError?.(controller, error)
+      else target.onError?.(error)
+    })
+  }
+
+  end(callback: () => void): void {
+    this.#parts.authorizer.runEnd(this.#parts.identity, this.authorization, callback)
+  }
+
+  #sendLater(ours: Promise<AuthorizationHeaders>, target: Handler): true {
+    const { body, signal } = this.#options
+    const { headers } = this.#parts
+    // What the caller changes meanwhile is not sent.
+    this.#options = { ...this.#options }
+    const copied = Array.isArray(headers) ? [...headers] : headers && { ...headers }
+    const first = this.#body.first === body ? bodySnapshot(body) : this.#body.first
+    whileBodyWaits(body, untilEmitted(signal, ours))
+      .then((acquired) => this.#dispatch(copied, acquired, first, target))
+      .catch((error) => this.fail(target, noController, error))
+    return true
+  }
+
+  #dispatch(headers: ReadableHeaders, ours: AuthorizationHeaders, body: unknown, target: Handler): boolean {
+    const { dispatch } = this.#parts
+    // In this order: adding a property to a plain clone is ten times as slow.
+    const options = { [outermost]: this.authorization, ...this.#options, headers: withOurs(headers, ours), body }
+    this.#options = options
+    return dispatch(options, responseHandler(this, target))
+  }
+}
+
+/** undici also takes an event emitter as `signal`; an AbortSignal has been given to the authorization. */
+async function untilEmitted<T>(signal: unknown, work: Promise<T>): Promise<T> {
+  const emitter = signal as EventEmitter | null | undefined
+  if (emitter == null || emitter instanceof AbortSignal || typeof emitter.once !== 'function') return work
+  let abort = () => {}
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(new DOMException('This operation was aborted', 'AbortError'))
+    emitter.once('abort', abort)
+  })
+  try {
+    return await Promise.race([work, aborted])
+  } finally {
+    emitter.off('abort', abort)
+  }
+}

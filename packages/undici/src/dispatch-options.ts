@@ -1,0 +1,48 @@
+import { isIP } from 'node:net'
+import { stringify } from 'node:querystring'
+import { originOf, parseUrl, type RequestAuthorization } from '@mca-auth/core/adapter'
+
+/**
+ * Travels with the options of a dispatch, which layers copy: the authorization of the outermost `mcaAuth()`. Another one
+ * beneath it learns from it whether that one decides, and which dispatches belong together.
+ */
+export const outermost: unique symbol = Symbol.for('mca-auth.request.1')
+
+/** The part of undici's dispatch options that is read here; structural, so that undici 6, 7 and 8 fit. */
+export interface DispatchOptions {
+  readonly origin?: string | URL | undefined
+  readonly path: string
+  readonly query?: object | null | undefined
+  readonly method?: string | undefined
+  readonly headers?: unknown
+  readonly body?: unknown
+  readonly signal?: unknown
+  readonly servername?: string | null | undefined
+  readonly [outermost]?: RequestAuthorization | undefined
+}
+
+/** A dispatch of ours, whichever kind of handler it is given. */
+export type Dispatch = (options: DispatchOptions, handler: object) => boolean
+
+/** The URL that the request is for, and its origin; both `undefined` if a Client or Pool hides where it is connected to. */
+export function targetOf(
+  options: DispatchOptions,
+  soleOrigin: string | undefined,
+): { readonly origin: string | undefined; readonly url: string | undefined } {
+  const origin = originIn(options) ?? soleOrigin
+  if (origin === undefined) return { origin, url: undefined }
+  // Put together, not resolved: a path that begins with two slashes is a path.
+  const url = `${origin}${options.path}`
+  const query = options.query ? stringify(options.query as Record<string, string>) : ''
+  return { origin, url: query === '' ? url : `${url}?${query}` }
+}
+
+/** A DNS layer replaces the host by its address, and names it in `servername`. */
+function originIn({ origin, servername }: DispatchOptions): string | undefined {
+  if (origin === undefined || origin === null) return undefined
+  const dispatched = originOf(origin)
+  if (!servername || dispatched === undefined || isIP(servername) !== 0) return dispatched
+  const { hostname, protocol, port } = parseUrl(dispatched) as URL
+  if (isIP(hostname.replace(/^\[|\]$/g, '')) === 0) return dispatched
+  return originOf(`${protocol}//${servername}${port && `:${port}`}`)
+}

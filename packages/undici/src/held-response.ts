@@ -1,0 +1,99 @@
+import type { Controller, Headers } from './handler.js'
+
+const maxBytes = 64 * 1024
+const discardMs = 1_000
+
+/** How a held response is delivered after all. */
+export interface Receiver {
+  /** Returns whether the response should be resumed then. */
+  start(): boolean
+  data(chunk: Uint8Array): void
+  end(trailers: Headers): void
+}
+
+/**
+ * A response that says that the token was rejected, while another token is awaited. In the end it is either discarded or
+ * delivered. The connection is paused meanwhile; what arrives all the same (a MockAgent knows no pause) is buffered.
+ */
+export class HeldResponse {
+  readonly #receiver: Receiver
+  readonly #controller: Controller
+  readonly #tellError: (error: unknown) => void
+  #state: 'held' | 'starting' | 'delivered' | 'discarded' = 'held'
+  readonly #chunks: Uint8Array[] = []
+  #bytes = 0
+  #end: { readonly trailers: Headers } | undefined
+  /** A server may close at once after its 401. Another token may still save the request. */
+  #lost: { readonly error: unknown } | undefined
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(receiver: Receiver, controller: Controller, tellError: (error: unknown) => void) {
+    this.#receiver = receiver
+    this.#controller = controller
+    this.#tellError = tellError
+  }
+
+  /** Whether it keeps this part of the body to itself. */
+  data(chunk: Uint8Array): boolean {
+    if (this.#state === 'delivered') return false
+    this.#bytes += chunk.byteLength
+    if (this.#state === 'discarded') {
+      if (this.#bytes > maxBytes) this.#controller.abort(new Error('the body of a rejected request is too long'))
+      return true
+    }
+    this.#chunks.push(chunk)
+    if (this.#state === 'held' && this.#bytes > maxBytes) this.deliver()
+    return true
+  }
+
+  /** Whether it keeps the end to itself. */
+  end(trailers: Headers): boolean {
+    clearTimeout(this.#timer)
+    if (this.#state === 'delivered') return false
+    this.#end = { trailers }
+    return true
+  }
+
+  /** Whether it keeps the error to itself. */
+  fail(error: unknown, isAborted: boolean): boolean {
+    clearTimeout(this.#timer)
+    if (this.#state === 'discarded') return true
+    if (this.#state === 'delivered' || isAborted) {
+      this.#state = 'delivered'
+      return false
+    }
+    this.#lost = { error }
+    return true
+  }
+
+  /** Drops it, for the request is resent. Returns whether it was still held. */
+  discard(): boolean {
+    if (this.#state !== 'held') return false
+    this.#state = 'discarded'
+    if (this.#end !== undefined || this.#lost !== undefined) return true
+    // Read to its end, so that the connection can be used again; unless that takes too long.
+    const tooLong = () => this.#controller.abort(new Error('the body of a rejected request has no end'))
+    this.#timer = setTimeout(tooLong, discardMs)
+    this.#timer.unref()
+    this.#controller.resume()
+    return true
+  }
+
+  deliver(): void {
+    if (this.#state !== 'held') return
+    this.#state = 'starting'
+    try {
+      const resumes = this.#receiver.start()
+      for (const chunk of this.#chunks) this.#receiver.data(chunk)
+      this.#state = 'delivered'
+      if (this.#end !== undefined) this.#receiver.end(this.#end.trailers)
+      else if (this.#lost !== undefined) this.#tellError(this.#lost.error)
+      else if (resumes) this.#controller.resume()
+    } catch (error) {
+      // Not within undici's own stack, which would catch it: a layer such as retry throws what it wants to hear as an error.
+      this.#state = 'discarded'
+      if (this.#end === undefined) this.#controller.abort(error)
+      this.#tellError(error)
+    }
+  }
+}

@@ -1,0 +1,402 @@
+// What went wrong, or could, with other layers around ours and beneath it.
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { Readable } from 'node:stream'
+import { forwardIncoming, type McaAuthOptions } from '@mca-auth/core'
+import {
+  type AuthorizationServer,
+  type ProtectedResource,
+  startAuthorizationServer,
+  startProtectedResource,
+} from '@mca-auth/testing'
+import { mcaAuth } from '@mca-auth/undici'
+import NodeFormData from 'form-data'
+import type * as Undici from 'undici'
+import type { Dispatcher } from 'undici'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { startRecorder } from '../servers/recorder.ts'
+import { accept, failure } from './contract.ts'
+import { undicis } from './versions.ts'
+
+type Layer = (dispatch: Dispatcher['dispatch']) => Dispatcher['dispatch']
+
+describe.each(Object.entries(await undicis()))('among other layers, undici %s', (version, undici: typeof Undici) => {
+  let server: AuthorizationServer
+  let resource: ProtectedResource
+  let agent: Dispatcher
+
+  beforeEach(async () => {
+    server = await startAuthorizationServer()
+    resource = await startProtectedResource({ authorizationServer: server })
+    agent = new undici.Agent({ connections: 2 })
+  })
+
+  afterEach(async () => {
+    await agent.destroy()
+    await resource.close()
+    await server.close()
+  })
+
+  const auth = (options: McaAuthOptions = {}) => mcaAuth({ ...server.appId, ...options }) as unknown as Layer
+  const retry = () => undici.interceptors.retry({ minTimeout: 1, maxRetries: 4 })
+  const redirect = () => undici.interceptors.redirect({ maxRedirections: 5 })
+  /** Hides the identity of the handler from the layers beneath it. */
+  const wrapping: Layer = (dispatch) => (options, handler) =>
+    dispatch(options, new Proxy(handler, { get: (target, name) => bound(target, name) }))
+  const compose = (...layers: Layer[]) => layers.reduce((inner, layer) => inner.compose(layer as never), agent)
+  const sent = ({ received }: { received: readonly { headers: { authorization?: string | undefined } }[] }) =>
+    received.map(({ headers }) => headers.authorization)
+
+  async function get(dispatcher: Dispatcher, url: string, options: object = {}) {
+    const { statusCode, body } = await undici.request(url, { dispatcher, ...options })
+    return { status: statusCode, text: await body.text() }
+  }
+
+  /** Answers each path 503 once, then 200. */
+  function flaky() {
+    const seen = new Set<string>()
+    return startProtectedResource({
+      authorizationServer: server,
+      intercept: (request) => {
+        if (seen.has(request.path)) return accept(request)
+        seen.add(request.path)
+        return { status: 503 }
+      },
+    })
+  }
+
+  const retrying: [string, (options: McaAuthOptions) => Dispatcher][] = [
+    ['retry', (options) => compose(auth(options), retry())],
+    ['retry around another layer', (options) => compose(auth(options), wrapping, retry())],
+    ['a RetryAgent', (options) => new undici.RetryAgent(compose(auth(options)), { minTimeout: 1, maxRetries: 4 })],
+    ['redirect around retry', (options) => compose(auth(options), retry(), redirect())],
+    ['retry around redirect', (options) => compose(auth(options), redirect(), retry())],
+    ['a layer around retry', (options) => compose(auth(options), retry(), wrapping)],
+  ]
+
+  it.each(retrying)('keeps forty users apart who are all sent twice by %s', async (_name, composed) => {
+    await using backend = await flaky()
+    const dispatcher = composed({ origins: backend.origin, incoming: 'forward' })
+    const user = (i: number) => (i % 5 === 0 ? undefined : `Bearer fake-user-${i}`)
+    const send = (i: number) =>
+      forwardIncoming({ headers: { authorization: user(i) } }, () => get(dispatcher, `${backend.origin}/${i}`))
+    await forwardIncoming({ headers: { authorization: 'Bearer fake-first' } }, () =>
+      get(dispatcher, `${backend.origin}/x`),
+    )
+    await Promise.all(Array.from({ length: 40 }, (_, i) => send(i)))
+    const users = backend.received.filter(({ path }) => path !== '/x')
+    expect(users).toHaveLength(80)
+    for (const { path, headers } of users) expect(headers.authorization).toBe(user(Number(path.slice(1))))
+  })
+
+  it.each(retrying.slice(0, 3))(
+    'takes no token to a stranger that a redirect leads to and that fails once, with %s',
+    async (_name, composed) => {
+      await using away = await startRecorder((request, response) => {
+        response.writeHead(request.url === '/away' && away.received.length === 1 ? 503 : 200).end('away')
+      })
+      const origin = `http://127.0.0.1:${away.port}`
+      await using home = await startProtectedResource({
+        authorizationServer: server,
+        intercept: () => ({ status: 302, headers: { location: `${origin}/away` } }),
+      })
+      const outside = composed({}).compose(redirect())
+      expect(await get(outside, home.origin)).toEqual({ status: 200, text: 'away' })
+      const fetching = { dispatcher: composed({ origins: home.origin }) }
+      away.received.length = 0
+      expect((await undici.fetch(home.origin, fetching as never)).status).toBe(503 - 303)
+      expect(sent(away).filter(Boolean)).toEqual([])
+      expect(sent(home).every(Boolean)).toBe(true)
+    },
+  )
+
+  it.each<[string, Layer[]]>([
+    ['redirect', [redirect()]],
+    ['redirect around another layer', [wrapping, redirect()]],
+    ['redirect around retry', [retry(), redirect()]],
+    ['retry around redirect', [redirect(), retry()]],
+    ['redirect around retry around another layer', [wrapping, retry(), redirect()]],
+  ])('never returns with a token from an origin that was left, under %s', async (_name, layers) => {
+    let failures = 0
+    await using away = await startRecorder((_request, response) => {
+      if (++failures === 1) response.writeHead(503).end()
+      else response.writeHead(302, { location: `${home.origin}/back` }).end()
+    })
+    await using home = await startProtectedResource({
+      authorizationServer: server,
+      intercept: (request) =>
+        request.path === '/back'
+          ? accept(request)
+          : { status: 302, headers: { location: `http://127.0.0.1:${away.port}/` } },
+    })
+    const retries = layers.some((layer) => String(layer).includes('etry'))
+    if (!retries) failures = 1
+    for (const options of [{}, { origins: home.origin }]) {
+      home.received.length = away.received.length = 0
+      const { status } = await get(compose(auth(options), ...layers), `${home.origin}/start`)
+      expect(status).toBe(200)
+      // A retry layer outside begins again at the start.
+      const hops = new Set(home.received.map(({ path, headers }) => `${path} ${headers.authorization !== undefined}`))
+      expect([...hops]).toEqual(['/start true', '/back false'])
+      expect(sent(away).filter(Boolean)).toEqual([])
+      failures = retries ? 0 : 1
+    }
+  })
+
+  it('judges a request by the name that it is for, where a DNS layer put the address', async () => {
+    const named = resource.origin.replace('127.0.0.1', 'localhost')
+    const seen: string[] = []
+    const tokenRequest: McaAuthOptions['tokenRequest'] = ({ url }) => {
+      seen.push(url.href)
+      return {}
+    }
+    const options = { origins: named, tokenRequest }
+    for (const layers of [
+      [undici.interceptors.dns()],
+      [undici.interceptors.dns(), redirect()],
+      [redirect(), undici.interceptors.dns()],
+    ]) {
+      expect(
+        (await get(compose(auth(options), ...(layers as Layer[])), `${named}/a`, { query: { b: 'c' } })).status,
+      ).toBe(200)
+    }
+    expect(new Set(seen)).toEqual(new Set([`${named}/a?b=c`]))
+    // What the caller writes into Host or the path names no origin.
+    const dispatcher = compose(auth({ origins: 'https://api.example.com' }))
+    await get(dispatcher, resource.origin, { headers: { host: 'api.example.com' } })
+    expect(sent(resource).at(-1)).toBeUndefined()
+    await get(compose(auth(options)), `${named}//api.example.com/users`)
+    expect(seen.at(-1)).toBe(`${named}//api.example.com/users`)
+  })
+
+  it('resends the last hop of a redirect alone, and never a POST twice', async () => {
+    const intercept = ({ path }: { path: string }) =>
+      path === '/orders' ? { status: 303, headers: { location: '/1' } } : undefined
+    for (const layers of [
+      [redirect(), auth()],
+      [auth(), redirect()],
+    ]) {
+      await using orders = await startProtectedResource({ authorizationServer: server, intercept })
+      const dispatcher = compose(...layers)
+      await get(dispatcher, `${orders.origin}/warm`)
+      server.revokeAll()
+      await get(dispatcher, `${orders.origin}/orders`, { method: 'POST', body: '{}' })
+      expect(orders.received.filter(({ method }) => method === 'POST')).toHaveLength(1)
+      expect((await get(dispatcher, `${orders.origin}/2`)).status).toBe(200)
+    }
+  })
+
+  it('resends an iterable byte for byte, and a consumed stream never', async () => {
+    const dispatcher = compose(auth())
+    const views = [new Uint16Array([0x4142, 0x4344]), new DataView(Buffer.from('-view-').buffer.slice(0, 6)), 'text']
+    const post = (body: unknown, headers = {}) => get(dispatcher, resource.origin, { method: 'POST', body, headers })
+    await get(dispatcher, resource.origin)
+    async function* generated() {
+      for (const view of views) yield view instanceof DataView ? new Uint8Array(view.buffer) : view
+    }
+    for (const body of [generated(), generated()]) {
+      server.revokeAll()
+      const { status, text } = await post(body)
+      expect([status, JSON.parse(text).body.slice(0, 4)]).toEqual([200, 'BADC'])
+      const [first, second] = resource.received.slice(-2)
+      expect(second?.body).toEqual(first?.body)
+    }
+    const form = new NodeFormData()
+    form.append('field', 'fake')
+    for (const [body, headers] of [
+      [form, form.getHeaders()],
+      [Readable.from(['stream']), {}],
+    ] as const) {
+      await get(dispatcher, resource.origin)
+      server.revokeAll()
+      expect((await post(body, headers)).status).toBe(401)
+    }
+  })
+
+  it('sees a rejection that a mock or a layer beneath answers, and settles', async () => {
+    const mock = new undici.MockAgent()
+    mock.disableNetConnect()
+    const pool = mock.get('http://localhost:1')
+    const replies = () => {
+      pool.intercept({ path: '/', method: 'GET' }).reply(401, 'no', { headers: { 'www-authenticate': 'Bearer' } })
+      pool.intercept({ path: '/', method: 'GET' }).reply(200, 'yes')
+    }
+    const mocked = mock.compose(auth() as never)
+    replies()
+    expect(await get(mocked, 'http://localhost:1/')).toEqual({ status: 200, text: 'yes' })
+    replies()
+    server.reissue = true // no other token to be had: the 401 is delivered
+    server.revokeAll()
+    expect(await get(mocked, 'http://localhost:1/')).toMatchObject({ text: expect.stringMatching(/no|yes/) })
+    await mock.close()
+  })
+
+  it.runIf(Number(version) > 6)('drops a token whose rejection a layer beneath makes an error of', async () => {
+    const { responseError } = undici.interceptors
+    for (const beneath of [
+      responseError(),
+      undici.interceptors.retry({ statusCodes: [401], maxRetries: 1, minTimeout: 1 }),
+    ]) {
+      const dispatcher = compose(beneath as Layer, auth())
+      await get(dispatcher, resource.origin)
+      server.revokeAll()
+      await failure(get(dispatcher, resource.origin))
+      expect((await get(dispatcher, resource.origin)).status).toBe(200)
+    }
+  })
+
+  it.runIf(Number(version) > 6)('gives layers beneath a record of headers where there were none', async () => {
+    const { cache, dns } = undici.interceptors
+    for (const layers of [
+      [cache(), auth()],
+      [dns(), auth()],
+      [dns(), cache(), auth()],
+    ]) {
+      const url = resource.origin.replace('127.0.0.1', 'localhost')
+      expect((await get(compose(...(layers as Layer[])), url)).status).toBe(200)
+      expect((await get(compose(...(layers as Layer[])), url, { headers: new Headers({ 'x-a': '1' }) })).status).toBe(
+        200,
+      )
+    }
+    expect(resource.received.every(({ headers }) => !('0' in headers))).toBe(true)
+  })
+
+  it('resends in the context of its caller, not of whoever opened the connection', async () => {
+    const context = new AsyncLocalStorage<string>()
+    const seen: (string | undefined)[] = []
+    const tracing: Layer = (dispatch) => (options, handler) => {
+      seen.push(context.getStore())
+      return dispatch(options, handler)
+    }
+    const dispatcher = compose(tracing, auth())
+    await context.run('first', () => get(dispatcher, resource.origin))
+    server.revokeAll()
+    await context.run('second', () => get(dispatcher, resource.origin))
+    expect(seen).toEqual(['first', 'second', 'second'])
+  })
+
+  it('keeps the caller of a request that a layer sends again out of any context, and asks `tokenRequest` once', async () => {
+    await using backend = await flaky()
+    const queue: (() => unknown)[] = []
+    const worker = setInterval(() => queue.shift()?.(), 1)
+    /** Sends a request again that was answered 503, from a timer that began before any request. */
+    const queueing: Layer = (dispatch) => (options, target: object) => {
+      let failed = false
+      const again = () => queue.push(() => dispatch(options, handler as never))
+      const handler = new Proxy(target, {
+        get: (_target, name) => {
+          const method = name === 'constructor' ? target.constructor : bound(target, name)
+          if (typeof method !== 'function' || name === 'constructor') return method
+          return (...args: unknown[]) => {
+            if (name === 'onResponseStart' || name === 'onHeaders') failed = args.includes(503)
+            const isEnd = name === 'onResponseEnd' || name === 'onComplete'
+            if (failed && isEnd) return again()
+            return failed && name !== 'onConnect' && name !== 'onRequestStart' ? true : method(...args)
+          }
+        },
+      })
+      return dispatch(options, handler as never)
+    }
+    let asked = 0
+    const tokenRequest = () => {
+      asked++
+      return {}
+    }
+    const dispatcher = compose(auth({ origins: backend.origin, incoming: 'forward', tokenRequest }), queueing)
+    const send = (user: string) =>
+      forwardIncoming({ headers: { authorization: `Bearer fake-${user}` } }, () =>
+        get(dispatcher, `${backend.origin}/${user}`),
+      )
+    await Promise.all(['alice', 'bob'].map(send))
+    clearInterval(worker)
+    expect(backend.received).toHaveLength(4)
+    for (const { path, headers } of backend.received) expect(headers.authorization).toBe(`Bearer fake-${path.slice(1)}`)
+    expect(asked).toBe(2)
+  })
+
+  it('begins anew for whoever starts a request from a callback, or with the same handler', async () => {
+    await using backend = await startProtectedResource({
+      authorizationServer: server,
+      intercept: ({ path }) => (path === '/fails' ? { status: 503 } : { body: 'ok' }),
+    })
+    const dispatcher = compose(auth({ origins: backend.origin, incoming: 'forward' }))
+    const as = <T>(name: string, run: () => T) =>
+      forwardIncoming({ headers: { authorization: `Bearer fake-${name}` } }, run)
+    /** Dispatches with a handler of its own, which does something at the end. */
+    const dispatch = (path: string, handler: object) =>
+      dispatcher.dispatch({ origin: backend.origin, path, method: 'GET' }, handler as never)
+    const handler = (end: () => void) =>
+      version === '6'
+        ? { onConnect() {}, onHeaders: () => true, onData: () => true, onComplete: end, onError: end }
+        : { onRequestStart() {}, onResponseStart() {}, onResponseData() {}, onResponseEnd: end, onResponseError: end }
+    for (const first of ['/works', '/fails']) {
+      backend.received.length = 0
+      await new Promise<void>((resolve) => {
+        as('alice', () =>
+          dispatch(
+            first,
+            handler(() => as('bob', () => dispatch('/other', handler(resolve)))),
+          ),
+        )
+      })
+      expect(sent(backend)).toEqual(['Bearer fake-alice', 'Bearer fake-bob'])
+      // One handler object, two users, the same URL.
+      backend.received.length = 0
+      const shared = handler(() => {})
+      as('alice', () => dispatch(first, shared))
+      await vi.waitFor(() => expect(backend.received).toHaveLength(1))
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      as('bob', () => dispatch(first, shared))
+      await vi.waitFor(() => expect(backend.received).toHaveLength(2))
+      expect(sent(backend)).toEqual(['Bearer fake-alice', 'Bearer fake-bob'])
+    }
+  })
+
+  it('sends what the caller gave when it called, also while the token is awaited and when it resends', async () => {
+    const dispatcher = compose(auth())
+    const options = {
+      origin: resource.origin,
+      path: '/first',
+      method: 'POST',
+      headers: { 'x-a': 'first' },
+      body: 'first',
+    }
+    const change = () =>
+      Object.assign(options, { path: '/later', body: 'later' }) && Object.assign(options.headers, { 'x-a': 'later' })
+    const restore = () =>
+      Object.assign(options, { path: '/first', body: 'first' }) && Object.assign(options.headers, { 'x-a': 'first' })
+    for (const state of ['cold', 'rejected']) {
+      restore()
+      if (state === 'rejected') server.revokeAll()
+      const sending = dispatcher.request(options as never)
+      change()
+      expect((await sending).statusCode).toBe(200)
+    }
+    const received = resource.received.map(({ path, headers, body }) => [path, headers['x-a'], String(body)])
+    expect(received).toEqual(Array.from({ length: 3 }, () => ['/first', 'first', 'first']))
+    const body = Buffer.from('first')
+    const sending = get(compose(auth()), `${resource.origin}/bytes`, { method: 'POST', body })
+    body.write('LATER')
+    await sending
+    expect(String(resource.received.at(-1)?.body)).toBe('first')
+  })
+
+  it('lets the outermost of two decide whose origins match, also when it decides for no token', async () => {
+    const inner = auth({ scope: 'inner' })
+    const outer = auth({ origins: resource.origin, incoming: 'forward' })
+    for (const layers of [
+      [inner, outer],
+      [inner, retry(), outer],
+      [inner, wrapping, outer, retry()],
+    ]) {
+      await forwardIncoming({ headers: {} }, () => get(compose(...layers), resource.origin))
+      expect(sent(resource).at(-1)).toBeUndefined()
+    }
+    await get(compose(inner, auth({ origins: 'https://api.example.com' })), resource.origin)
+    expect(sent(resource).at(-1)).toMatch(/^Bearer ey/)
+  })
+})
+
+function bound(target: object, name: string | symbol): unknown {
+  const value = Reflect.get(target, name)
+  return typeof value === 'function' ? value.bind(target) : value
+}

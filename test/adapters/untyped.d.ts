@@ -1,0 +1,3 @@
+// Clients that bring no types along.
+declare module 'needle'
+declare module 'node-fetch2'

@@ -1,0 +1,115 @@
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { read } from '../repository.ts'
+import { Fixture, run, secret } from './fixture.ts'
+
+const fixture = new Fixture()
+const explicit = (...more: string[]) => fixture.explicit(...more)
+
+describe('an exit code and one message on standard error', () => {
+  const cases: [string, number, RegExp, () => string[]][] = [
+    ['no command', 2, /the command must be/, () => []],
+    ['an unknown command', 2, /the command must be/, () => ['login']],
+    ['an unknown option', 2, /Unknown option '--colour'/, () => ['token', '--colour']],
+    ['a missing value', 2, /'--scope <value>' argument missing/, () => ['token', '--scope']],
+    ['a value that looks like an option', 2, /is ambiguous/, () => ['token', '--client-id', '--json']],
+    [
+      'two servers',
+      2,
+      /only one of --server-url, --token-endpoint/,
+      () => ['token', '--server-url', 'https://a.example.com', ...explicit()],
+    ],
+    ['a malformed URL', 2, /--token-endpoint must be an absolute/, () => ['token', '--token-endpoint', 'x']],
+    ['a malformed time', 2, /--timeout-ms must be/, () => ['token', '--timeout-ms', 'soon']],
+    ['a malformed parameter', 2, /--parameter must be NAME=VALUE/, () => ['token', '--parameter', 'x']],
+    ['JSON from the doctor', 2, /--json goes with `token`/, () => ['doctor', '--json']],
+    ['a request without the doctor', 2, /--url goes with `doctor`/, () => ['token', '--url', 'https://a.example.com']],
+    ['an origin without a request', 2, /--origin goes with --url/, () => ['doctor', '--origin', 'https://a.example']],
+    ['sending without a request', 2, /--send goes with --url/, () => ['doctor', '--send']],
+    ['a request to a relative URL', 2, /--url must be an absolute/, () => ['doctor', '--url', '/orders']],
+    ['a request with a password', 2, /--url must be an absolute/, () => ['doctor', '--url', 'https://a:b@c.example']],
+    [
+      'a missing secret file',
+      2,
+      /--secret-file can't be read \(ENOENT\)/,
+      () => ['token', '--secret-file', join(fixture.directory, 'absent')],
+    ],
+    [
+      'a directory in place of a secret file',
+      2,
+      /--secret-file can't be read \(EISDIR\)/,
+      () => ['token', '--secret-file', fixture.directory],
+    ],
+    [
+      'an empty secret file',
+      2,
+      /--secret-file is empty/,
+      () => ['token', '--secret-file', fixture.file('empty', '\n')],
+    ],
+    ['no credentials', 3, /--client-id is missing/, () => ['token']],
+    ['a missing binding', 3, /can't be read/, () => ['token', '--binding', 'absent.json']],
+    [
+      'plain HTTP',
+      3,
+      /is plain http: use https, or set --allow-insecure-requests/,
+      () => ['token', ...explicit('--token-endpoint', 'http://idp.example.com/token')],
+    ],
+    [
+      'a wrong secret',
+      4,
+      /invalid_client/,
+      () => ['token', ...explicit('--secret-file', fixture.file('wrong', 'is-wrong'))],
+    ],
+    [
+      'a wrong secret that the encoding changes',
+      4,
+      /set --client-auth client_secret_basic_raw/,
+      () => ['token', ...explicit('--secret-file', fixture.file('wrong', 'is wrong'))],
+    ],
+    [
+      'an unreachable server',
+      5,
+      /failed/,
+      () => ['token', ...explicit('--token-endpoint', 'http://127.0.0.1:2/token')],
+    ],
+    [
+      'a rate limit',
+      5,
+      /answered 429/,
+      () => {
+        fixture.server.script({ status: 429, headers: { 'retry-after': '60' } })
+        return ['token', ...explicit()]
+      },
+    ],
+    [
+      'a login page',
+      6,
+      /answered 200 with HTML/,
+      () => {
+        const page = { body: '<html>Log in</html>', headers: { 'content-type': 'text/html' } }
+        fixture.server.script(...Array(3).fill(page))
+        return ['token', ...explicit()]
+      },
+    ],
+  ]
+
+  it.each(cases)('for %s: %i', async (_what, expected, message, given) => {
+    const { code, out, err } = await run(given())
+    expect([code, out]).toEqual([expected, ''])
+    expect(err).toMatch(message)
+    expect(err).toMatch(/^mca-auth: [^\n]+\n\([^\n]+\)\n$/)
+    expect(err).not.toContain(secret)
+  })
+
+  it('are all documented', async () => {
+    const { code, out } = await run(['--help'])
+    expect(code).toBe(0)
+    const readme = read('packages/cli/README.md')
+    const documented = [...out.matchAll(/^ {2}(\d) {2}(.*)$/gm)]
+    for (const [, number, meaning] of documented) {
+      expect(readme).toMatch(new RegExp(`^\\| ${number} +\\| ${meaning} *\\|$`, 'm'))
+    }
+    expect(documented.map(([, number]) => Number(number))).toEqual([0, 1, 2, 3, 4, 5, 6, 7])
+    expect(new Set(cases.map(([, number]) => number))).toEqual(new Set([2, 3, 4, 5, 6]))
+  })
+})

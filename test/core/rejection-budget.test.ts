@@ -1,0 +1,67 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { RejectionBudget } from '../../packages/core/dist/authorization/rejection-budget.js'
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['Date'] })
+})
+
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+const pass = (ms: number) => vi.setSystemTime(Date.now() + ms)
+
+/** How many it gives until it gives no more. */
+function drain(budget: RejectionBudget, key = 'key', origin = 'https://a.example.com'): number {
+  let taken = 0
+  while (budget.take(key, origin)) taken++
+  return taken
+}
+
+it('gives four refreshes, and one more each 15 s, up to four', () => {
+  const budget = new RejectionBudget()
+  expect(drain(budget)).toBe(4)
+  pass(14_999)
+  expect(drain(budget)).toBe(0)
+  pass(1)
+  expect(drain(budget)).toBe(1)
+  pass(44_999)
+  expect(drain(budget)).toBe(2)
+  pass(1) // what was left of the third
+  expect(drain(budget)).toBe(1)
+  pass(3600_000)
+  expect(drain(budget)).toBe(4)
+})
+
+it('starts to give back when the first is taken, however long it sat idle', () => {
+  const budget = new RejectionBudget()
+  expect(budget.take('key', 'https://a.example.com')).toBe(true)
+  pass(100_000)
+  expect(drain(budget)).toBe(4)
+  pass(14_999)
+  expect(drain(budget)).toBe(0)
+})
+
+it('gives one back for a resend that was accepted, never more than four in all', () => {
+  const budget = new RejectionBudget()
+  budget.giveBack('key', 'https://a.example.com')
+  expect(drain(budget)).toBe(4)
+  budget.giveBack('key', 'https://a.example.com')
+  expect(drain(budget)).toBe(1)
+})
+
+it('keeps keys and origins apart', () => {
+  const budget = new RejectionBudget()
+  expect(drain(budget)).toBe(4)
+  expect(drain(budget, 'other')).toBe(4)
+  expect(drain(budget, 'key', 'https://b.example.com')).toBe(4)
+})
+
+it('neither stalls nor overflows when the clock is set back', () => {
+  const budget = new RejectionBudget()
+  expect(drain(budget)).toBe(4)
+  pass(-24 * 3600_000)
+  expect(drain(budget)).toBe(0)
+  pass(15_000)
+  expect(drain(budget)).toBe(1)
+})

@@ -1,0 +1,41 @@
+// Finds the processes of a run by their environment. In JavaScript, since Node.js runs it when vitest is gone.
+import { readdirSync, readFileSync } from 'node:fs'
+
+/** Names the folder of the run: in the environment of its workers and of all that they start. */
+export const runVariable = 'MCA_AUTH_TEST_RUN'
+/** Names the test file: in the environment of what a worker starts, but not of the worker itself. */
+export const fileVariable = 'MCA_AUTH_TEST_FILE'
+
+/** Both of them, for a process that is started with variables of its own. @returns {Record<string, string>} */
+export function marks() {
+  return Object.fromEntries([runVariable, fileVariable].map((name) => [name, process.env[name] ?? '']))
+}
+
+/**
+ * The workers of a run, and every process that they started. Only Linux can tell: elsewhere the list is empty.
+ *
+ * @param {string} run @returns {{ pid: number, command: string, file: string }[]} `file` is empty for a worker.
+ */
+export function processesOf(run) {
+  if (process.platform !== 'linux') return []
+  const ids = readdirSync('/proc').map(Number).filter(Number.isInteger)
+  return ids.flatMap((pid) => {
+    const variables = fields(pid, 'environ')
+    if (!variables.includes(`${runVariable}=${run}`)) return []
+    const file = variables.find((variable) => variable.startsWith(`${fileVariable}=`))?.slice(fileVariable.length + 1)
+    return [{ pid, command: fields(pid, 'cmdline').join(' '), file: file ?? '' }]
+  })
+}
+
+/**
+ * Nothing for a process that has ended, or that belongs to somebody else.
+ *
+ * @param {number} pid @param {string} name
+ */
+function fields(pid, name) {
+  try {
+    return readFileSync(`/proc/${pid}/${name}`, 'utf8').split('\0').filter(Boolean)
+  } catch {
+    return []
+  }
+}

@@ -1,0 +1,40 @@
+// Nothing of a run outlives it: it has a folder for everything temporary, and its processes are found by their environment.
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readdirSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { processesOf, runVariable } from './processes.js'
+
+/** A process that was told to end may take this long on a machine that has much else to do. */
+const graceMs = 30_000
+
+export default function setup(): () => Promise<void> {
+  const run = mkdtempSync(join(tmpdir(), 'mca-auth-test-'))
+  clearAfter(run)
+  process.env[runVariable] = run
+  return async () => {
+    const deadline = Date.now() + graceMs
+    while (startedBy(run).length > 0 && Date.now() < deadline) await sleep(100)
+    const processes = startedBy(run).map(({ pid, command, file }) => `process ${pid} of ${file}: ${command}`)
+    const left = [...processes, ...readdirSync(run).map((name) => join(run, name))]
+    if (left.length === 0) return
+    console.error(`\nThe tests left behind:\n${left.map((one) => `  ${one}\n`).join('')}`)
+    // An error thrown here would be printed, and the run would pass.
+    process.exitCode = 1
+  }
+}
+
+/** What the test files started. Vitest's own workers may still be about to end. */
+function startedBy(run: string): { readonly pid: number; readonly command: string; readonly file: string }[] {
+  return processesOf(run).filter(({ file }) => file !== '')
+}
+
+/** A shell sees its standard input end with this process, even if this one is killed, and outlives a Ctrl-C. */
+function clearAfter(run: string): void {
+  const script = `trap '' HUP INT TERM; while read -r _; do :; done; exec "$@"`
+  const clear = [process.execPath, join(import.meta.dirname, 'clear.js'), run]
+  const shell = spawn('sh', ['-c', script, 'sh', ...clear], { stdio: ['pipe', 'ignore', 'ignore'] })
+  shell.unref()
+  ;(shell.stdin as unknown as { unref(): void }).unref()
+}

@@ -1,0 +1,6 @@
+// `vi.waitFor` gives up after a second unless it is told otherwise, which is a guess about the machine.
+import { vi } from 'vitest'
+
+const waitFor = vi.waitFor
+vi.waitFor = (callback, options) =>
+  waitFor(callback, { timeout: 60_000, ...(typeof options === 'number' ? { timeout: options } : options) })
