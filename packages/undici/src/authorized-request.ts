@@ -55,13 +55,16 @@ export class AuthorizedRequest implements SentRequest {
     return this.#body.isReplayable
   }
 
+  /** In the caller's context: undici answers in that of whoever opened the connection. */
   resend(target: Handler): void {
-    try {
-      const ours = this.authorization.headersFor(this.#parts.sending) as AuthorizationHeaders
-      this.#dispatch(this.#options.headers as ReadableHeaders, ours, this.#body.again(), target)
-    } catch (error) {
-      this.fail(target, noController, error)
-    }
+    this.authorization.run(() => {
+      try {
+        const ours = this.authorization.headersFor(this.#parts.sending) as AuthorizationHeaders
+        this.#dispatch(this.#options.headers as ReadableHeaders, ours, this.#body.again(), target)
+      } catch (error) {
+        this.fail(target, noController, error)
+      }
+    })
   }
 
   fail(target: Handler, controller: typeof noController | undefined, error: unknown): void {
