@@ -72,6 +72,15 @@ describe('a secret that the server quotes is masked', () => {
     expect(body.errorDescription).toContain('grant_type=client_credentials')
   })
 
+  it.each([8, 20, 60])('that is %i KiB long, quoted whole or cut off, and the reason is told', async (size) => {
+    const assertion = `fake.${'aZ09-_'.repeat((size * 1024) / 6)}`
+    for (const quoted of [assertion, assertion.slice(0, 400), encodeURIComponent(assertion)]) {
+      const error = await failure({ parameters: { subject_token: assertion }, fetch: echoing(() => quoted) })
+      expect(error).toMatchObject({ code: 'TOKEN_REQUEST_REFUSED', error: 'invalid_client' })
+      expect(error.errorDescription).toBe('no: [redacted] (end)')
+    }
+  })
+
   it('that a function added: an assertion, an API key, an id and a secret of its own', async () => {
     const clientAuth: McaAuthOptions['clientAuth'] = (_as, _client, body, headers) => {
       body.set('client_assertion', 'fake.assertion.text')

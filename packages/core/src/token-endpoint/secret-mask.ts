@@ -9,6 +9,9 @@ const publicHeaders = new Set(['accept', 'content-type', 'user-agent'])
 const redacted = '[redacted]'
 /** A shorter secret is masked only where it stands alone: within words it would leave nothing to read. */
 const shortLength = 6
+/** A longer one, such as an assertion, is too much for a pattern: it is found as a whole, or by how it begins. */
+const longLength = 1_000
+const beginningLength = 100
 
 /**
  * What one token request has sent that is secret. It masks texts that came back, in which a server, a proxy or a fetch
@@ -39,7 +42,8 @@ export class SecretMask {
     for (const addSecrets of this.#sources.splice(0)) addSecrets()
     if (this.#forms.size === 0) return text
     this.#pattern ??= patternOf(this.#forms)
-    return text.replace(this.#pattern, redacted)
+    const long = [...this.#forms].filter((form) => form.length > longLength)
+    return long.reduce((rest, form) => rest.replaceAll(form, redacted), text).replace(this.#pattern, redacted)
   }
 
   #addRequest(body: URLSearchParams, headers: Readonly<Record<string, string>>): void {
@@ -130,6 +134,7 @@ function patternOf(forms: ReadonlySet<string>): RegExp {
 }
 
 function sourceOf(form: string): string {
+  if (form.length > longLength) return `${sourceOf(form.slice(0, beginningLength))}\\S*`
   const escaped = form.replaceAll(/[\\^$.*+?()[\]{}|/]/g, '\\$&')
   const source = isHex(form) ? anyCase(escaped) : escaped.replaceAll(/%[0-9a-f]{2}|\\u[0-9a-f]{4}/gi, anyCase)
   return form.length < shortLength ? `(?<![\\p{L}\\p{N}])${source}(?![\\p{L}\\p{N}])` : source
