@@ -180,17 +180,19 @@ export const steps = [
     id: 'aborts',
     name: 'ends the wait for a token of a caller who aborts, and no other',
     applies: (row) => row.takesSignal !== false,
-    async scenario({ send, world }) {
+    async scenario({ send, world, provider }) {
       world.server.delayMs = 300
       const controller = new AbortController()
       const aborted = settled(send('/slow/aborted', { signal: controller.signal }))
       const other = send('/slow/other')
       setTimeout(() => controller.abort(), 20)
-      const first = await Promise.race([aborted, other])
-      return { first, other: (await other).status, arrived: world.atApi.map(({ path }) => path) }
+      const failure = await aborted
+      const { flights } = provider.health()
+      return { failure, flights, other: (await other).status, arrived: world.atApi.map(({ path }) => path) }
     },
-    check({ first, other, arrived }, bare) {
-      ok(first instanceof Error, `the other caller was served before the abort: ${JSON.stringify(first)}`)
+    check({ failure, flights, other, arrived }, bare) {
+      ok(failure instanceof Error, `no error, but ${JSON.stringify(failure)}`)
+      equal(flights, 1, 'the abort ended nothing before the token was there, or it ended the token request')
       equal(other, bare.other)
       deepEqual(arrived, ['/slow/other'])
     },

@@ -67,6 +67,7 @@ async function naiveHeader(/** @type {World} */ { server }) {
 
 /** Plays one scenario. @param {Group} group @param {Row} row @param {import('./contract.js').Step} step @param {Kind} kind */
 async function play(group, row, step, kind) {
+  strays.clear()
   const world = await World.start({ open: kind === 'bare', host: row.host })
   await row.prepare?.(world)
   const listed = step.origins === 'listed' || step.forward || (row.mustListOrigins && step.id !== 'must-list')
@@ -78,7 +79,7 @@ async function play(group, row, step, kind) {
   servedUser = undefined
   const subject = kind === 'naive' ? await naiveHeader(world) : provider
   const pending = new Set()
-  strays.clear()
+  let seen
   let client = /** @type {Client | undefined} */ (undefined)
   const scenario = async () => {
     client = await row.start({ auth: group.auth[kind](subject), world })
@@ -96,14 +97,14 @@ async function play(group, row, step, kind) {
     return step.scenario({ world, send, asUser, callbacks: Object.fromEntries(toApi), provider, row, client, kind })
   }
   try {
-    const seen = await within(stepMs, scenario(), () => `hangs: ${[...pending].join(', ') || 'not in a request'}`)
-    await new Promise((resolve) => setImmediate(() => setImmediate(resolve)))
-    return { seen, strays: [...strays] }
+    seen = await within(stepMs, scenario(), () => `hangs: ${[...pending].join(', ') || 'not in a request'}`)
   } finally {
     provider.close()
     await within(2_000, Promise.resolve(client?.close?.()), () => 'close() hangs').catch(() => {})
     await world.close()
   }
+  await new Promise((resolve) => setImmediate(() => setImmediate(resolve)))
+  return { seen, strays: [...strays] }
 }
 
 function within(/** @type {number} */ ms, /** @type {Promise<any>} */ work, /** @type {() => string} */ what) {
@@ -152,6 +153,7 @@ async function runRow(group, row) {
       if (limit !== undefined && !limit.shows.test(failure ?? '')) {
         failures[step.id] = `is a declared limit, but ${failure === undefined ? 'holds' : `shows as: ${failure}`}`
       }
+      if (failure?.startsWith('hangs')) break // so would the next ones, for a minute each
       if (step.bites !== undefined && (await failureOf(group, row, step, 'naive', bare))) fallen.add(step.bites)
     } catch (error) {
       failures[step.id] = `without mca-auth too: ${textOf(error)}`
@@ -170,11 +172,13 @@ async function main([file = '', ...argument] = process.argv.slice(2)) {
     const began = performance.now()
     const { failures, fallen } = await runRow(group, row)
     const texts = Object.fromEntries(Object.entries(limits).map(([id, { text }]) => [id, text]))
+    if (row.mustListOrigins) texts['must-list'] = 'needs `origins`'
     const versions = packages.map((name) => versionOf(name))
     process.send?.({ layer, place, versions, limits: texts, failures, fallen, ms: performance.now() - began })
   }
 }
 
+process.on('disconnect', () => process.exit(1)) // the run has ended
 main().then(
   () => process.send?.({ done: true }, () => process.exit()),
   (error) => {

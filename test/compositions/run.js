@@ -2,8 +2,7 @@
 // docs/works-with.md: `npm run test:compositions -- axios-retry` runs the rows of that name, `-- --write` updates the page.
 import { execFileSync, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { install } from './install.js'
@@ -49,20 +48,15 @@ const problems = /** @type {string[]} */ ([])
 const began = performance.now()
 
 if (!options['no-install']) install()
-const directory = mkdtempSync(join(tmpdir(), 'mca-auth-compositions-'))
-try {
-  const certificate = await makeCertificate()
-  const jobs = groups.flatMap(({ nodes, ...group }) => nodes.map((node) => ({ ...group, node })))
-  const chosen = jobs.filter(
-    ({ name, node }) => name.startsWith(options.group ?? '') && `${node}` === (options.node ?? `${node}`),
-  )
-  const next = async () => {
-    for (let job = chosen.shift(); job !== undefined; job = chosen.shift()) await run(job, certificate)
-  }
-  await Promise.all([next(), next()])
-} finally {
-  rmSync(directory, { recursive: true })
+const certificate = await makeCertificate()
+const jobs = groups.flatMap(({ nodes, ...group }) => nodes.map((node) => ({ ...group, node })))
+const chosen = jobs.filter(
+  ({ name, node }) => name.startsWith(options.group ?? '') && `${node}` === (options.node ?? `${node}`),
+)
+const next = async () => {
+  for (let job = chosen.shift(); job !== undefined; job = chosen.shift()) await run(job, certificate)
 }
+await Promise.all([next(), next()])
 conclude()
 
 /** One that Node.js is told to trust. @returns the environment that says so */
@@ -77,7 +71,9 @@ async function makeCertificate() {
     [{ name: 'commonName', value: 'localhost' }],
     /** @type {any} */ ({ keyType: 'ec', extensions }),
   )
-  const files = { KEY_FILE: join(directory, 'key.pem'), NODE_EXTRA_CA_CERTS: join(directory, 'cert.pem') }
+  const folder = join(import.meta.dirname, 'node_modules/.cache')
+  mkdirSync(folder, { recursive: true })
+  const files = { KEY_FILE: join(folder, 'key.pem'), NODE_EXTRA_CA_CERTS: join(folder, 'cert.pem') }
   writeFileSync(files.KEY_FILE, pem.private)
   writeFileSync(files.NODE_EXTRA_CA_CERTS, pem.cert)
   return files

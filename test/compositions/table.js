@@ -23,49 +23,61 @@ function section(/** @type {string} */ client, /** @type {Result[]} */ rows) {
   const own = rows.filter(({ group }) => group.split(' ')[0] === client)
   // The newest version first: what it takes is what the others are compared with.
   own.sort((a, b) => b.group.localeCompare(a.group, 'en', { numeric: true }))
-  const byLayer = groupBy(own, ({ layer }) => layer.split(' + ').sort().join(' + '))
+  const byLayer = groupBy(own, ({ layer }) => [...new Set(layer.split(' + '))].sort().join(' + '))
   const lines = [...byLayer].map(([layer, all]) => cellsOf(layer, all))
   const head = ['with', 'version', 'order to use', 'what is lost in another order, or in any']
-  const table = [head, head.map(() => '-'), ...lines].map((cells) => `| ${cells.join(' | ')} |`)
+  // As wide as the formatter has them.
+  const widths = head.map((title, i) => Math.max(...[head, ...lines].map((cells) => cells[i].length), title.length))
+  const rule = widths.map((width) => '-'.repeat(width))
+  const table = [head, rule, ...lines].map(
+    (cells) => `| ${cells.map((cell, i) => cell.padEnd(widths[i])).join(' | ')} |`,
+  )
   return [`## ${client}`, '', ...table].join('\n')
 }
 
 /** One line of a table: a layer in all its places and versions. */
 function cellsOf(/** @type {string} */ layer, /** @type {Result[]} */ rows) {
-  const places = groupBy(rows, ({ place }) => place)
-  const good = [...places].filter(([, all]) => all.some(({ limits }) => Object.keys(limits).length === 0))
-  const lost = [...places].flatMap(([place, all]) => lossesOf(place, all, places.size > 1))
-  const order =
-    good.length === places.size && places.size > 1 && lost.length === 0 ? 'any' : good.map(code).join('<br>')
-  return [layer, versionsOf(rows, layer), order || [...places].map(code).join('<br>'), [...new Set(lost)].join('<br>')]
+  const places = [...groupBy(rows, ({ place }) => place)]
+  const texts = new Set(rows.flatMap(({ limits }) => Object.values(limits)))
+  const losses = [...texts].map((text) => ({ text, lossy: places.filter(([, all]) => all.some(has(text))) }))
+  const isEverywhere = losses.every(({ lossy }) => lossy.length === places.length)
+  const good = places.filter(([, all]) => all.some(({ limits }) => Object.keys(limits).length === 0))
+  const order = !isEverywhere ? good : places
+  return [
+    layer,
+    versionsOf(rows, layer),
+    isEverywhere && places.length > 1 ? 'any' : order.map(([place]) => asCode(place)).join('<br>'),
+    losses.map(({ text, lossy }) => lossOf(text, lossy, places.length > lossy.length)).join('<br>'),
+  ]
 }
 
-const code = (/** @type {[string, Result[]]} */ [place]) => `\`${place}\``
+const has =
+  (/** @type {string} */ text) =>
+  (/** @type {Result} */ { limits }) =>
+    Object.values(limits).includes(text)
 
-/** What is lost in one place, and in which versions if not in all. */
-function lossesOf(/** @type {string} */ place, /** @type {Result[]} */ rows, /** @type {boolean} */ named) {
-  const byText = groupBy(
-    rows.flatMap(({ limits, group }) => Object.values(limits).map((text) => ({ text, group }))),
-    ({ text }) => text,
-  )
-  return [...byText].map(([text, all]) => {
-    const where = [
-      ...(named ? [`\`${place}\``] : []),
-      ...(all.length < rows.length ? all.map(({ group }) => group) : []),
-    ]
-    return where.length > 0 ? `${where.join(', ')}: ${text}` : text
-  })
+/** A sentence is no code. */
+const asCode = (/** @type {string} */ place) => (/[({]/.test(place) ? `\`${place}\`` : place)
+
+/** What is lost, where if not everywhere, and in which versions if not in all. */
+function lossOf(/** @type {string} */ text, /** @type {[string, Result[]][]} */ lossy, /** @type {boolean} */ isNamed) {
+  const rows = lossy.flatMap(([, all]) => all)
+  const groups = new Set(rows.filter(has(text)).map(({ group }) => group))
+  const isInAll = rows.every(({ group }) => groups.has(group))
+  const where = [...(isNamed ? lossy.map(([place]) => asCode(place)) : []), ...(isInAll ? [] : groups)]
+  return where.length > 0 ? `${where.join(', ')}: ${text}` : text
 }
 
-/** Without the name where that is the layer's or the client's. */
+/** Without the name if that is the layer's or the client's. */
 function versionsOf(/** @type {Result[]} */ rows, /** @type {string} */ layer) {
-  const all = new Set(rows.flatMap(({ versions }) => versions))
-  const names = [layer, 'axios', 'got', 'undici']
-  const withoutName = (/** @type {string} */ text) => {
-    const name = names.find((one) => text.startsWith(`${one} `))
-    return name === undefined ? text : text.slice(name.length + 1)
-  }
-  return [...all].map(withoutName).join(', ')
+  const all = [...new Set(rows.flatMap(({ versions }) => versions))]
+  const names = [rows[0].group.split(' ')[0], ...(all.length === 1 ? [layer] : [])]
+  return all
+    .map((text) => {
+      const name = names.find((one) => text.startsWith(`${one} `))
+      return name === undefined ? text : text.slice(name.length + 1)
+    })
+    .join(', ')
 }
 
 /** @template T @param {T[]} all @param {(one: T) => string} keyOf @returns {Map<string, T[]>} */

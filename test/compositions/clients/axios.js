@@ -9,8 +9,8 @@ import { configRows, logsNoToken } from './axios-steps.js'
 
 /** @typedef {import('axios').AxiosInstance} Api */
 
-const first = 'api.interceptors.request.use(mcaAuth()) first'
-const last = 'api.interceptors.request.use(mcaAuth()) last'
+const first = 'use(mcaAuth()) first'
+const last = 'use(mcaAuth()) last'
 
 /** Rows for both orders of one layer: `apply` puts it on the instance. */
 function inBothOrders(layer, apply, more = {}) {
@@ -122,7 +122,7 @@ async function layers() {
       { steps: [logsNoToken(lines)] },
     ),
     ...inBothOrders('axios-mock-adapter', mock(true), mocked),
-    ...inBothOrders('axios-mock-adapter, responses without headers', mock(false), {
+    ...inBothOrders('axios-mock-adapter without headers', mock(false), {
       ...mocked,
       packages: ['axios-mock-adapter'],
     }),

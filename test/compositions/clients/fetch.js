@@ -9,7 +9,7 @@ const inside = (/** @type {string} */ name) => `mcaAuth(options, { fetch: ${name
 export async function group() {
   return {
     rows: [
-      row('fetch', 'mcaAuth()', [], ({ auth }) => auth()),
+      row('fetch of Node.js', 'mcaAuth()', [], ({ auth }) => auth()),
       ...(await callers()),
       ...(await retrying()),
       ...(await callees()),
@@ -91,7 +91,7 @@ async function callees() {
   const { default: nodeFetch } = await import('node-fetch')
   const { default: nodeFetch2 } = await import('node-fetch2')
   const undici = await import('undici')
-  const under = (layer, folder, fetch) => row(layer, inside('fetch'), [folder], ({ auth }) => auth(fetch))
+  const under = (layer, folder, fetch) => row(layer, inside('theirs'), [folder], ({ auth }) => auth(fetch))
   return [
     under('node-fetch 3', 'node-fetch', nodeFetch),
     under('node-fetch 2', 'node-fetch2', nodeFetch2),

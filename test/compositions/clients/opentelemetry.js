@@ -106,8 +106,16 @@ export async function group() {
 
 const now = (/** @type {any} */ { computedValue }) => (computedValue > 0 ? 1 : 0)
 
-function row(layer, place, packages, start) {
-  return { layer, place, packages: [layer, ...packages], start, only: [parents.id], steps: [parents] }
+function row(instrumentation, client, packages, start) {
+  const layer = `${instrumentation} with ${client}`
+  return {
+    layer,
+    place: 'either first',
+    packages: [instrumentation, ...packages],
+    start,
+    only: [parents.id],
+    steps: [parents],
+  }
 }
 
 /** @type {import('../contract.js').Step} */

@@ -66,7 +66,10 @@ function composed(/** @type {Undici} */ undici) {
     .map((order) => order.split(' '))
     .filter((names) => names.every(exists))
     .map((names) => ({
-      layer: names.filter((name) => name !== 'mcaAuth').join(' + '),
+      layer: names
+        .filter((name) => name !== 'mcaAuth')
+        .map((name) => (name === 'wrap' ? 'a wrapping layer' : name))
+        .join(' + '),
       place: `compose(${names.join(', ')})`,
       ...(names.includes('dns') && { host: 'localhost' }),
       steps: [sharedHandler],
