@@ -34,8 +34,8 @@ export function headerOf(headers: ReadableHeaders, name: string): unknown {
   return undefined
 }
 
-/** A copy: the caller's headers are not ours to change. */
-export function withOurs(headers: ReadableHeaders, { authorization }: AuthorizationHeaders): ReadableHeaders {
+/** A copy, since the caller's headers must not change. */
+export function withAuthorization(headers: ReadableHeaders, { authorization }: AuthorizationHeaders): ReadableHeaders {
   if (authorization === undefined) return headers
   if (Array.isArray(headers)) {
     const others = headers.filter((_, i) => !is(String(headers[i - (i % 2)]), 'authorization'))
