@@ -35,7 +35,7 @@ export function headerOf(headers: ReadableHeaders, name: string): unknown {
 }
 
 /** A copy, for the caller's headers are not ours to change; a record, for some layers beneath take nothing else. */
-export function withOurs(headers: ReadableHeaders, { authorization }: AuthorizationHeaders): ReadableHeaders {
+export function withAuthorization(headers: ReadableHeaders, { authorization }: AuthorizationHeaders): ReadableHeaders {
   if (authorization === undefined) return headers
   const record = (Array.isArray(headers) ? recordOf(pairsOf(headers)) : headers) as Record<string, unknown> | undefined
   const copy: Record<string, unknown> = {}
