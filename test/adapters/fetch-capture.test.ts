@@ -154,7 +154,7 @@ it('ends the wait for a token and the request alike by AbortSignal.timeout and b
     server.clearScript()
     await provider.getToken().catch(() => {})
   }
-}, 30_000)
+})
 
 function bytes(view: (buffer: Buffer<ArrayBuffer>) => unknown): [unknown, () => unknown, string] {
   const buffer = Buffer.from(new ArrayBuffer(4))

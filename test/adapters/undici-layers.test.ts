@@ -261,17 +261,21 @@ describe.each(Object.entries(await undicis()))('among other layers, undici %s', 
   })
 
   it('resends in the context of its caller, not of whoever opened the connection', async () => {
-    const context = new AsyncLocalStorage<string>()
-    const seen: (string | undefined)[] = []
+    const context = new AsyncLocalStorage<number>()
+    const seen: [path: string, caller: number | undefined][] = []
     const tracing: Layer = (dispatch) => (options, handler) => {
-      seen.push(context.getStore())
+      seen.push([options.path, context.getStore()])
       return dispatch(options, handler)
     }
     const dispatcher = compose(tracing, auth())
-    await context.run('first', () => get(dispatcher, resource.origin))
+    await context.run(0, () => get(dispatcher, `${resource.origin}/0`))
     server.revokeAll()
-    await context.run('second', () => get(dispatcher, resource.origin))
-    expect(seen).toEqual(['first', 'second', 'second'])
+    const callers = [1, 2, 3, 4, 5, 6]
+    await Promise.all(
+      callers.map((caller) => context.run(caller, () => get(dispatcher, `${resource.origin}/${caller}`))),
+    )
+    expect(seen.length).toBeGreaterThan(1 + callers.length)
+    for (const [path, caller] of seen) expect(path).toBe(`/${caller}`)
   })
 
   it('keeps the caller of a request that a layer sends again out of any context, and asks `tokenRequest` once', async () => {

@@ -19,7 +19,7 @@ function shown(error: unknown): string {
 }
 
 async function failure(options: McaAuthOptions): Promise<McaAuthError> {
-  await using provider = createTokenProvider({ clientId, secret, tokenEndpoint, timeoutMs: 500, ...options })
+  await using provider = createTokenProvider({ clientId, secret, tokenEndpoint, ...options })
   return await provider.getToken().then(
     () => expect.fail('expected a failure'),
     (error) => error,

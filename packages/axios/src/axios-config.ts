@@ -32,7 +32,7 @@ export function requestOf(config: AxiosConfig): BeginRequest {
     url,
     method: method.toUpperCase(),
     signal: signal instanceof AbortSignal ? signal : undefined,
-    authorization: ownAuthorization(config, url),
+    authorization: authorizationOf(config, url),
     get proxied() {
       return isProxied(config, url)
     },
@@ -51,8 +51,8 @@ function targetOf({ url = '', baseURL, allowAbsoluteUrls, socketPath }: AxiosCon
   return socketPath && !absolute ? `http://localhost${full.startsWith('/') ? '' : '/'}${full}` : full
 }
 
-/** `false` and `null` are an axios caller's ways to say "none". */
-function ownAuthorization(config: AxiosConfig, target: string): unknown {
+/** The `Authorization` of the caller, who says "none" with `false` or `null`. */
+function authorizationOf(config: AxiosConfig, target: string): unknown {
   const headers = config.headers as { has(name: string): boolean; get?(name: string): unknown } | undefined
   if (headers?.has('Authorization')) return headers.get?.('Authorization') ?? null
   return config.auth != null || /^[^/?#]*\/\/[^/?#]*@/.test(target) ? 'Basic' : undefined
@@ -65,7 +65,7 @@ export function isProxied({ proxy, socketPath }: Pick<AxiosConfig, 'proxy' | 'so
 }
 
 /**
- * A copy, for the caller's config is not ours to change. Spreading an object without a prototype, such as the config of
+ * A copy, since the caller's config must not change. Spreading an object without a prototype, such as the config of
  * recent axios, is about ten times slower.
  */
 export function copyOf(config: AxiosConfig): AxiosConfig {
@@ -77,16 +77,19 @@ export function copyOf(config: AxiosConfig): AxiosConfig {
   return copy as unknown as AxiosConfig
 }
 
-/** A copy of the same class, which must not parse every value again, as `concat` and `set` would. */
-export function withOurs<H extends object>(headers: H, ours: AuthorizationHeaders): H {
+/** A copy of the same class, without parsing every value again as `concat` and `set` would. */
+export function withAuthorization<H extends object>(headers: H, added: AuthorizationHeaders): H {
   const copy = Object.assign(Object.create(Object.getPrototypeOf(headers)), headers)
-  setOurs(copy, undefined, ours)
+  setAuthorization(copy, undefined, added)
   return copy
 }
 
-/** Sets what is ours now, and removes what was ours before. */
-export function setOurs(headers: Record<string, unknown>, before: unknown, ours: AuthorizationHeaders): void {
-  const { authorization } = ours
+/** Sets the header that we add now, and removes the one that we added before. */
+export function setAuthorization(
+  headers: Record<string, unknown>,
+  before: unknown,
+  { authorization }: AuthorizationHeaders,
+): void {
   for (const name in headers) {
     if (name.length !== 13 || name.toLowerCase() !== 'authorization') continue
     if (authorization !== undefined || headers[name] === before) delete headers[name]

@@ -1,13 +1,13 @@
 import type { AxiosConfig } from './axios-config.js'
 
-/** axios' CancelToken, as it is: its types leave out how it is listened to. */
+/** axios' CancelToken as it really is: its types leave out how to listen to it. */
 interface CancelToken {
   subscribe(listener: () => void): void
   unsubscribe(listener: () => void): void
   throwIfRequested(): void
 }
 
-/** Waits as long as the caller does. An `AbortSignal` has been given to the authorization; this is for a `cancelToken`. */
+/** Waits until the caller cancels by `cancelToken`. An `AbortSignal` is handled by the authorization. */
 export async function untilCanceled<T>({ cancelToken }: AxiosConfig, work: Promise<T>): Promise<T> {
   if (cancelToken === undefined) return work
   const token = cancelToken as CancelToken

@@ -41,7 +41,7 @@ const hidden: PropertyDescriptorMap = {
   toJSON: { value: () => text, configurable: true },
 }
 
-/** Wherever it is found: as `request`, behind a response stream, or on a socket. It works as before. */
+/** Hides it from loggers wherever they find it: as `request`, behind a response stream, or on a socket. */
 function redact(request: object): void {
   // follow-redirects keeps a request around those that it sends.
   const { _redirectable, _currentRequest } = request as { _redirectable?: unknown; _currentRequest?: unknown }

@@ -6,7 +6,14 @@ import {
   type Sending,
   whileBodyWaits,
 } from '@mca-auth/core/adapter'
-import { type Adapter, type AxiosConfig, copyOf, isProxied, setOurs, withOurs } from './axios-config.js'
+import {
+  type Adapter,
+  type AxiosConfig,
+  copyOf,
+  isProxied,
+  setAuthorization,
+  withAuthorization,
+} from './axios-config.js'
 import { axiosCopyOf } from './axios-copy.js'
 import { untilCanceled } from './cancellation.js'
 import { type AxiosFailure, type AxiosResponse, conceal, concealFailure } from './conceal.js'
@@ -23,43 +30,43 @@ export interface Exchange {
   readonly sending: Sending
 }
 
-/** Sends the request with the headers of ours, and once more if its token was rejected. */
+/** Sends the request with a token, and resends it once if the token was rejected. */
 export function exchange(request: Exchange): Promise<unknown> {
-  const ours = request.authorization.headersFor(request.sending)
+  const added = request.authorization.headersFor(request.sending)
   const { config, adapterFor, authorization } = request
-  if (!(ours instanceof Promise)) {
-    const isUntouched = !authorization.applies && ours.authorization === undefined
-    return isUntouched ? adapterFor(config)(config) : sendWith(request, ours)
+  if (!(added instanceof Promise)) {
+    const isUntouched = !authorization.applies && added.authorization === undefined
+    return isUntouched ? adapterFor(config)(config) : sendWith(request, added)
   }
   // What the caller changes meanwhile is not sent.
   const url = config.url && String(config.url)
   const captured = { ...(url && { url }), data: bodySnapshot(config.data), params: bodySnapshot(config.params) }
-  return whileBodyWaits(config.data, untilCanceled(config, ours)).then(
+  return whileBodyWaits(config.data, untilCanceled(config, added)).then(
     (headers) => sendWith(request, headers, captured),
     (error) => reject(request, error),
   )
 }
 
-/** Sends a copy of the config, and asks the authorization what the response means. */
-async function sendWith(request: Exchange, ours: AuthorizationHeaders, captured?: object): Promise<unknown> {
+/** Sends a copy of the config, and does with the response what the authorization decides. */
+async function sendWith(request: Exchange, added: AuthorizationHeaders, captured?: object): Promise<unknown> {
   const { config, adapterFor, names, authorization } = request
   const sent = Object.assign(copyOf(config), captured)
-  sent.headers = withOurs(config.headers, ours)
-  sent.beforeRedirect = redirecting(request, ours)
+  sent.headers = withAuthorization(config.headers, added)
+  sent.beforeRedirect = redirecting(request, added)
   const redirects = watchRedirects(sent, names, authorization)
   let response: AxiosResponse | undefined
   let settle: () => unknown
   try {
-    const answer = (await adapterFor(sent)(sent)) as AxiosResponse
-    conceal(answer, config)
-    response = answer
-    settle = () => answer
+    const result = (await adapterFor(sent)(sent)) as AxiosResponse
+    conceal(result, config)
+    response = result
+    settle = () => result
   } catch (error) {
     const failure = error as AxiosFailure
     concealFailure(failure, config)
     // A timeout or an abort while the body was read has a response too; it stays what it is.
-    const isAnswered = failure?.code === undefined || failure.code === 'ERR_BAD_REQUEST'
-    response = isAnswered ? failure?.response : undefined
+    const hasResponse = failure?.code === undefined || failure.code === 'ERR_BAD_REQUEST'
+    response = hasResponse ? failure?.response : undefined
     settle = () => {
       throw error
     }
@@ -78,7 +85,7 @@ async function sendWith(request: Exchange, ours: AuthorizationHeaders, captured?
   return sendWith(request, authorization.headersFor(request.sending) as AuthorizationHeaders, captured)
 }
 
-/** Runs for each hop of a redirect that the http adapter follows. The caller's own function has the last word before us. */
+/** For each redirect that the http adapter follows. Runs after the caller's own function, which may change the hop. */
 function redirecting({ config, authorization }: Exchange, first: AuthorizationHeaders): AxiosConfig['beforeRedirect'] {
   let before = first
   return (options: { href: string; method?: string; headers: Record<string, unknown> }, ...details: never[]) => {
@@ -88,9 +95,9 @@ function redirecting({ config, authorization }: Exchange, first: AuthorizationHe
     const present = name === undefined ? undefined : headers[name]
     const hop = { url, method, proxied: isProxied(config, url), authorization: present }
     authorization.redirected(hop)
-    const ours = authorization.headersFor(hop) as AuthorizationHeaders
-    setOurs(headers, before.authorization, ours)
-    before = ours
+    const added = authorization.headersFor(hop) as AuthorizationHeaders
+    setAuthorization(headers, before.authorization, added)
+    before = added
   }
 }
 

@@ -4,7 +4,7 @@ import type { AxiosResponse } from './conceal.js'
 
 type Fetch = typeof globalThis.fetch
 
-/** Whether a response may have come over redirects that nobody told us of. */
+/** Whether a response may have come over redirects that we did not see. */
 export interface RedirectWatch {
   areKnown(response: AxiosResponse, config: AxiosConfig): boolean
 }
@@ -13,7 +13,7 @@ const idempotent = new Set(['get', 'head', 'options', 'trace', 'put', 'delete'])
 
 /**
  * axios' fetch adapter does not say that it followed a redirect. Its fetch does: recent axios takes it from `env` of the
- * config. Where that is not so, a request is resent only if it does no harm to execute it twice.
+ * config. Otherwise a request is resent only if executing it twice does no harm.
  */
 export function watchRedirects(sent: AxiosConfig, names: unknown, authorization: RequestAuthorization): RedirectWatch {
   let isWatched = false

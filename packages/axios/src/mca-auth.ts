@@ -17,13 +17,13 @@ interface Begun {
   isFresh: boolean
 }
 
-/** What an adapter of ours wraps: the caller's adapter, and every `mcaAuth()` of the client in order of precedence. */
+/** What our adapter wraps: the caller's adapter, and every `mcaAuth()` of the client in order of precedence. */
 interface Wrapped {
   readonly adapter: unknown
   readonly begun: readonly Begun[]
 }
 
-/** Not on the adapter functions themselves, so that printing a config shows nothing of ours. */
+/** Not on the adapter functions themselves, so that printing a config shows no sign of us. */
 const wrappedBy = new WeakMap<object, Wrapped>()
 
 /**
@@ -50,11 +50,11 @@ export function mcaAuth(
   const authorizer = createRequestAuthorizer('axios', optionsOrProvider, clientOptions)
   return (config) => {
     const { adapter, begun = [] } = wrapped(config.adapter) ?? { adapter: config.adapter }
-    // axios runs the interceptor registered last first, unless told otherwise; the first one registered should win.
+    // axios runs interceptors in reverse order by default; the first one registered should win.
     const transitional = config.transitional as { legacyInterceptorReqResOrdering?: boolean } | undefined
     const inOrder = transitional?.legacyInterceptorReqResOrdering === false
     const before = begun.find((one) => one.authorizer === authorizer)?.authorization
-    // The authenticator of IBM's SDKs is given no request yet.
+    // The authenticator of IBM's SDKs calls this without a request.
     const isFresh = config.headers !== undefined
     const mine = { authorizer, authorization: isFresh ? begin(config, authorizer, before) : before, isFresh }
     const others = begun.filter((one) => one.authorizer !== authorizer)
@@ -94,10 +94,10 @@ function decide(config: AxiosConfig, adapter: unknown, begun: readonly Begun[]):
     if (!one.isFresh) one.authorization = begin(config, one.authorizer, one.authorization)
     one.isFresh = false
   }
-  const isOurs = begun.every(({ authorization }) => authorization !== undefined)
+  const isAuthorized = begun.every(({ authorization }) => authorization !== undefined)
   const { authorization } = begun.find((one) => one.authorization?.applies) ?? (begun[0] as Begun)
   const send = (adapterFor: Exchange['adapterFor']) =>
-    authorization !== undefined && isOurs
+    authorization !== undefined && isAuthorized
       ? exchange({ config, adapterFor, names: adapter, authorization, sending: requestOf(config) })
       : adapterFor(config)(config)
   if (typeof adapter === 'function') return send(() => adapter as Adapter)

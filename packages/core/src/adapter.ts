@@ -1,8 +1,8 @@
 /**
  * The protocol for adapters of HTTP clients.
  *
- * An adapter translates: it tells core what its client does, and does with the client what core decides. It decides
- * nothing itself. Which request gets a token, what a redirect means, and when a request is resent is decided in core, so
+ * An adapter translates: it reports to core what its client does, and carries out what core decides. It decides nothing
+ * itself. Which request gets a token, what a redirect means, and when a request is resent is decided in core, so
  * that it is the same for every client.
  *
  * ## Words
@@ -24,13 +24,13 @@
  *             └── failed                               a layer may retry it, or the caller gets the error
  * ```
  *
- * 1. `begin()`, in the first code of yours that the client runs, before you await anything. It takes down what must not
+ * 1. `begin()`, in the first code of yours that the client runs, before you await anything. It captures what must not
  *    change while a token is awaited: the incoming request's token, the async context, the choice of the option
  *    `tokenRequest`. Copy URL, method and headers yourself at the same time. It returns `undefined` for a request that no
  *    adapter may touch, such as a token request: pass it on unchanged. It never throws.
  * 2. `headersFor()`, for each sending, when its URL and headers are final. Set the headers that it returns, and remove
  *    those that you set for an earlier sending and that are missing now. Pass the `Authorization` that the *caller* set,
- *    or `undefined`: the caller's own one wins. If it returns a promise, a token must be awaited: wait with
+ *    or `undefined`: that one wins. If it returns a promise, a token must be awaited: wait with
  *    {@link whileBodyWaits}, which watches a body that could fail meanwhile, and send a {@link bodySnapshot}. If the promise
  *    rejects, do not send the request; the error goes to the caller. A client that has an error class of its own wraps it,
  *    with the same `code`. On a redirect hop and for a resend it never returns a promise, but it may throw on a hop.
@@ -56,9 +56,9 @@
  *   `JSON.stringify`. If the request is there, hide it, or what shows it.
  * - **Layers that send a request again without you** (retry, redirect, in clients such as undici): see
  *   {@link RequestAuthorizer.beginOrContinue} and {@link RequestAuthorizer.runEnd}.
- * - **A client that hides something.** It connects to an origin that it does not tell: leave `url` out. It follows redirects
- *   that you cannot see: `hidesRedirects`. It uses a Unix socket: `origin: unixSocket`. It may go through a proxy:
- *   `proxied`, in case of doubt `true`. It has a base URL: `base`.
+ * - **A client that hides something.** Its origin: leave `url` out. Redirects that it follows: `hidesRedirects`. If it uses
+ *   a Unix socket: `origin: unixSocket`. If it may go through a proxy: `proxied`, in case of doubt `true`. If it has a base
+ *   URL: `base`.
  *
  * @example A whole adapter, for a client whose calls are one function. It follows redirects of status 303 by itself; those
  * that keep the body take `body.again()` along, if `body.isReplayable`.
@@ -106,12 +106,12 @@
  *     let next = body.first
  *     const first = authorization.headersFor(sending)
  *     if (first instanceof Promise && next === options.body) next = bodySnapshot(next)
- *     let ours = first instanceof Promise ? await whileBodyWaits(options.body, first) : first
+ *     let added = first instanceof Promise ? await whileBodyWaits(options.body, first) : first
  *     for (let redirects = 0; ; ) {
  *       const sent = {
  *         ...options,
  *         method: sending.method,
- *         headers: { ...Object.fromEntries(headers), ...ours },
+ *         headers: { ...Object.fromEntries(headers), ...added },
  *         body: next as Options['body'],
  *         maxRedirects: 0,
  *         [outermost]: authorization,
@@ -135,13 +135,14 @@
  *       }
  *       response.destroy()
  *       next = body.again()
- *       ours = await authorization.headersFor(sending)
+ *       added = await authorization.headersFor(sending)
  *     }
  *   }
  * }
  * ```
  *
- * `bearerErrors`, `findCredentials`, `platformReaders` and `SecretMask` are for the command line, not for adapters.
+ * What happens to a redirect, a 401 and an error, as a user sees it, is in `docs/one-request.md`. `bearerErrors`,
+ * `findCredentials`, `platformReaders` and `SecretMask` are for the command line, not for adapters.
  *
  * @module
  */

@@ -10,7 +10,7 @@ import { createTokenProvider } from './create-token-provider.js'
 import type { McaAuthOptions } from './options.js'
 import { internalsOf, type ProviderInternals } from './provider/provider-internals.js'
 import type { TokenProvider } from './provider/token-provider.js'
-import { record, rejectUnknownKeys } from './validate.js'
+import { checkFields, record } from './validate.js'
 
 /** Rules of one client, in place of those of the provider that it shares with others. */
 export type ClientOptions = AuthorizationOptions
@@ -19,8 +19,7 @@ export type ClientOptions = AuthorizationOptions
  * What every `mcaAuth()` begins with.
  *
  * @param client - the client's name in reports, e.g. `'axios'`.
- * @param optionsOrProvider - options as for `createTokenProvider()`, or a provider: one of ours, or any object with
- *   `getToken()`.
+ * @param optionsOrProvider - options as for `createTokenProvider()`, or a provider: any object with `getToken()`.
  * @param clientOptions - with a provider: rules of this client, in place of the provider's.
  * @throws TypeError for a bad option; McaAuthError if credentials are missing.
  */
@@ -30,11 +29,7 @@ export function createRequestAuthorizer(
   clientOptions: ClientOptions = {},
 ): RequestAuthorizer {
   record('the second argument', clientOptions)
-  rejectUnknownKeys('client option', clientOptions, Object.keys(authorizationChecks))
-  for (const [name, check] of Object.entries(authorizationChecks)) {
-    const value = clientOptions[name as keyof ClientOptions]
-    if (value !== undefined) check(name, value)
-  }
+  checkFields<ClientOptions>('client option', clientOptions, authorizationChecks)
   const given = providerOf(optionsOrProvider)
   const [name] = Object.keys(clientOptions)
   if (given === undefined && name !== undefined) {

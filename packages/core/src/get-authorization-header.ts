@@ -50,6 +50,7 @@ export function getAuthorizationHeaderFromIncomingRequest(
 
 /** Equal for calls that may share a token: the same options, and the same platform if they leave something out. */
 function identify({ cacheSize: _, ...options }: McaAuthOptions): string {
+  // As a list, since of an object that holds a function `canonical()` compares only the identity.
   const given = Object.entries(options).filter(([, value]) => value !== undefined)
   return canonical([given.sort(([a], [b]) => (a < b ? -1 : 1)), platformEnvironment()])
 }

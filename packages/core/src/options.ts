@@ -4,12 +4,11 @@ import {
   checkForwarding,
 } from './authorization/authorization-options.js'
 import { type CredentialOptions, checkOneServer, credentialChecks } from './credentials/credential-options.js'
+import type { ResolvedProviderOptions } from './provider/oauth-token-provider.js'
 import { type ProviderOptions, providerChecks } from './provider/provider-options.js'
-import type { ResolvedRefreshPolicy } from './provider/refresh-policy.js'
 import { type SharedCacheOptions, sharedCacheChecks } from './shared-cache/shared-cache-options.js'
 import { type TokenEndpointOptions, tokenEndpointChecks } from './token-endpoint/token-endpoint-options.js'
-import type { TokenRequest } from './token-endpoint/token-request.js'
-import { type Checks, record, rejectUnknownKeys } from './validate.js'
+import { type Checks, checkFields, record } from './validate.js'
 
 /**
  * Options of a provider and of every `mcaAuth()`. Credentials that are left out come from the platform: `VCAP_SERVICES`,
@@ -22,17 +21,6 @@ export interface McaAuthOptions
     SharedCacheOptions,
     AuthorizationOptions {}
 
-/** What each layer receives: its own fields, checked and with their defaults. */
-export interface ResolvedOptions {
-  readonly credentials: CredentialOptions & { readonly allowInsecureRequests: boolean }
-  /** What is requested if a caller says nothing. */
-  readonly tokenRequest: TokenRequest
-  readonly tokenEndpoint: { readonly timeoutMs: number; readonly fetch: typeof globalThis.fetch }
-  readonly sharedCache: Pick<SharedCacheOptions, 'sharedCache'> & { readonly sharedCacheTimeoutMs: number }
-  readonly provider: { readonly cacheSize: number; readonly refresh: ResolvedRefreshPolicy }
-  readonly authorization: AuthorizationOptions
-}
-
 const checks: Checks<McaAuthOptions> = {
   ...providerChecks,
   ...credentialChecks,
@@ -44,14 +32,9 @@ const checks: Checks<McaAuthOptions> = {
 /** @throws TypeError that names the option. An option that is `undefined` counts as left out. */
 export function checkOptions(options: unknown): asserts options is McaAuthOptions {
   record('the options', options)
-  rejectUnknownKeys('option', options, Object.keys(checks))
-  const given: McaAuthOptions = options
-  for (const [name, check] of Object.entries(checks)) {
-    const value = given[name as keyof McaAuthOptions]
-    if (value !== undefined) check(name, value)
-  }
-  checkForwarding(given)
-  checkOneServer(given)
+  checkFields<McaAuthOptions>('option', options, checks)
+  checkForwarding(options)
+  checkOneServer(options)
 }
 
 /**
@@ -60,7 +43,7 @@ export function checkOptions(options: unknown): asserts options is McaAuthOption
  *
  * @throws TypeError that names the option.
  */
-export function resolveOptions(options: McaAuthOptions): ResolvedOptions {
+export function resolveOptions(options: McaAuthOptions): ResolvedProviderOptions {
   checkOptions(options)
   const { cacheSize = 100, refresh, scope, resource, parameters } = options
   const { timeoutMs = 10_000, fetch, sharedCache, sharedCacheTimeoutMs = 250 } = options

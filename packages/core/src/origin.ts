@@ -3,9 +3,9 @@
 const plainOrigin = /^https?:\/\/[a-z0-9.-]+(?::\d+)?(?=[/?#]|$)/i
 /** Origins by how they were written; holds nothing that does not match. */
 const parsed = new Map<string, string>()
-const most = 1000
+const maxEntries = 1000
 
-/** The origin of an absolute URL, or `undefined` where it is not http(s). Parses each origin once, not each URL. */
+/** The origin of an absolute URL, or `undefined` if it is not http(s). Parses each origin once, not each URL. */
 export function originOf(url: string | URL): string | undefined {
   if (typeof url !== 'string') return isHttp(url) ? url.origin : undefined
   const slash = url.indexOf('/', 'https://'.length)
@@ -20,12 +20,12 @@ function readOrigin(url: string): string | undefined {
   }
   const origin = parseUrl(prefix)?.origin
   if (origin === undefined) return undefined
-  if (parsed.size >= most) parsed.clear()
+  if (parsed.size >= maxEntries) parsed.clear()
   parsed.set(prefix, origin)
   return origin
 }
 
-/** Not by `URL.canParse`: once it is hot, that of Node 20 and 22 refuses URLs with letters such as ü. */
+/** Not `URL.canParse`: once optimised, that of Node 20 and 22 rejects URLs with characters such as ü. */
 export function parseUrl(url: string, base?: string): URL | undefined {
   try {
     return new URL(url, base)
@@ -38,7 +38,7 @@ function isHttp(url: URL): boolean {
   return url.protocol === 'https:' || url.protocol === 'http:'
 }
 
-/** Whether a token may be sent there without being asked: HTTPS, or HTTP that does not leave this machine. */
+/** Whether a token may be sent there without the caller's consent: HTTPS, or HTTP that does not leave this machine. */
 export function isSecure(origin: string): boolean {
   return origin.startsWith('https:') || isLoopback(origin)
 }

@@ -1,7 +1,7 @@
 import { channel } from 'node:diagnostics_channel'
 import { McaAuthError, type McaAuthErrorCode } from './error.js'
 
-/** Whose token a message is about. No message holds a secret or a token. */
+/** The token that a message is about. No message holds a secret or a token. */
 export interface TokenSubject {
   /** Origin and path of the token endpoint. */
   readonly tokenEndpoint: string

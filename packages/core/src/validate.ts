@@ -60,6 +60,20 @@ export function httpUrl(name: string, value: unknown): URL {
   return url
 }
 
+/** @throws TypeError for a field that has no check or fails it. A field that is `undefined` counts as left out. */
+export function checkFields<Options extends object>(
+  kind: string,
+  options: object,
+  checks: Checks<Options>,
+): asserts options is Options {
+  const names = Object.keys(checks) as (keyof Options & string)[]
+  rejectUnknownKeys(kind, options, names)
+  for (const name of names) {
+    const value = (options as Options)[name]
+    if (value !== undefined) checks[name](name, value)
+  }
+}
+
 export function rejectUnknownKeys(kind: string, value: object, known: readonly string[]): void {
   for (const key of Object.keys(value)) {
     if (!known.includes(key)) throw new TypeError(`unknown ${kind} \`${key}\`; known are: ${known.join(', ')}`)

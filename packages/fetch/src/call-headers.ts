@@ -37,15 +37,15 @@ export function headerOf(headers: HeaderForm, name: string): unknown {
   return entriesOf(headers).find(([other]) => is(other, name))?.[1]
 }
 
-export function withOurs(headers: HeaderForm, ours: AuthorizationHeaders): HeaderForm {
-  const names = Object.keys(ours)
+export function withAuthorization(headers: HeaderForm, added: AuthorizationHeaders): HeaderForm {
+  const names = Object.keys(added)
   const others = names.length === 0 ? headers : withoutHeaders(headers, names)
   if (isHeaders(others)) {
     const copy = copyOf(others)
-    for (const [name, value] of Object.entries(ours)) copy.set(name, value)
+    for (const [name, value] of Object.entries(added)) copy.set(name, value)
     return copy
   }
-  return Array.isArray(others) ? [...others, ...Object.entries(ours)] : { ...others, ...ours }
+  return Array.isArray(others) ? [...others, ...Object.entries(added)] : { ...others, ...added }
 }
 
 /** Names in lower case. */

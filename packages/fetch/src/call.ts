@@ -70,7 +70,7 @@ export class Call {
     this.#body = body ?? undefined
     if (isIterator(headers)) members.headers = this.#headers
     this.untouchedInit = isIterator(headers) ? members : init
-    // With an init that is not empty a Request loses its referrer: ours is not the caller's.
+    // A Request loses its referrer if there is an init that is not empty, such as the one that we add.
     this.members = Object.keys(members).length === 0 && request !== undefined ? referrerOf(request) : members
     this.sending = {
       url,

@@ -1,6 +1,6 @@
 import { type AuthorizationHeaders, originOf, type RequestAuthorization, type Verdict } from '@mca-auth/core/adapter'
 import { type Call, type Hop, outermost } from './call.js'
-import { withOurs } from './call-headers.js'
+import { withAuthorization } from './call-headers.js'
 import { conceal, concealIn } from './conceal.js'
 import type { AnyFetch } from './global-fetch.js'
 import { hidesRedirect, isRedirect, networkError, nextHop } from './redirect.js'
@@ -32,13 +32,13 @@ export class Exchange {
   async run(headers: AuthorizationHeaders | Promise<AuthorizationHeaders>): Promise<Response> {
     const mustWait = headers instanceof Promise
     let hop = this.#call.firstHop({ mustWait })
-    let ours = headers instanceof Promise ? await hop.body.wait(headers) : headers
+    let added = headers instanceof Promise ? await hop.body.wait(headers) : headers
     let body = hop.body.first
     const first = hop.body
     try {
       for (let redirects = 0; ; ) {
-        const { response, error } = await this.#send(hop, body, ours)
-        // Not a response, whatever it is: of a mock that was not told what to return.
+        const { response, error } = await this.#send(hop, body, added)
+        // Not a response: of a mock that was not set up to return one.
         if (typeof response?.status !== 'number') return response
         if (this.#follows && isRedirect(response)) {
           discard(response)
@@ -51,8 +51,8 @@ export class Exchange {
           return response
         }
         body = hop.body.again()
-        // There is no wait for a token any more: for a resend it is at hand, and a redirect hop has it or fails.
-        ours = this.#authorization.headersFor(hop) as AuthorizationHeaders
+        // Never a promise here: a resend has its token already, and a redirect hop has it or fails.
+        added = this.#authorization.headersFor(hop) as AuthorizationHeaders
       }
     } catch (error) {
       throw error === this.#call.signal?.reason ? error : conceal(error, this.#carried)
@@ -61,20 +61,20 @@ export class Exchange {
     }
   }
 
-  async #send(hop: Hop, body: unknown, ours: AuthorizationHeaders): Promise<Outcome> {
+  async #send(hop: Hop, body: unknown, added: AuthorizationHeaders): Promise<Outcome> {
     const init = {
       ...hop.members,
-      headers: withOurs(hop.headers, ours),
+      headers: withAuthorization(hop.headers, added),
       [outermost]: this.#authorization,
       ...(body !== undefined && { body }),
       ...(this.#follows && { redirect: 'manual' }),
     }
-    this.#carried = ours.authorization ?? this.#carried
+    this.#carried = added.authorization ?? this.#carried
     const outcome = await this.#outcomeOf(hop, init)
     concealIn(outcome.response, this.#carried)
     if (this.#follows && hidesRedirect(outcome.response)) {
       this.#authorization.failed()
-      throw networkError('the given fetch hides where a redirect leads, so it can be followed by nobody')
+      throw networkError('the given fetch hides where a redirect leads, so it cannot be followed')
     }
     return outcome
   }

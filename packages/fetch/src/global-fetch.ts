@@ -4,34 +4,34 @@ import { isRequest } from './call.js'
 
 export type AnyFetch = (input: unknown, init?: unknown) => Promise<Response>
 
-/** A call that one of ours passes to a global fetch which may lead back to it. */
+/** A call that an adapter passes to a global fetch which may lead back to it. */
 interface PassedCall {
   readonly by: GlobalFetch
   readonly key: string
   readonly outer: PassedCall | undefined
 }
 
-/** What was global when one of ours was made, by ours: a stack of them is known without a test. */
+/** By adapter, the fetch that was global when it was created: a stack of adapters is recognised without a trial call. */
 const beneath = new WeakMap<AnyFetch, AnyFetch>()
 // Created when it is needed: on Node.js 20 it costs every promise of the process.
 let passed: AsyncLocalStorage<PassedCall> | undefined
 
 /**
- * The global fetch, looked up at each call, for a mock or a tracer may be installed at any time. But what is global then may
- * call us: `globalThis.fetch = mcaAuth()`, or a mock put over that. Then the one that was global before is meant.
+ * The global fetch, looked up at each call, for a mock or a tracer may be installed at any time. But that one may
+ * call us: `globalThis.fetch = mcaAuth()`, or a mock put over that. Then the one that was global before is used.
  */
 export class GlobalFetch {
   readonly #before = globalThis.fetch as AnyFetch
   readonly #leadHere = new WeakSet<AnyFetch>()
-  #ours: AnyFetch | undefined
+  #adapter: AnyFetch | undefined
 
-  /** Says which fetch this is about. */
-  serve(ours: AnyFetch): void {
-    this.#ours = ours
-    beneath.set(ours, this.#before)
+  /** Names the adapter whose calls these are. */
+  register(adapter: AnyFetch): void {
+    this.#adapter = adapter
+    beneath.set(adapter, this.#before)
   }
 
-  /** The fetch to use; `undefined` if this very call has come back to us, and must go on as it is to {@link before}. */
+  /** The fetch to use; `undefined` if this very call has come back to us: pass it on unchanged to {@link before}. */
   lookUp(input: unknown, init: unknown): AnyFetch | undefined {
     const key = passed && keyOf(input, init)
     for (let call = passed?.getStore(); call !== undefined; call = call.outer) {
@@ -43,7 +43,7 @@ export class GlobalFetch {
     const current = globalThis.fetch as AnyFetch
     if (current === this.#before || this.#leadHere.has(current)) return this.#before
     for (let one: AnyFetch | undefined = current; one !== undefined; one = beneath.get(one)) {
-      if (one === this.#ours) return this.#before
+      if (one === this.#adapter) return this.#before
     }
     return (...call) => this.#pass(current, call)
   }

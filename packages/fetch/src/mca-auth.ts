@@ -40,12 +40,12 @@ export function mcaAuth(
   const authorizer = createRequestAuthorizer('fetch', optionsOrProvider, rules)
 
   // Nothing is awaited before the call is read, and with a cached token not before it is sent either.
-  const ours = async (input: unknown, init?: unknown): Promise<Response> => {
+  const authorizedFetch = async (input: unknown, init?: unknown): Promise<Response> => {
     const fetch = (given as AnyFetch | undefined) ?? globalFetch.lookUp(input, init)
     if (fetch === undefined) return globalFetch.before(input, init)
     if ((init as Init | null | undefined)?.[outermost]?.applies) return fetch(input, init)
     const call = readCall(input, init)
-    // The fetch itself says what is wrong with a URL or an init that can't be read.
+    // The fetch itself reports what is wrong with a URL or an init that can't be read.
     if (call === undefined) return fetch(input, init)
     const isRejected = given === undefined && call.hasInvalidHeaders
     const authorization = isRejected ? undefined : authorizer.begin(call.sending)
@@ -57,6 +57,6 @@ export function mcaAuth(
     if (!carriesToken && given === undefined) return fetch(input, { ...call.members, [outermost]: authorization })
     return new Exchange(call, authorization, fetch, given !== undefined).run(headers)
   }
-  globalFetch.serve(ours)
-  return ours as Fetch
+  globalFetch.register(authorizedFetch)
+  return authorizedFetch as Fetch
 }

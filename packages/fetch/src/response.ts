@@ -11,14 +11,14 @@ export function responseIn(error: unknown): Response | undefined {
     : undefined
 }
 
-/** Whether no server answered now. The fetch of a cache says so: node-fetch-cache and make-fetch-happen, at least. */
+/** Whether it came from a cache, if its fetch says so: node-fetch-cache and make-fetch-happen do. */
 export function isFromCache(response: Response): boolean {
   const { fromCache, returnedFromCache } = response as { fromCache?: unknown; returnedFromCache?: unknown }
   const status = response.headers?.get?.('x-local-cache-status')
   return fromCache === true || returnedFromCache === true || status === 'hit' || status === 'stale'
 }
 
-/** Lets go of a body that nobody reads, whatever kind of stream it is. */
+/** Releases a body that nobody will read, whatever kind of stream it is. */
 export function discard(response: Response): void {
   const body = response.body as ReadableStream | Readable | null | undefined
   if (body === null || body === undefined) return

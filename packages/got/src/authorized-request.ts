@@ -37,7 +37,7 @@ export class AuthorizedRequest implements Mark {
   readonly #beforeRequest: Hook
   readonly #afterResponse: Hook
 
-  /** `undefined` if another `mcaAuth()` decides, or if the request is not ours at all. */
+  /** `undefined` if another `mcaAuth()` decides, or if the request must pass unchanged. */
   static begin(authorizer: RequestAuthorizer, options: GotOptions): AuthorizedRequest | undefined {
     const target = originIn(options)
     const marks = marksIn(options.hooks)
@@ -98,11 +98,11 @@ export class AuthorizedRequest implements Mark {
     // A hook that retries removes those after it.
     if (!options.hooks.afterResponse.includes(this.#afterResponse))
       options.hooks.afterResponse.unshift(this.#afterResponse)
-    const ours = this.#authorization.headersFor(sendingOf(options))
-    if (!(ours instanceof Promise)) return this.#addHeader(ours.authorization)
+    const added = this.#authorization.headersFor(sendingOf(options))
+    if (!(added instanceof Promise)) return this.#addHeader(added.authorization)
     const { body } = options
     const snapshot = bodySnapshot(body)
-    return whileBodyWaits(body, ours).then(({ authorization }) => {
+    return whileBodyWaits(body, added).then(({ authorization }) => {
       if (snapshot !== body && options.body === body) options.body = snapshot
       this.#addHeader(authorization)
     })
@@ -141,7 +141,7 @@ export class AuthorizedRequest implements Mark {
   }
 
   #receive(response: GotResponse, retry: Retry): GotResponse | Promise<GotResponse> {
-    // A hook of the caller's may have made up this response.
+    // The caller's hook may have made up this response.
     if (this.#state !== 'sending') return response
     const verdict = this.#end(response, isReusable(this.#options.body))
     const finish = (decided: unknown) => (decided === 'resend' ? this.#resend(retry) : response)

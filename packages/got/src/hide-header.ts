@@ -5,7 +5,7 @@ import type { EventEmitter } from 'node:events'
  * keeps the text of the headers with the request, and with a socket the options that it was opened with.
  *
  * @param headers - those that the request is made with.
- * @param request - a `ClientRequest`, or the one that got's HTTP/2 client has in its place.
+ * @param request - a `ClientRequest`, or its counterpart in got's HTTP/2 client.
  */
 export function hideHeader(headers: object | undefined, request?: EventEmitter): void {
   if (headers !== undefined) hide(headers, 'authorization')
@@ -14,7 +14,7 @@ export function hideHeader(headers: object | undefined, request?: EventEmitter):
     const name = typeof key === 'symbol' ? key.description : key
     if (/^(_header|outputData|.*headers)$/i.test(name ?? '')) hide(request, key)
   }
-  // What waits for the connection.
+  // The headers, while they wait for the connection.
   request.once('socket', (socket: object) => hide(socket, '_pendingData'))
 }
 

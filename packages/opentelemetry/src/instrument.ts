@@ -45,22 +45,26 @@ export function instrumentMcaAuth(options: InstrumentationOptions = {}): () => v
   })
   const counter = (name: string, unit: string, description: string) => meter.createCounter(name, { unit, description })
   const requests = counter('mca_auth.token.requests', '{request}', 'Token requests sent')
-  const refused = counter('mca_auth.token.refused', '{token}', 'Tokens that a resource refused')
+  const refused = counter('mca_auth.token.refused', '{token}', 'Tokens that a resource rejected')
   const stale = counter('mca_auth.token.served_stale', '{token}', 'Tokens served while a refresh was due')
   const skipped = counter('mca_auth.requests.skipped', '{request}', 'Requests that went without a token, and why')
-  const coolDowns = counter('mca_auth.cooldowns', '{cooldown}', 'Failures after which no token was asked for a while')
+  const coolDowns = counter(
+    'mca_auth.cooldowns',
+    '{cooldown}',
+    'Failures after which no token was requested for a while',
+  )
 
   const waited = (durationMs: number, attributes: Attributes, errorType?: string) => {
-    const told = errorType === undefined ? attributes : { ...attributes, 'error.type': errorType }
+    const recorded = errorType === undefined ? attributes : { ...attributes, 'error.type': errorType }
     const end = Date.now()
     const span = tracer.startSpan('mca_auth.token', {
       kind: SpanKind.INTERNAL,
       startTime: end - durationMs,
-      attributes: told,
+      attributes: recorded,
     })
     if (errorType !== undefined) span.setStatus({ code: SpanStatusCode.ERROR })
     span.end(end)
-    const { 'mca_auth.scope': _, ...few } = told // scopes may be many
+    const { 'mca_auth.scope': _, ...few } = recorded // scopes may be many
     duration.record(durationMs / 1000, few)
   }
 

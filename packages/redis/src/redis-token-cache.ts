@@ -74,8 +74,8 @@ export function redisTokenCache(client: RedisClient, options: RedisTokenCacheOpt
   return {
     encryptionKeys,
     async get(key) {
-      const answer = (await run(get, keysOf(key), [])) as [string | null, string | null, number]
-      return toToken(...answer)
+      const reply = (await run(get, keysOf(key), [])) as [string | null, string | null, number]
+      return toToken(...reply)
     },
     async set(key, { value, digest, expiresInMs }, fence) {
       await run(set, keysOf(key), [String(fence), value, digest, String(Math.ceil(expiresInMs))])

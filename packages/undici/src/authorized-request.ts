@@ -10,7 +10,7 @@ import {
 } from '@mca-auth/core/adapter'
 import { type Dispatch, type DispatchOptions, outermost } from './dispatch-options.js'
 import { type Handler, isModern, noController } from './handler.js'
-import { type ReadableHeaders, withOurs } from './headers.js'
+import { type ReadableHeaders, withAuthorization } from './headers.js'
 import { responseHandler, type SentRequest } from './response-handler.js'
 
 /** What one dispatch consists of. */
@@ -42,9 +42,9 @@ export class AuthorizedRequest implements SentRequest {
   /** Sends it at once if no token has to be waited for. */
   send(target: Handler): boolean {
     try {
-      const ours = this.authorization.headersFor(this.#parts.sending)
-      if (ours instanceof Promise) return this.#sendLater(ours, target)
-      return this.#dispatch(this.#parts.headers, ours, this.#body.first, target)
+      const added = this.authorization.headersFor(this.#parts.sending)
+      if (added instanceof Promise) return this.#sendLater(added, target)
+      return this.#dispatch(this.#parts.headers, added, this.#body.first, target)
     } catch (error) {
       queueMicrotask(() => this.fail(target, noController, error))
       return true
@@ -55,13 +55,16 @@ export class AuthorizedRequest implements SentRequest {
     return this.#body.isReplayable
   }
 
+  /** In the caller's context: undici answers in that of whoever opened the connection. */
   resend(target: Handler): void {
-    try {
-      const ours = this.authorization.headersFor(this.#parts.sending) as AuthorizationHeaders
-      this.#dispatch(this.#options.headers as ReadableHeaders, ours, this.#body.again(), target)
-    } catch (error) {
-      this.fail(target, noController, error)
-    }
+    this.authorization.run(() => {
+      try {
+        const added = this.authorization.headersFor(this.#parts.sending) as AuthorizationHeaders
+        this.#dispatch(this.#options.headers as ReadableHeaders, added, this.#body.again(), target)
+      } catch (error) {
+        this.fail(target, noController, error)
+      }
+    })
   }
 
   fail(target: Handler, controller: typeof noController | undefined, error: unknown): void {
@@ -76,23 +79,28 @@ export class AuthorizedRequest implements SentRequest {
     this.#parts.authorizer.runEnd(this.#parts.identity, this.authorization, callback)
   }
 
-  #sendLater(ours: Promise<AuthorizationHeaders>, target: Handler): true {
+  #sendLater(added: Promise<AuthorizationHeaders>, target: Handler): true {
     const { body, signal } = this.#options
     const { headers } = this.#parts
     // What the caller changes meanwhile is not sent.
     this.#options = { ...this.#options }
     const copied = Array.isArray(headers) ? [...headers] : headers && { ...headers }
     const first = this.#body.first === body ? bodySnapshot(body) : this.#body.first
-    whileBodyWaits(body, untilEmitted(signal, ours))
+    whileBodyWaits(body, untilEmitted(signal, added))
       .then((acquired) => this.#dispatch(copied, acquired, first, target))
       .catch((error) => this.fail(target, noController, error))
     return true
   }
 
-  #dispatch(headers: ReadableHeaders, ours: AuthorizationHeaders, body: unknown, target: Handler): boolean {
+  #dispatch(headers: ReadableHeaders, added: AuthorizationHeaders, body: unknown, target: Handler): boolean {
     const { dispatch } = this.#parts
     // In this order: adding a property to a plain clone is ten times as slow.
-    const options = { [outermost]: this.authorization, ...this.#options, headers: withOurs(headers, ours), body }
+    const options = {
+      [outermost]: this.authorization,
+      ...this.#options,
+      headers: withAuthorization(headers, added),
+      body,
+    }
     this.#options = options
     return dispatch(options, responseHandler(this, target))
   }

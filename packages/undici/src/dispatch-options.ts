@@ -21,7 +21,7 @@ export interface DispatchOptions {
   readonly [outermost]?: RequestAuthorization | undefined
 }
 
-/** A dispatch of ours, whichever kind of handler it is given. */
+/** A dispatch function, for whichever kind of handler. */
 export type Dispatch = (options: DispatchOptions, handler: object) => boolean
 
 /** The URL that the request is for, and its origin; both `undefined` if a Client or Pool hides where it is connected to. */

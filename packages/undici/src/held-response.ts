@@ -18,7 +18,7 @@ export interface Receiver {
 export class HeldResponse {
   readonly #receiver: Receiver
   readonly #controller: Controller
-  readonly #tellError: (error: unknown) => void
+  readonly #reportError: (error: unknown) => void
   #state: 'held' | 'starting' | 'delivered' | 'discarded' = 'held'
   readonly #chunks: Uint8Array[] = []
   #bytes = 0
@@ -27,10 +27,10 @@ export class HeldResponse {
   #lost: { readonly error: unknown } | undefined
   #timer: NodeJS.Timeout | undefined
 
-  constructor(receiver: Receiver, controller: Controller, tellError: (error: unknown) => void) {
+  constructor(receiver: Receiver, controller: Controller, reportError: (error: unknown) => void) {
     this.#receiver = receiver
     this.#controller = controller
-    this.#tellError = tellError
+    this.#reportError = reportError
   }
 
   /** Whether it keeps this part of the body to itself. */
@@ -87,13 +87,13 @@ export class HeldResponse {
       for (const chunk of this.#chunks) this.#receiver.data(chunk)
       this.#state = 'delivered'
       if (this.#end !== undefined) this.#receiver.end(this.#end.trailers)
-      else if (this.#lost !== undefined) this.#tellError(this.#lost.error)
+      else if (this.#lost !== undefined) this.#reportError(this.#lost.error)
       else if (resumes) this.#controller.resume()
     } catch (error) {
       // Not within undici's own stack, which would catch it: a layer such as retry throws what it wants to hear as an error.
       this.#state = 'discarded'
       if (this.#end === undefined) this.#controller.abort(error)
-      this.#tellError(error)
+      this.#reportError(error)
     }
   }
 }

@@ -16,7 +16,7 @@ export interface SentRequest {
 }
 
 /**
- * A handler for one sending. It tells the request's authorization what the server said, holds back a rejection until it is
+ * A handler for one sending. It reports the response to the request's authorization, holds back a rejection until it is
  * known whether the request is resent, and passes everything else on in the caller's async context.
  */
 export function responseHandler(request: SentRequest, target: Handler): Handler {
@@ -47,7 +47,7 @@ abstract class ResponseHandler {
     this.target.onResponseStarted?.()
   }
 
-  /** A redirect layer beneath us says in the context where it has been. */
+  /** A redirect layer beneath us lists the URLs that it visited in the context. */
   protected started(context: unknown): void {
     this.#history = (context as { history?: readonly URL[] } | undefined)?.history
   }
@@ -71,7 +71,7 @@ abstract class ResponseHandler {
     return false
   }
 
-  /** Whether the caller should hear of this error. One that carries a status is a response: of a layer beneath us. */
+  /** Whether the caller should hear of this error. One that carries a status is a response that a layer beneath us turned into an error. */
   protected passesError(controller: Controller | undefined, error: unknown): boolean {
     if (this.held?.fail(error, controller?.aborted === true)) return false
     const { statusCode, headers = null } = (error ?? {}) as { statusCode?: unknown; headers?: Headers }

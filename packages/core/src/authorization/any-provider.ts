@@ -2,6 +2,7 @@ import { McaAuthError } from '../error.js'
 import type { ProvidedToken, ProviderInternals } from '../provider/provider-internals.js'
 import type { TokenProvider } from '../provider/token-provider.js'
 import { type PreparedTokenRequest, prepareTokenRequest, type TokenRequest } from '../token-endpoint/token-request.js'
+import { fitsHeader } from '../token-endpoint/token-response.js'
 
 interface AnyTokenRequest extends PreparedTokenRequest {
   readonly request: TokenRequest | undefined
@@ -17,15 +18,15 @@ export function anyProvider(provider: TokenProvider): ProviderInternals {
 }
 
 /**
- * Adapts a provider that is not one of ours: a stub in a test, a wrapper around another vendor's credential. It caches by
- * itself, if at all, so every request asks it for a token.
+ * Adapts a provider that core did not create: a stub in a test, a wrapper around another vendor's credential. Caching is
+ * up to it, so it is called for every request.
  */
 class AnyProvider implements ProviderInternals {
   readonly rules = {}
   readonly #provider: TokenProvider
-  /** The token rejected last, by key: many late rejections of one token are one. */
+  /** The token rejected last, by key: many late rejections of one token count once. */
   readonly #rejected = new Map<string, string>()
-  /** Settles when every token that was reported is known to be rejected. */
+  /** Settles when the provider has heard of every rejection. */
   #invalidated: Promise<unknown> = Promise.resolve()
 
   constructor(provider: TokenProvider) {
@@ -64,7 +65,7 @@ class AnyProvider implements ProviderInternals {
     if (this.#rejected.size >= 1000) this.#rejected.clear()
     this.#rejected.set(token.key, token.accessToken)
     const invalidate = async () => this.#provider.invalidate?.(token.accessToken)
-    // What it does is not ours to know: an error of it must not end the process, nor this request.
+    // Its errors are ignored: they must end neither the process nor this request.
     this.#invalidated = Promise.all([this.#invalidated, invalidate().catch(() => {})])
   }
 }
@@ -76,8 +77,7 @@ class GivenToken implements ProvidedToken {
 
   constructor(key: string, given: unknown) {
     const { accessToken, tokenType = 'Bearer' } = (given ?? {}) as { accessToken?: unknown; tokenType?: unknown }
-    // RFC 6750 §2.1 is narrower still, but servers are not.
-    if (typeof accessToken !== 'string' || !/^[\x21-\x7e]+$/.test(accessToken)) {
+    if (!fitsHeader(accessToken)) {
       throw new McaAuthError('TOKEN_RESPONSE_INVALID', 'the token provider gave no usable `accessToken`')
     }
     if (typeof tokenType !== 'string' || tokenType.toLowerCase() !== 'bearer') {

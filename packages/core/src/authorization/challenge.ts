@@ -19,7 +19,7 @@ export function rejectsToken(status: number, challenges: readonly string[]): boo
 
 /**
  * The `error` of every Bearer challenge in `WWW-Authenticate`. Lenient: any casing, quoted or not, one challenge or
- * several in one header field or several. A Bearer challenge without an error counts for none.
+ * several in one header field or several. A Bearer challenge without an error adds none.
  */
 export function bearerErrors(challenges: readonly string[]): string[] {
   const errors: string[] = []

@@ -7,7 +7,7 @@ import { RejectionBudget } from './rejection-budget.js'
 /** One for each provider: clients that share a provider share what the rejections of a resource may cost. */
 const budgets = new WeakMap<ProviderInternals, RejectionBudget>()
 
-/** What all requests of one client have in common. */
+/** The rules that all requests of one client have in common. */
 export class ClientRules {
   /** The client's name in reports. */
   readonly client: string

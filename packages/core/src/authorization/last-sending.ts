@@ -4,10 +4,10 @@ import { headerValues, type ResponseHeaders } from './response-headers.js'
 import type { Sending } from './sending.js'
 
 /**
- * `begun`: nothing sent yet. `answered-redirect`: the response names another URL. `redirected`: the client follows it.
- * `finished`: nobody sends this again.
+ * `begun`: nothing sent yet. `redirect-received`: the response names another URL. `redirected`: the client follows it.
+ * `finished`: it is not sent again.
  */
-type State = 'begun' | 'sending' | 'failed' | 'answered-redirect' | 'redirected' | 'finished'
+type State = 'begun' | 'sending' | 'failed' | 'redirect-received' | 'redirected' | 'finished'
 
 /** What became of the last sending of a request, and so which sending continues it. */
 export class LastSending {
@@ -29,7 +29,7 @@ export class LastSending {
 
   /** Whether a layer around the client may send it again. */
   get isUnfinished(): boolean {
-    return this.#state === 'failed' || this.#state === 'answered-redirect'
+    return this.#state === 'failed' || this.#state === 'redirect-received'
   }
 
   start(sending: Sending): void {
@@ -43,27 +43,27 @@ export class LastSending {
 
   respond(status: number, headers: ResponseHeaders): void {
     this.#location = status >= 300 && status < 400 ? headerValues(headers, 'location')[0] : undefined
-    this.#state = this.#location !== undefined ? 'answered-redirect' : status >= 400 ? 'failed' : 'finished'
+    this.#state = this.#location !== undefined ? 'redirect-received' : status >= 400 ? 'failed' : 'finished'
   }
 
   redirect(): void {
     this.#state = 'redirected'
   }
 
-  /** The same again, after a failure. */
+  /** Whether this is the same request, after a failure. */
   isRepeatedBy({ url, method }: Sending): boolean {
     return this.#state === 'failed' && method === this.#sending.method && this.#isSameUrl(url)
   }
 
-  /** The URL by its name, if a DNS layer that sends the same again gives an address instead. */
+  /** With the host by its name, if a DNS layer that repeats the request gives an address instead. */
   byName(sending: Sending): Sending {
     if (this.#state !== 'failed' || sending.url === this.#sending.url || !this.#isSameUrl(sending.url)) return sending
     return { ...sending, url: this.#sending.url }
   }
 
-  /** The target of its redirect, exactly. */
+  /** Whether this is exactly the target of its redirect. */
   isFollowedBy({ url }: Sending): boolean {
-    if (this.#state !== 'answered-redirect' || url === undefined) return false
+    if (this.#state !== 'redirect-received' || url === undefined) return false
     const target = parseUrl(this.#location ?? '', String(this.#sending.url))
     return target !== undefined && withoutHash(target) === withoutHash(parseUrl(String(url)))
   }
@@ -77,9 +77,9 @@ export class LastSending {
     return sent.href === named.href
   }
 
-  /** The same again, or whatever comes first after a redirect: a layer in between may have rewritten its target. */
+  /** Whether this repeats it, or may follow its redirect: a layer in between may have rewritten the target. */
   mayLeadTo(next: Sending): boolean {
-    return this.#state === 'answered-redirect' || this.isRepeatedBy(next)
+    return this.#state === 'redirect-received' || this.isRepeatedBy(next)
   }
 }
 

@@ -30,7 +30,7 @@ export class OriginList {
     return this.#exact.has(origin)
   }
 
-  /** The only origin that can be meant, where a client does not say which one it is connected to. */
+  /** The only origin that can be meant, if a client does not say which one it is connected to. */
   get sole(): string | undefined {
     return this.#suffixes.length === 0 && this.#exact.size === 1 ? [...this.#exact][0] : undefined
   }
@@ -46,7 +46,7 @@ function exactOrigin(entry: string): string {
   return url.origin
 }
 
-/** The pattern of Content Security Policy: whole labels in the place of `*`, not the domain itself, the same port. */
+/** As in Content Security Policy: `*` is one or more whole labels, never the domain itself; the port must match. */
 function suffixOf(entry: string): string {
   const [, host = '', port = ''] = /^https:\/\/\*\.([^/*?#@:]+)(:\d+)?\/?$/i.exec(entry.trim()) ?? []
   const url = parseUrl(`https://wildcard.${host}${port}`)
@@ -58,7 +58,7 @@ function suffixOf(entry: string): string {
   return url.origin.slice('https://wildcard'.length)
 }
 
-/** Where a token may go. One for each client; requests mostly go where the one before went. */
+/** Where a token may go. One for each client. Remembers its last origin, which is mostly the next one too. */
 export class OriginRule {
   readonly list: OriginList | undefined
   readonly #insecureAllowed: boolean
@@ -74,18 +74,18 @@ export class OriginRule {
   /** Whether a request that was addressed to `addressed` may carry a token at `origin`. */
   allows(origin: string, addressed: string | undefined): boolean {
     if (this.list === undefined) return origin === addressed
-    if (origin !== this.#lastOrigin) this.#judge(origin)
+    if (origin !== this.#lastOrigin) this.#evaluate(origin)
     return this.#lastListed
   }
 
   /** HTTPS, loopback that no proxy sees, or plain HTTP that the caller consented to. */
   isSecure(origin: string, sending: { readonly proxied?: boolean | undefined }): boolean {
-    if (origin !== this.#lastOrigin) this.#judge(origin)
+    if (origin !== this.#lastOrigin) this.#evaluate(origin)
     if (this.#insecureAllowed || origin.startsWith('https:') || origin.startsWith(unixSocket)) return true
     return this.#lastSecure && sending.proxied !== true
   }
 
-  #judge(origin: string): void {
+  #evaluate(origin: string): void {
     this.#lastOrigin = origin
     this.#lastListed = this.list?.has(origin) ?? true
     this.#lastSecure = origin.startsWith('https:') || isLoopback(origin) || (this.list?.names(origin) ?? false)

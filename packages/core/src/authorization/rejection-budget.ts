@@ -16,7 +16,7 @@ interface Budget {
 export class RejectionBudget {
   readonly #budgets = new LRUCache<string, Budget>({ max: 1000 })
 
-  /** Takes one, if there is one left. */
+  /** Takes one refresh, if any is left. Returns whether. */
   take(key: string, origin: string): boolean {
     const budget = this.#budget(key, origin, Date.now())
     if (budget.left === 0) return false

@@ -5,12 +5,12 @@ import type { SkipReason } from '../telemetry.js'
 import { hasTokenEndpoint, isTokenEndpoint } from '../token-endpoint/token-endpoints.js'
 import type { ClientRules } from './client-rules.js'
 import { LastSending } from './last-sending.js'
-import { insecure, missingOrigins, noTokenForHop } from './refusals.js'
 import type { ResponseHeaders } from './response-headers.js'
 import type { AuthorizationHeaders, BeginRequest, ResponseDetails, Sending, Verdict } from './sending.js'
 import { reportSkipped } from './skipped-requests.js'
 import { type RequestToken, TokenChoice } from './token-choice.js'
 import { TokenUse } from './token-use.js'
+import { insecure, missingOrigins, noTokenForHop } from './unsent-requests.js'
 
 const none: AuthorizationHeaders = Object.freeze({})
 
@@ -49,7 +49,7 @@ export class RequestAuthorization {
   }
 
   /**
-   * For each sending, when URL and headers are final: the headers of ours that it must have. Waits for a token only on a
+   * For each sending, when URL and headers are final: the headers that we add to it. Waits for a token only on a
    * first sending or a retry, never on a redirect hop.
    *
    * @throws McaAuthError on a redirect hop; otherwise the promise rejects. Then the request must not be sent.
@@ -65,8 +65,8 @@ export class RequestAuthorization {
       reportSkipped(this.#rules.client, origin, reason)
       return none
     }
-    const problem = this.#choice.problem ?? this.#reasonToRefuse(sending, origin)
-    const token = this.#use.atHand() ?? (state === 'redirected' ? previous : undefined)
+    const problem = this.#choice.problem ?? this.#reasonNotToSend(sending, origin)
+    const token = this.#use.take() ?? (state === 'redirected' ? previous : undefined)
     if (problem === undefined && token !== undefined) return this.#use.carry(token)
     if (state === 'redirected') throw this.#failWith(problem ?? noTokenForHop())
     if (problem !== undefined) return Promise.reject(this.#failWith(problem))
@@ -100,7 +100,7 @@ export class RequestAuthorization {
     this.#last.respond(status, headers)
     // Elsewhere, the client had removed our token.
     if (this.#hasLeft) return 'deliver'
-    return this.#use.judge(status, headers, details, this.#originOf(this.#last.sending) ?? '')
+    return this.#use.evaluate(status, headers, details, this.#originOf(this.#last.sending) ?? '')
   }
 
   /** A sending ended without a response. */
@@ -147,7 +147,7 @@ export class RequestAuthorization {
     this.#use.isSpent = before.#use.isSpent
     this.#hasFollowedRedirect = before.#hasFollowedRedirect
     this.#hasLeft = before.#hasLeft
-    if (before.#last.state === 'answered-redirect') this.#hasFollowedRedirect = true
+    if (before.#last.state === 'redirect-received') this.#hasFollowedRedirect = true
   }
 
   #originOf({ origin, url }: Sending): string | undefined {
@@ -158,7 +158,7 @@ export class RequestAuthorization {
     return this.#rules.origins.allows(origin, this.#addressed)
   }
 
-  /** Why the token must not go there, or is not ours to set. */
+  /** Why the token must not go there, or is for the caller to set. */
   #reasonToSkip({ url, authorization }: Sending, origin: string | undefined, previous: RequestToken | undefined) {
     if (url !== undefined && origin !== undefined && hasTokenEndpoint(origin) && isTokenEndpoint(new URL(url))) {
       return 'token-endpoint'
@@ -169,14 +169,14 @@ export class RequestAuthorization {
     return this.#skipped
   }
 
-  /** What other layers changed before the first sending is part of the request, so the choice may be another one now. */
+  /** Made again if other layers changed the request before its first sending: what they change is part of it. */
   #choose(sending: Sending, isFirst: boolean): SkipReason | undefined {
     if (isFirst && !this.#choice.isFor(sending)) this.run(() => this.#choice.choose(sending))
     this.#skipped ??= this.#choice.reasonToSkip()
     return this.#skipped
   }
 
-  #reasonToRefuse(sending: Sending, origin: string | undefined): McaAuthError | undefined {
+  #reasonNotToSend(sending: Sending, origin: string | undefined): McaAuthError | undefined {
     const { origins } = this.#rules
     if (origin === undefined || (this.#request.hidesRedirects === true && origins.list === undefined)) {
       return missingOrigins(origin)

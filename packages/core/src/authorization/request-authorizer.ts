@@ -12,7 +12,7 @@ import { currentTrail, withoutTrail, withTrail } from './trail.js'
  */
 export class RequestAuthorizer {
   readonly #rules: ClientRules
-  /** Requests whose last sending failed or was redirected, by what identifies them to the layer that may go on. */
+  /** Requests whose last sending failed or was redirected, by the object that identifies them to the layers around us. */
   readonly #unfinished = new WeakMap<object, RequestAuthorization>()
 
   constructor(rules: ClientRules) {
@@ -28,7 +28,7 @@ export class RequestAuthorizer {
    * Begins the authorization of a request: call it in the first code that the client runs, before anything is awaited.
    * Never throws.
    *
-   * @returns `undefined` for a request that is not ours at all: a token request, or no http(s) URL.
+   * @returns `undefined` for a request that is passed on unchanged: a token request, or one without an http(s) URL.
    */
   begin(request: BeginRequest): RequestAuthorization | undefined {
     const { url } = request
@@ -64,7 +64,7 @@ export class RequestAuthorizer {
     // Outside of the trail: what this request calls back is not part of it.
     return withoutTrail(() => {
       const anew = this.begin(request)
-      if (anew !== undefined && trail.authorization.isOf(this.#rules) && trail.leadsTo(request)) {
+      if (anew !== undefined && trail.authorization.isOf(this.#rules) && trail.useFor(request)) {
         anew.inherit(trail.authorization)
       }
       return anew

@@ -22,7 +22,7 @@ export function requestBody(body: unknown): RequestBody {
   return !isReplayable && isIterable(body) ? new Recording(body) : { first: body, isReplayable, again: () => body }
 }
 
-/** Whether a body can be sent again as it is. */
+/** Whether a body can be sent again as is. */
 export function isReusable(body: unknown): boolean {
   if (body === undefined || body === null || typeof body === 'string') return true
   if (typeof body !== 'object') return false

@@ -1,7 +1,7 @@
 /**
  * The headers of a response in any of the forms that HTTP clients have: an object with `get()` (fetch's `Headers`), a
  * record with lower-case names, names and values in turn (Node's `rawHeaders`, undici 6, in bytes), or none at all, as
- * mocks like to answer.
+ * mocks like to respond.
  */
 export type ResponseHeaders =
   | { get(name: string): unknown }

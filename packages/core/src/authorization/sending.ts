@@ -3,9 +3,9 @@ export interface Sending {
   /** Absolute. `undefined` if the client hides where it is connected to. */
   readonly url: string | URL | undefined
   readonly method: string
-  /** Its origin, if the URL does not tell: {@link unixSocket}. */
+  /** Its origin, if the URL does not name it: {@link unixSocket}. */
   readonly origin?: string | undefined
-  /** The `Authorization` that the request has now, of whoever; `undefined` if none. `false` and `null` mean "none, please". */
+  /** The `Authorization` that the request has now. `undefined`: none yet; `false` and `null`: the caller wants none. */
   readonly authorization?: unknown
   /** Whether it goes through a proxy that would see a token sent over plain HTTP. */
   readonly proxied?: boolean | undefined
@@ -21,7 +21,7 @@ export interface BeginRequest extends Sending {
   readonly hidesRedirects?: boolean | undefined
 }
 
-/** The headers of ours that a sending must have. What the adapter set before and is missing here must be removed. */
+/** The headers that we add to a sending. What the adapter set before and is missing here must be removed. */
 export interface AuthorizationHeaders {
   readonly authorization?: string
 }
@@ -32,6 +32,6 @@ export type Verdict = 'deliver' | 'resend'
 export interface ResponseDetails {
   /** Whether the body of the request can be sent again, byte for byte. @default false */
   readonly replayable?: boolean | undefined
-  /** Whether no server answered now. @default false */
+  /** Whether the response came from a cache, not from a server. @default false */
   readonly fromCache?: boolean | undefined
 }

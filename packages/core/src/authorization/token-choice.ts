@@ -7,7 +7,7 @@ import type { Sending } from './sending.js'
 
 export type RequestToken = ProvidedToken | IncomingToken
 
-/** Which token a request should carry: what `tokenRequest` says of it, and what the incoming request brought along. */
+/** Which token a request should carry: the one that `tokenRequest` chooses, or the incoming request's own. */
 export class TokenChoice {
   readonly #rules: ClientRules
   readonly #incoming: IncomingToken | 'none' | undefined
@@ -40,7 +40,7 @@ export class TokenChoice {
     return this.#url !== undefined && String(url) === this.#url && method === this.#method
   }
 
-  /** Asks the option `tokenRequest`. */
+  /** Calls the option `tokenRequest`. */
   choose({ url, method }: Sending): void {
     if (this.#rules.defaultRequest !== undefined || url === undefined) return
     this.#url = String(url)
@@ -56,11 +56,11 @@ export class TokenChoice {
   reasonToSkip(): SkipReason | undefined {
     if (this.#problem !== undefined) return undefined
     if (this.#request === false) return 'token-request'
-    // Never our own token instead: that would raise the caller's rights.
+    // Never fall back to our own token: that would escalate the caller's privileges.
     return this.#incoming === 'none' ? 'no-incoming-token' : undefined
   }
 
-  /** The token, if there is one without waiting. */
+  /** The token, if one is available without waiting. */
   take(): RequestToken | undefined {
     if (this.#incoming instanceof Object) return this.#incoming
     return this.#request ? this.#rules.provider.take(this.#request) : undefined

@@ -5,17 +5,17 @@ import { headerValues, type ResponseHeaders } from './response-headers.js'
 import type { AuthorizationHeaders, ResponseDetails, Verdict } from './sending.js'
 import type { RequestToken, TokenChoice } from './token-choice.js'
 
-/** The token that a request carries, from one sending to the next: what a rejection does to it, and what a resend takes. */
+/** The token that a request carries, from one sending to the next: what a rejection means, and what a resend carries. */
 export class TokenUse {
   readonly #rules: ClientRules
   readonly #choice: TokenChoice
   readonly #signal: AbortSignal | undefined
   /** What the last sending carried. */
   #token: RequestToken | undefined
-  /** What the resend will carry; then it is the last sending. */
+  /** What the resend will carry, until it is sent. */
   #next: ProvidedToken | undefined
   #isResend = false
-  /** It was resent, or a redirect was followed out of our sight, and the request may have been applied. */
+  /** No resend is left: it was used, or the request may have been applied before a redirect that we did not see. */
   isSpent = false
 
   constructor(rules: ClientRules, choice: TokenChoice, signal: AbortSignal | undefined) {
@@ -31,8 +31,8 @@ export class TokenUse {
     return previous
   }
 
-  /** The token that a sending should carry, if there is one without waiting. */
-  atHand(): RequestToken | undefined {
+  /** The token that the next sending should carry, if one is available without waiting. */
+  take(): RequestToken | undefined {
     const next = this.#next
     this.#next = undefined
     return next ?? this.#choice.take()
@@ -43,15 +43,15 @@ export class TokenUse {
     return { authorization: token.header }
   }
 
-  /** What the response to a sending means: `origin` is where it was sent. */
-  judge(
+  /** What the response to the last sending means; `origin` is where that was sent. */
+  evaluate(
     status: number,
     headers: ResponseHeaders,
     details: ResponseDetails,
     origin: string,
   ): Verdict | Promise<Verdict> {
     const token = this.#token
-    // An incoming token is not ours to replace.
+    // An incoming token has no key, and cannot be replaced.
     if (token === undefined || !('key' in token)) return 'deliver'
     const { provider, budget } = this.#rules
     const isRejected =
@@ -69,7 +69,7 @@ export class TokenUse {
     return details.replayable === true && !this.isSpent ? this.#replace(token) : 'deliver'
   }
 
-  /** Another token than the rejected one, if there is one to be had. If not, the 401 says more than our error. */
+  /** Gets another token than the rejected one, if one is available. If not, the 401 says more than our error. */
   #replace(rejected: ProvidedToken): Verdict | Promise<Verdict> {
     const resendWith = (token: ProvidedToken): Verdict => {
       if (token.header === rejected.header) return 'deliver'
@@ -79,8 +79,8 @@ export class TokenUse {
       return 'resend'
     }
     const signal = this.#signal
-    const atHand = this.#choice.take() as ProvidedToken | undefined
-    if (atHand !== undefined) return resendWith(atHand)
+    const available = this.#choice.take() as ProvidedToken | undefined
+    if (available !== undefined) return resendWith(available)
     return this.#choice.acquire(signal).then(resendWith, (error) => {
       if (signal?.aborted) throw error
       return 'deliver'

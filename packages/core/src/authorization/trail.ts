@@ -22,8 +22,8 @@ export class Trail {
     this.#used = true
   }
 
-  /** Whether this request repeats the sending, or is the first one after its redirect. Uses the trail up. */
-  leadsTo(request: Sending): boolean {
+  /** Uses the trail up, if this request repeats the sending or is the first one after its redirect. Returns whether. */
+  useFor(request: Sending): boolean {
     if (this.#used || !this.authorization.mayLeadTo(request)) return false
     this.#used = true
     return true

@@ -3,7 +3,7 @@ import type { ClientAuth as OauthClientAuth } from 'oauth4webapi'
 /**
  * Adds the client's authentication to a token request: `(as, client, body, headers) => void | Promise<void>`. `body`
  * is the form as `URLSearchParams`, `headers` a `Headers`, `client` holds `client_id`, `as` holds `token_endpoint`.
- * It is the `ClientAuth` of `oauth4webapi`, so that its `PrivateKeyJwt()` fits as it is.
+ * It is the `ClientAuth` of `oauth4webapi`, so that its `PrivateKeyJwt()` fits as is.
  *
  * @example
  * ```ts
@@ -32,7 +32,7 @@ export function clientAuthentication(method: SecretMethod, secret: string): Clie
   }
 }
 
-/** Whether RFC 6749's form encoding changes this id or secret, so that a server which takes them raw refuses it. */
+/** Whether RFC 6749's form encoding changes this id or secret, so that a server which takes them raw denies it. */
 export function encodingMatters(...texts: string[]): boolean {
   return texts.some((text) => formEncode(text) !== text)
 }

@@ -33,7 +33,7 @@ export interface CredentialOptions {
     | ClientAuth
     | undefined
   /**
-   * Says who requests the tokens, if nothing else tells: with a `clientAuth` function, a `sharedCache` is used only by
+   * Says who requests the tokens, if nothing else does: with a `clientAuth` function, a `sharedCache` is used only by
    * providers that have an `identity`, and shared by those that have the same. Two credentials need two of them.
    * @default none
    */

@@ -51,27 +51,32 @@ export interface FoundCredentials {
  * @throws McaAuthError if a source is malformed, or offers several instances.
  */
 export function findCredentials(options: CredentialOptions): FoundCredentials {
-  const own = { server: serverOf(options), clientId: options.clientId, appId: options.appId, secret: options.secret }
+  const explicit = {
+    server: serverOf(options),
+    clientId: options.clientId,
+    appId: options.appId,
+    secret: options.secret,
+  }
   const needsSecret = typeof options.clientAuth !== 'function'
   const complete =
-    own.clientId !== undefined &&
-    own.server !== undefined &&
-    (own.secret !== undefined || !needsSecret) &&
-    (own.server.kind !== 'mca' || own.appId !== undefined)
+    explicit.clientId !== undefined &&
+    explicit.server !== undefined &&
+    (explicit.secret !== undefined || !needsSecret) &&
+    (explicit.server.kind !== 'mca' || explicit.appId !== undefined)
   const { instance, unusable } = complete ? { unusable: [] } : findInstance(options)
-  const foreign = own.clientId !== undefined || own.server !== undefined
+  const foreign = explicit.clientId !== undefined || explicit.server !== undefined
   const { source, name } = instance ?? {}
   const from = source === name ? source : `${source}, instance ${name}`
   const field = (name: string) => found(text(instance?.credential[name]), from)
 
-  const server = found(own.server, 'options') ?? found(instance && serverOfInstance(instance), from)
+  const server = found(explicit.server, 'options') ?? found(instance && serverOfInstance(instance), from)
   const tenantId = () => field('tenantId') ?? found(text(applicationId()), 'VCAP_APPLICATION')
-  const appId = server?.value.kind === 'mca' ? (found(own.appId, 'options') ?? tenantId()) : undefined
-  const clientId = found(own.clientId, 'options') ?? field('clientId')
-  const secret = found(own.secret, 'options') ?? (foreign ? undefined : field('secret'))
+  const appId = server?.value.kind === 'mca' ? (found(explicit.appId, 'options') ?? tenantId()) : undefined
+  const clientId = found(explicit.clientId, 'options') ?? field('clientId')
+  const secret = found(explicit.secret, 'options') ?? (foreign ? undefined : field('secret'))
 
   const where = instance ? notIn(instance) : `found no instance in ${readerNames}${unusableNote(unusable)}`
-  const rule = "the platform's secret is not used where the options name the client or the server"
+  const rule = "the platform's secret is not used if the options name the client or the server"
   let missing: McaAuthError | undefined
   if (server?.value.kind === 'mca' && appId === undefined) {
     missing = missingError('MISSING_APPID_ERROR', 'appId', `${where}, and no application_id in VCAP_APPLICATION`)

@@ -6,14 +6,14 @@ let lastId = 0
 /**
  * A text that is equal for equal values only, whatever they hold. Strings, numbers, booleans, lists and plain objects
  * are compared by their content, without fields that are `undefined`; functions and all other objects by what they are.
- * Every key under which a token is kept is made by it.
+ * Every key under which a token is kept is built from it.
  */
 export function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
   if (typeof value === 'function' || (typeof value === 'object' && value !== null)) {
     return isPlain(value) ? `{${fieldsOf(value)}}` : `#${idOf(value)}`
   }
-  // Quoted, a string is never one of the other forms, nor does it end where it does not.
+  // Quoted, so that no string looks like one of the other forms, or seems to end earlier.
   return typeof value === 'string' ? JSON.stringify(value) : String(value)
 }
 

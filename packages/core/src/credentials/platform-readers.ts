@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { McaAuthError } from '../error.js'
 
-/** A service instance that the platform offers: where it was found, its name, and its credential as it stands there. */
+/** A service instance that the platform offers: where it was found, its name, and its credential as is. */
 export interface ServiceInstance {
   readonly source: string
   readonly name: string
@@ -35,7 +35,7 @@ export const platformReaders: readonly PlatformReader[] = [
   { name: 'SERVICE_BINDING_ROOT', variables: ['SERVICE_BINDING_ROOT'], read: fromServiceBindingRoot },
 ]
 
-/** All that the environment says of the platform: where it is the same, the same instances are found. */
+/** All that the environment says about the platform: if it is the same, the same instances are found. */
 export function platformEnvironment(): readonly (string | undefined)[] {
   return platformReaders.flatMap(({ variables }) => variables.map((name) => process.env[name]))
 }
@@ -65,8 +65,9 @@ export function findServiceInstance(name: string | undefined): {
     }
     if (usable[0] !== undefined) return { instance: usable[0], unusable }
   }
-  if (name !== undefined)
+  if (name !== undefined) {
     throw invalid(`no instance named ${JSON.stringify(name)} in ${readerNames}${unusableNote(unusable)}`)
+  }
   return { unusable }
 }
 

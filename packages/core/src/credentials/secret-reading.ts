@@ -4,7 +4,7 @@ import type { CredentialOptions } from './credential-options.js'
 /** The client secret during one token request. A function is called for each attempt: the secret may be rotated. */
 export class SecretReading {
   readonly #source: CredentialOptions['secret']
-  /** What has been read ahead, for the first attempt. */
+  /** Read ahead, for the first attempt. */
   #ahead: { readonly secret: string | undefined } | undefined
   #last: string | undefined
 

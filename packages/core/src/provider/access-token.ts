@@ -11,7 +11,7 @@ export interface AccessToken {
   readonly issuedAt: number
   /** When the token expires, in ms since the epoch. */
   readonly expiresAt: number
-  /** The scopes granted, space-separated, where the server names them (RFC 6749 §5.1). */
+  /** The scopes granted, space-separated, if the server names them (RFC 6749 §5.1). */
   readonly scope?: string | undefined
 }
 

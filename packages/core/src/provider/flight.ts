@@ -8,15 +8,15 @@ interface Waiter<T> {
 
 /**
  * One token request that several callers wait for. An abort ends that caller's wait and nothing else; the work runs to
- * its own outcome, unless {@link Flight.resolve} or {@link Flight.reject} settle it earlier. A caller who is gone leaves
- * nothing behind.
+ * its own outcome, unless {@link Flight.resolve} or {@link Flight.reject} settle it earlier. A caller who
+ * has left holds no memory.
  */
 export class Flight<T> implements PendingTokenRequest {
   readonly waits: PendingTokenRequest['waits'] = new Set()
   readonly #waiters = new Set<Waiter<T>>()
   readonly #settled: () => void
   #end: () => void = () => {}
-  /** What to tell a caller, once it is known. */
+  /** Passes the outcome to a waiter; set when it is known. */
   #outcome: ((waiter: Waiter<T>) => void) | undefined
 
   /** `settled` is called before any caller learns of the outcome. */
@@ -24,7 +24,7 @@ export class Flight<T> implements PendingTokenRequest {
     this.#settled = settled
   }
 
-  /** Apart from the constructor: the work may ask for its own token at once, and must find this flight then. */
+  /** Not in the constructor: the work may need this very token at once, and must find this flight then. */
   start(work: () => Promise<T>): void {
     const [result, end] = runTokenRequest(this, work)
     // The work may already have closed the provider.
@@ -53,11 +53,11 @@ export class Flight<T> implements PendingTokenRequest {
       if (this.#outcome !== undefined) return this.#outcome({ resolve, reject })
       const endWait = waitFor(this)
       const stopListening = signal && onAbort(signal, () => leave(() => reject(signal.reason)))
-      const leave = (tell: () => void) => {
+      const leave = (notify: () => void) => {
         this.#waiters.delete(waiter)
         endWait()
         stopListening?.()
-        tell()
+        notify()
       }
       const waiter: Waiter<T> = {
         resolve: (value) => leave(() => resolve(value)),
@@ -67,11 +67,11 @@ export class Flight<T> implements PendingTokenRequest {
     })
   }
 
-  #settle(tell: (waiter: Waiter<T>) => void): void {
+  #settle(notify: (waiter: Waiter<T>) => void): void {
     if (this.#outcome !== undefined) return
-    this.#outcome = tell
+    this.#outcome = notify
     this.#end()
     this.#settled()
-    for (const waiter of [...this.#waiters]) tell(waiter)
+    for (const waiter of [...this.#waiters]) notify(waiter)
   }
 }

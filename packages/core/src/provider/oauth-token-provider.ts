@@ -14,9 +14,10 @@ import { TokenCache } from './token-cache.js'
 import type { CachingTokenProvider, GetTokenOptions, TokenProviderHealth } from './token-provider.js'
 import { TokenRefresher } from './token-refresher.js'
 
-/** The options of a provider, with all defaults filled in. */
+/** What each layer receives: its own fields, checked and with their defaults. */
 export interface ResolvedProviderOptions {
   readonly credentials: CredentialOptions & { readonly allowInsecureRequests: boolean }
+  /** What is requested if a caller says nothing. */
   readonly tokenRequest: TokenRequest
   readonly tokenEndpoint: { readonly timeoutMs: number; readonly fetch: typeof globalThis.fetch }
   readonly sharedCache: {

@@ -12,7 +12,7 @@ export interface AuthorizationOptionsAsGiven {
 
 /** A token of a provider, ready for a request; redacted when logged. */
 export interface ProvidedToken {
-  /** Key of the token request that it answers; unique within one provider. */
+  /** Key of its token request; unique within one provider. */
   readonly key: string
   /** `Bearer …` */
   readonly header: string
@@ -39,7 +39,7 @@ export interface ProviderInternals {
 
 export const providerInternals: unique symbol = Symbol.for('mca-auth.provider.1')
 
-/** `undefined` for anything but a provider of ours. */
+/** `undefined` for anything but a provider that some copy of core created. */
 export function internalsOf(provider: unknown): ProviderInternals | undefined {
   return (provider as { readonly [providerInternals]?: ProviderInternals } | null | undefined)?.[providerInternals]
 }

@@ -45,8 +45,14 @@ export class TokenRefresher {
       return this.#endpoint.request(request, reading, start + this.#timeoutMs)
     }
     try {
-      const isWanted = (response: TokenResponse) => this.#isWanted(request, response, held)
-      const response = await this.#obtain(request.key, reading, start + this.#timeoutMs / 2, isWanted, requestToken)
+      const isFreshEnough = (response: TokenResponse) => this.#isFreshEnough(request, response, held)
+      const response = await this.#findOrRequest(
+        request.key,
+        reading,
+        start + this.#timeoutMs / 2,
+        isFreshEnough,
+        requestToken,
+      )
       const token = this.#tokenOf(request, response)
       this.#telemetry.refreshed(token, performance.now() - start, !fromEndpoint)
       return token
@@ -66,12 +72,12 @@ export class TokenRefresher {
     this.#endpoint.close()
   }
 
-  /** From the shared cache until `deadline`, or from the token endpoint. */
-  async #obtain(
+  /** From the shared cache, waiting for it until `deadline`, or from the token endpoint. */
+  async #findOrRequest(
     key: string,
     reading: SecretReading,
     deadline: number,
-    isWanted: (response: TokenResponse) => boolean,
+    isFreshEnough: (response: TokenResponse) => boolean,
     requestToken: () => Promise<TokenResponse>,
   ): Promise<TokenResponse> {
     if (this.#shared === undefined) return requestToken()
@@ -84,14 +90,14 @@ export class TokenRefresher {
         return requestToken() // which reads it again, and says what is wrong
       }
     }
-    return this.#shared.obtain({ key, secret }, isWanted, deadline, async () => {
+    return this.#shared.findOrRequest({ key, secret }, isFreshEnough, deadline, async () => {
       const response = await requestToken()
       return { response, isOwn: reading.last === secret }
     })
   }
 
   /** While the held token is valid, only a fresher one is of use. */
-  #isWanted(request: PreparedTokenRequest, response: TokenResponse, held: CachedToken | undefined): boolean {
+  #isFreshEnough(request: PreparedTokenRequest, response: TokenResponse, held: CachedToken | undefined): boolean {
     const token = this.#tokenOf(request, response)
     if (token.expiresAt !== response.issuedAt + response.lifetimeMs) return false // it has expired
     const now = Date.now()

@@ -3,13 +3,13 @@ import type { Sealer } from './sealing.js'
 import type { SharedToken } from './shared-token-cache.js'
 
 /**
- * The clocks of hosts differ. A token of an hour merely expires so much earlier on a host whose clock is ahead; one of a
- * minute would never be shared, and is allowed this difference.
+ * The clocks of hosts differ. A token that lasts an hour merely expires that much earlier on a host whose clock is
+ * ahead; one that lasts a minute would never be shared, and is allowed this difference.
  */
 const clockToleranceMs = 125_000
 const shortLifetimeMs = 600_000
 
-/** An entry for the cache. Its owner, its token request and its end are sealed with it. */
+/** An entry for the cache. Its owner, its token request and its expiry are sealed with it. */
 export function sealToken(
   sealer: Sealer,
   storageKey: string,
@@ -22,7 +22,7 @@ export function sealToken(
   return { value: sealer.seal(storageKey, text), digest: sealer.digest(accessToken), expiresInMs }
 }
 
-/** `undefined` for an entry that was altered, moved or prolonged, or is of another version. */
+/** `undefined` for an entry that was altered, moved or extended, or is of another version. */
 export function openToken(
   sealer: Sealer,
   storageKey: string,

@@ -4,11 +4,11 @@ import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } f
 export interface Sealer {
   /** The key under which to store what belongs to this subject. */
   keyFor(subject: string): string
-  /** The text, bound to the key: moved to another it does not open. */
+  /** The text, bound to the key: moved to another one, it does not open. */
   seal(key: string, text: string): string
   /** `undefined` for what was not sealed by this sealer for this key, or was altered since. */
   open(key: string, sealed: string): string | undefined
-  /** Equal for equal tokens; tells nothing else of them. */
+  /** Equal for equal tokens, and reveals nothing else. */
   digest(token: string): string
   /** The same for credentials, with a key of its own. */
   credentialDigest(credential: string): string

@@ -15,22 +15,22 @@ export interface CoordinatorOptions {
   readonly cacheSize: number
 }
 
-/** Whose token to look for: that of a token request with this key, made with this secret. */
+/** The token to look for: that of a token request with this key, made with this secret. */
 export interface Wanted {
   readonly key: string
   readonly secret: string | undefined
 }
 
-/** A token from the token endpoint. It is not `isOwn` if another secret than the wanted one got it. */
+/** A token from the token endpoint. `isOwn` is false if it was requested with another secret than the wanted one. */
 interface Requested {
   readonly response: TokenResponse
   readonly isOwn: boolean
 }
 
-/** A sealer, with what this process looks for under its keys. */
+/** Where one sealer stores the wanted token. */
 interface Place {
   readonly sealer: Sealer
-  /** Owner and token request: everything that makes a token another one. */
+  /** Owner and token request: everything that makes a token different. */
   readonly subject: string
   readonly storageKey: string
 }
@@ -69,17 +69,17 @@ export class SharedCacheCoordinator {
 
   /**
    * A token from the cache, or the one that `request` gets. Waits for another process at most until `deadline` (on the
-   * clock of `performance.now()`). A failure of the cache is never one of the token request.
+   * clock of `performance.now()`). A failure of the cache never fails the token request.
    */
-  async obtain(
+  async findOrRequest(
     wanted: Wanted,
-    isWanted: (response: TokenResponse) => boolean,
+    isFreshEnough: (response: TokenResponse) => boolean,
     deadline: number,
     request: () => Promise<Requested>,
   ): Promise<TokenResponse> {
     this.#secret = wanted.secret
     const session = new LeaseSession(this.#cache, this.#budgetMs)
-    const search = await this.#search(wanted, isWanted, deadline, session)
+    const search = await this.#search(wanted, isFreshEnough, deadline, session)
     if ('found' in search) return search.found
     try {
       const { response, isOwn } = await request()
@@ -92,10 +92,10 @@ export class SharedCacheCoordinator {
     }
   }
 
-  /** A token, or the lease to request one. Neither: the cache has failed, or the time is over. */
+  /** A token, or the lease to request one; neither if the cache has failed or the time is up. */
   async #search(
     wanted: Wanted,
-    isWanted: (response: TokenResponse) => boolean,
+    isFreshEnough: (response: TokenResponse) => boolean,
     deadline: number,
     session: LeaseSession,
   ): Promise<{ readonly found: TokenResponse } | { readonly lease?: Lease }> {
@@ -105,11 +105,11 @@ export class SharedCacheCoordinator {
       let fence: number | undefined
       for (;;) {
         const found = await this.#find(wanted.key, places, session)
-        if (found !== undefined && isWanted(found)) {
+        if (found !== undefined && isFreshEnough(found)) {
           session.release()
           return { found }
         }
-        // Looked up again with the lease in hand: another holder may have stored and left in between.
+        // Looked up again with the lease in hand: its last holder may have stored a token in between.
         if (fence !== undefined) return { lease: { place, fence } }
         if (this.#closed || performance.now() > deadline) return {}
         fence = await session.acquire(place.storageKey)
@@ -172,7 +172,7 @@ export class SharedCacheCoordinator {
 }
 
 /**
- * `undefined` without a shared cache, or if nobody else could know that a token is theirs too.
+ * `undefined` without a shared cache, or if no other process could tell that a token is its own too.
  *
  * @throws TypeError if there is nothing to seal with.
  */

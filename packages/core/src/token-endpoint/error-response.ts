@@ -44,7 +44,7 @@ function isFields(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** RFC 6749 §4.1.2.1, RFC 8628 §3.5: the server cannot answer now. */
+/** RFC 6749 §4.1.2.1, RFC 8628 §3.5: the server cannot issue a token now. */
 const transientErrors = new Set(['temporarily_unavailable', 'server_error', 'slow_down'])
 
 export function isTransient({ error }: Reason): boolean {

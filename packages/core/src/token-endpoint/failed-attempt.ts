@@ -2,10 +2,10 @@ import { McaAuthError, type McaAuthErrorDetails } from '../error.js'
 
 /**
  * What may be done about a failed token request:
- * - `denied`: the server answered an OAuth error. It would do so again.
+ * - `denied`: the server responded with an OAuth error, and would do so again.
  * - `throttled`: the server says when to come again.
  * - `transient`: worth a retry.
- * - `bad`: a response that is none of a token endpoint, or material that is none. Not worth a retry now.
+ * - `bad`: not a response of a token endpoint, or an unusable secret. Not worth a retry now.
  */
 export type FailureKind = 'denied' | 'throttled' | 'transient' | 'bad'
 
@@ -23,7 +23,7 @@ export class FailedAttempt extends Error {
 
 /** A function of the options has failed. Its error is not kept: a vault client's error may contain credentials. */
 export function failedFunction(option: 'secret' | 'clientAuth', error: unknown): FailedAttempt {
-  // Our own error says why without a secret, and a loop is told by it. It has been retried already.
+  // Our own error says why without a secret, a loop among others. It has been retried already.
   const own = ownErrorIn(error)
   const what = `the \`${option}\` function failed: ${own?.message ?? nameOf(error)}`
   return new FailedAttempt(own === undefined ? 'transient' : 'bad', new McaAuthError('TOKEN_REQUEST_FAILED', what))

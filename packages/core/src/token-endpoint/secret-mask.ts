@@ -7,7 +7,7 @@ const publicParameters = new Set([
 ])
 const publicHeaders = new Set(['accept', 'content-type', 'user-agent'])
 const redacted = '[redacted]'
-/** A shorter secret is masked only where it stands alone: within words it would leave nothing to read. */
+/** A shorter secret is masked only as a whole word: within words it would leave nothing to read. */
 const shortLength = 6
 /** A longer one, such as an assertion, is too much for a pattern: it is found as a whole, or by how it begins. */
 const longLength = 1_000

@@ -59,7 +59,7 @@ async function send(
     headers: { 'user-agent': 'mca-auth' },
     [oauth.customFetch]: async (url, { method, body, headers }) => {
       mask.addRequest(body as URLSearchParams, headers)
-      // Without a charset, which the media type does not have and some servers refuse; and never from a cache, which a
+      // Without a charset, which the media type does not have and some servers reject; and never from a cache, which a
       // framework may have put into the global fetch.
       const plain = { ...headers, 'content-type': 'application/x-www-form-urlencoded' }
       const init = {

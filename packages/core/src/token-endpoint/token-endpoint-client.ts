@@ -25,7 +25,7 @@ export class TokenEndpointClient {
   /** Ends each pending wait. */
   readonly #cancels = new Set<(reason: McaAuthError) => void>()
 
-  /** `timeoutMs`: the whole wait for a token, of which a token request is told what is left. */
+  /** `timeoutMs`: the whole wait for a token; {@link request} gets the deadline that follows from it. */
   constructor(sender: TokenRequestSender, timeoutMs: number, coolDowns: CoolDowns, telemetry: Telemetry) {
     this.#timeoutMs = timeoutMs
     this.#sender = sender
@@ -164,7 +164,7 @@ export class TokenEndpointClient {
     })
   }
 
-  /** Whatever an attempt's share was: the caller knows of the whole only. */
+  /** Names the whole wait, whatever an attempt's share was: the caller knows only that. */
   #timedOut(): FailedAttempt {
     const message = `no token response within ${this.#timeoutMs} ms`
     return new FailedAttempt('transient', new McaAuthError('TOKEN_REQUEST_FAILED', message))

@@ -1,7 +1,7 @@
 /** How many live providers use each token endpoint: origin → path → count. */
 type Endpoints = Map<string, Map<string, number>>
 
-// Shared by every copy of this package in the process: token requests may travel through a dispatcher of ours, and
+// Shared by every copy of this package in the process: token requests may travel through an adapter, and
 // providers of two copies would wait for each other just as two of one copy would.
 const shared = globalThis as { [key: symbol]: Endpoints | undefined }
 const name = Symbol.for('mca-auth.token-endpoints.1')

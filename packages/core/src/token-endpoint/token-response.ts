@@ -107,8 +107,12 @@ function isBearerToken(fields: Fields): fields is Fields & { readonly access_tok
   const { access_token: token, token_type: type } = fields
   const isBearer =
     type === undefined || type === null || (typeof type === 'string' && /^\s*(?:bearer(?:token)?)?\s*$/i.test(type))
-  // RFC 6750 §2.1 is narrower still, but servers are not.
-  return isBearer && typeof token === 'string' && /^[\x21-\x7e]+$/.test(token)
+  return isBearer && fitsHeader(token)
+}
+
+/** RFC 6750 §2.1 is narrower still, but servers are not. */
+export function fitsHeader(token: unknown): token is string {
+  return typeof token === 'string' && /^[\x21-\x7e]+$/.test(token)
 }
 
 /** In ms; `undefined` for junk. Without `expires_in`: what a JWT says, by the server's own clock. */

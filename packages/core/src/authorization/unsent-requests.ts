@@ -1,6 +1,6 @@
 import { McaAuthError } from '../error.js'
 
-// Why a request that should carry a token is not sent.
+// The errors of requests that should carry a token and are not sent.
 
 export function insecure(origin: string, proxied: boolean): McaAuthError {
   const where = proxied ? `to ${origin} through a proxy` : `to ${origin}`
