@@ -7,7 +7,7 @@ import { FailedAttempt } from '../../packages/core/dist/token-endpoint/failed-at
 import { retryAfter } from '../../packages/core/dist/token-endpoint/retry-after.js'
 import { SecretMask } from '../../packages/core/dist/token-endpoint/secret-mask.js'
 import { readTokenResponse } from '../../packages/core/dist/token-endpoint/token-response.js'
-import { headerOf, readableHeaders, withOurs } from '../../packages/undici/dist/headers.js'
+import { headerOf, readableHeaders, withAuthorization } from '../../packages/undici/dist/headers.js'
 
 const endpoint = new URL('https://idp.example.com/token')
 const token = fc.stringMatching(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,12}$/)
@@ -271,7 +271,7 @@ describe("undici's header shapes", () => {
         for (const shape of shapes) {
           const headers = readableHeaders(shape)
           expect(headerOf(headers, 'authorization') !== undefined).toBe(own)
-          const sent = withOurs(headers, { authorization: 'Bearer x' })
+          const sent = withAuthorization(headers, { authorization: 'Bearer x' })
           expect(headerOf(sent, 'authorization') !== undefined).toBe(true)
           expect(headerOf(headers, 'authorization') !== undefined).toBe(own)
         }
