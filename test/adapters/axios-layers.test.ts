@@ -90,7 +90,7 @@ describe('axios among other software', () => {
     expect(await failure(client().post(resource.origin, body()))).toBeInstanceOf(AxiosError)
   })
 
-  it('takes a response without headers for one without a challenge', async () => {
+  it('treats a response without headers as one without a challenge', async () => {
     let answers = 0
     const adapter = async (config: InternalAxiosRequestConfig) => {
       const response = { status: 401, statusText: '', config, data: 'no' } as AxiosResponse
@@ -104,7 +104,7 @@ describe('axios among other software', () => {
     expect((await client({}, { adapter: lenient }).get('http://localhost:1/')).status).toBe(200)
   })
 
-  it('lets a cached rejection be, which no server sent now', async () => {
+  it('ignores a cached rejection, which no server sent now', async () => {
     const cached = async (config: InternalAxiosRequestConfig) =>
       ({ status: 401, config, cached: true, headers: {} }) as never
     const api = client({}, { adapter: cached, validateStatus: () => true })
@@ -162,7 +162,7 @@ describe('axios among other software', () => {
     await orders.close()
   })
 
-  it('takes a config for no request: used again after a success, by whoever', async () => {
+  it('begins a new request if a config is used again after a success', async () => {
     await using open = await startProtectedResource({ authorizationServer: server, intercept: accept })
     const api = client({ origins: open.origin, incoming: 'forward' })
     const earlier = await as('alice', () => api.get(`${open.origin}/a`))

@@ -142,7 +142,7 @@ describe.each(Object.entries(await undicis()))('among other layers, undici %s', 
     }
   })
 
-  it('judges a request by the name that it is for, where a DNS layer put the address', async () => {
+  it('uses the host name that a request is for, if a DNS layer replaced it by an address', async () => {
     const named = resource.origin.replace('127.0.0.1', 'localhost')
     const seen: string[] = []
     const tokenRequest: McaAuthOptions['tokenRequest'] = ({ url }) => {
@@ -244,7 +244,7 @@ describe.each(Object.entries(await undicis()))('among other layers, undici %s', 
     }
   })
 
-  it.runIf(Number(version) > 6)('gives layers beneath a record of headers where there were none', async () => {
+  it.runIf(Number(version) > 6)('gives layers beneath a record of headers if there were none', async () => {
     const { cache, dns } = undici.interceptors
     for (const layers of [
       [cache(), auth()],
@@ -278,7 +278,7 @@ describe.each(Object.entries(await undicis()))('among other layers, undici %s', 
     for (const [path, caller] of seen) expect(path).toBe(`/${caller}`)
   })
 
-  it('keeps the caller of a request that a layer sends again out of any context, and asks `tokenRequest` once', async () => {
+  it('keeps the caller of a request that a layer sends again from any context, and calls `tokenRequest` once', async () => {
     await using backend = await flaky()
     const queue: (() => unknown)[] = []
     const worker = setInterval(() => queue.shift()?.(), 1)
@@ -317,7 +317,7 @@ describe.each(Object.entries(await undicis()))('among other layers, undici %s', 
     expect(asked).toBe(2)
   })
 
-  it('begins anew for whoever starts a request from a callback, or with the same handler', async () => {
+  it('begins anew for a caller who starts a request from a callback, or with the same handler', async () => {
     await using backend = await startProtectedResource({
       authorizationServer: server,
       intercept: ({ path }) => (path === '/fails' ? { status: 503 } : { body: 'ok' }),

@@ -91,12 +91,12 @@ describe('an origin', () => {
     expect(() => authorizerOf({ origins: [api, origin] })).toThrow(/origins/)
   })
 
-  it('that the caller addresses gets the token where nothing is listed, whatever other layers make of the URL', async () => {
+  it('that the caller addresses gets the token if none is listed, whatever other layers make of the URL', async () => {
     expect(await carries(begin(api), `${api}/other`)).toBe(true)
     expect(await carries(begin(api), 'https://evil.test/')).toBe(false)
   })
 
-  it('that the base URL names is the only one, where nothing is listed', async () => {
+  it('that the base URL names is the only one, if none is listed', async () => {
     const based = (url: string, options = {}) => begin(url, options, { base: `${api}/v1` })
     expect(await carries(based(`${api}/v1/a`), `${api}/v1/a`)).toBe(true)
     const elsewhere = based('https://evil.test/')
@@ -172,7 +172,7 @@ describe('a redirect', () => {
     expect(hop(authorization, `${api}/hop`)).toEqual(before)
   })
 
-  it('is followed by no resend of the whole, but by one of the last hop where that is ours', async () => {
+  it('is followed by a resend of the last hop if the adapter sends it, and never of the whole', async () => {
     for (const hopIsOurs of [false, true]) {
       const authorization = begin(api)
       await carries(authorization, api)
@@ -183,7 +183,7 @@ describe('a redirect', () => {
     expect(server.tokenRequests).toBe(2 + 1) // dropped in either case, and requested again for one
   })
 
-  it('to a stranger that answers 401 drops nothing', async () => {
+  it('to a stranger that responds 401 drops nothing', async () => {
     const authorization = begin(api)
     await carries(authorization, api)
     authorization.redirected(get('https://evil.test'))
@@ -257,7 +257,7 @@ describe('tokenRequest', () => {
     await expect(carries(begin(api, { tokenRequest: broken }), api)).rejects.toThrow('broken')
   })
 
-  it('is asked once for a request, and again only if another layer changed its URL before it was sent', async () => {
+  it('is called once for a request, and again only if another layer changed its URL before it was sent', async () => {
     const asked: string[] = []
     const tokenRequest: McaAuthOptions['tokenRequest'] = ({ url, method }) => {
       asked.push(`${method} ${url.pathname}`)
@@ -275,7 +275,7 @@ describe('tokenRequest', () => {
 })
 
 describe('a provider', () => {
-  it('that is a plain object is asked for each request, and told of a rejection once', async () => {
+  it('that is a plain object is called for each request, and notified of a rejection once', async () => {
     const invalidate = vi.fn()
     let issued = 0
     const getToken = vi.fn(async (_options: object) => ({ accessToken: `fake-${++issued}`, expiresAt: 0 }))
