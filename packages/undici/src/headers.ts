@@ -34,7 +34,7 @@ export function headerOf(headers: ReadableHeaders, name: string): unknown {
   return undefined
 }
 
-/** A copy, for the caller's headers are not ours to change; a record, for some layers beneath take nothing else. */
+/** A copy, since the caller's headers must not change; a record, since some layers beneath take nothing else. */
 export function withAuthorization(headers: ReadableHeaders, { authorization }: AuthorizationHeaders): ReadableHeaders {
   if (authorization === undefined) return headers
   const record = (Array.isArray(headers) ? recordOf(pairsOf(headers)) : headers) as Record<string, unknown> | undefined
