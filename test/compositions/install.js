@@ -19,19 +19,16 @@ function checkDependencies(/** @type {string} */ folder) {
   if (missing.length > 0) throw new Error(`${name} needs ${missing}: add it to test/compositions/package.json`)
 }
 
-/** Takes some ten seconds. */
-export function install() {
-  pnpm('install', '--dir', here, '--ignore-workspace', '--frozen-lockfile')
-  const tarballs = join(here, 'node_modules/.cache/tarballs')
-  rmSync(tarballs, { recursive: true, force: true })
-  const filters = ours.map((name) => `--filter=./packages/${name}`)
-  pnpm('--recursive', ...filters, 'pack', '--pack-destination', tarballs)
-  rmSync(join(here, 'node_modules/@mca-auth'), { recursive: true, force: true })
-  for (const name of ours) {
-    const folder = join(here, 'node_modules/@mca-auth', name)
-    mkdirSync(folder, { recursive: true })
-    const tarball = readdirSync(tarballs).find((file) => file.startsWith(`mca-auth-${name}-`)) ?? ''
-    execFileSync('tar', ['-xzf', join(tarballs, tarball), '-C', folder, '--strip-components=1'])
-    checkDependencies(folder)
-  }
+pnpm('install', '--dir', here, '--ignore-workspace', '--frozen-lockfile')
+const tarballs = join(here, 'node_modules/.cache/tarballs')
+rmSync(tarballs, { recursive: true, force: true })
+const filters = ours.map((name) => `--filter=./packages/${name}`)
+pnpm('--recursive', ...filters, 'pack', '--pack-destination', tarballs)
+rmSync(join(here, 'node_modules/@mca-auth'), { recursive: true, force: true })
+for (const name of ours) {
+  const folder = join(here, 'node_modules/@mca-auth', name)
+  mkdirSync(folder, { recursive: true })
+  const tarball = readdirSync(tarballs).find((file) => file.startsWith(`mca-auth-${name}-`)) ?? ''
+  execFileSync('tar', ['-xzf', join(tarballs, tarball), '-C', folder, '--strip-components=1'])
+  checkDependencies(folder)
 }

@@ -2,10 +2,10 @@
 // docs/works-with.md: `npm run test:compositions -- axios-retry` runs the rows of that name, `-- --write` updates the page.
 import { execFileSync, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { install } from './install.js'
+import { generate } from 'selfsigned'
 import { isCurrent, write } from './table.js'
 
 /**
@@ -39,7 +39,6 @@ const { values: options, positionals: filters } = parseArgs({
     write: { type: 'boolean' },
     group: { type: 'string' },
     node: { type: 'string' },
-    'no-install': { type: 'boolean' },
   },
 })
 const isWhole = filters.length === 0 && options.group === undefined && options.node === undefined
@@ -47,7 +46,6 @@ const results = /** @type {Result[]} */ ([])
 const problems = /** @type {string[]} */ ([])
 const began = performance.now()
 
-if (!options['no-install']) install()
 const certificate = await makeCertificate()
 const jobs = groups.flatMap(({ nodes, ...group }) => nodes.map((node) => ({ ...group, node })))
 const chosen = jobs.filter(
@@ -61,7 +59,6 @@ conclude()
 
 /** One that Node.js is told to trust. @returns the environment that says so */
 async function makeCertificate() {
-  const { generate } = await import('selfsigned')
   const altNames = [
     { type: 2, value: 'localhost' },
     { type: 7, ip: '127.0.0.1' },
@@ -73,7 +70,11 @@ async function makeCertificate() {
   )
   const folder = join(import.meta.dirname, 'node_modules/.cache')
   mkdirSync(folder, { recursive: true })
-  const files = { KEY_FILE: join(folder, 'key.pem'), NODE_EXTRA_CA_CERTS: join(folder, 'cert.pem') }
+  const file = (/** @type {string} */ name) => join(folder, `${process.pid}-${name}.pem`)
+  const files = { KEY_FILE: file('key'), NODE_EXTRA_CA_CERTS: file('certificate') }
+  process.on('exit', () => {
+    for (const path of Object.values(files)) rmSync(path, { force: true })
+  })
   writeFileSync(files.KEY_FILE, pem.private)
   writeFileSync(files.NODE_EXTRA_CA_CERTS, pem.cert)
   return files

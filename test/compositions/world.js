@@ -112,7 +112,7 @@ export class World {
     if (path.includes('/users/')) return echo(headers)
     if (at('/cacheable/')) return echo(headers, { 'cache-control': 'public, max-age=60', vary: 'authorization' })
     // A bare client can abort while it waits for this, instead of for a token.
-    return this.open ? { body: 'ok', delayMs: at('/slow/') ? 300 : 0 } : undefined
+    return this.open ? { body: 'ok', delayMs: at('/slow/') ? 100 : 0 } : undefined
   }
 
   #answerAsStranger(/** @type {any} */ request) {

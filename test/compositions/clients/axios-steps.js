@@ -1,5 +1,6 @@
 // What can go wrong with axios alone: a config is not a request, and a logger sees what interceptors see.
 import { deepEqual, ok } from 'node:assert/strict'
+import { mcaAuth } from '@mca-auth/undici'
 import axios from 'axios'
 
 /** @returns {import('../contract.js').Step} */
@@ -102,3 +103,38 @@ export const configRows = [
     }),
   },
 ]
+
+/** Two plugins on one request, of different packages. */
+export const twoPlugins = {
+  only: ['two-plugins'],
+  limits: {
+    'two-plugins': {
+      shows: /carried/,
+      text: "an anonymous user's request gets the other one's token: give them disjoint `origins`",
+    },
+  },
+  steps: [
+    /** @type {import('../contract.js').Step} */ ({
+      id: 'two-plugins',
+      name: 'lets the first plugin decide that a request gets no token',
+      forward: true,
+      async scenario({ send, world, asUser, kind }) {
+        const { Agent, getGlobalDispatcher, setGlobalDispatcher } = await import('undici')
+        const before = getGlobalDispatcher()
+        const agent = new Agent()
+        const second = { ...world.server.appId, origins: world.api }
+        if (kind === 'ours') setGlobalDispatcher(agent.compose(mcaAuth(second)))
+        try {
+          await asUser(undefined, () => send('/users/none'))
+        } finally {
+          setGlobalDispatcher(before)
+          await agent.destroy()
+        }
+        return world.atApi[0].authorization
+      },
+      check(carried) {
+        ok(carried === undefined, `an anonymous user's request carried ${carried}`)
+      },
+    }),
+  ],
+}

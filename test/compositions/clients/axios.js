@@ -5,7 +5,7 @@ import { mcaAuth } from '@mca-auth/axios'
 import axios, { AxiosError } from 'axios'
 import { overTls, startProxy } from '../front.js'
 import { canMock, mocked, startMsw, startNock } from '../mocks.js'
-import { configRows, logsNoToken } from './axios-steps.js'
+import { configRows, logsNoToken, twoPlugins } from './axios-steps.js'
 
 /** @typedef {import('axios').AxiosInstance} Api */
 
@@ -48,13 +48,16 @@ function create({ auth }, /** @type {import('axios').CreateAxiosDefaults} */ def
   return api
 }
 
+const overFetch = (context) => create(context, { adapter: 'fetch' })
+
 export async function group() {
   return {
     rows: [
       row('axios', "adapter: 'http'", (context) => create(context)),
-      row('axios', "adapter: 'fetch'", (context) => create(context, { adapter: 'fetch' }), {
-        callbacks: ['response interceptor', 'validateStatus'],
-      }),
+      row('axios', "adapter: 'fetch'", overFetch),
+      ...(canMock
+        ? [row('mcaAuth() of undici', "adapter: 'fetch' over setGlobalDispatcher()", overFetch, twoPlugins)]
+        : []),
       ...(await layers()),
       ...proxies(),
       ...clients(),
@@ -127,6 +130,9 @@ async function layers() {
       packages: ['axios-mock-adapter'],
     }),
     ...inBothOrders('a hand-written refresh queue', refreshQueue, { packages: ['axios'] }),
+    ...inBothOrders('an interceptor that sets config.adapter', setAdapter, { packages: ['axios'] }).map((one) =>
+      one.place === first ? one : { ...one, ...discarded },
+    ),
     ...(await cookies()),
     ...(canMock ? [startMsw, startNock] : []).map((start) =>
       row(
@@ -148,6 +154,19 @@ async function cookies() {
   const { wrapper } = await import('axios-cookiejar-support')
   const { CookieJar } = await import('tough-cookie')
   return inBothOrders('axios-cookiejar-support', (api) => wrapper(api), { defaults: () => ({ jar: new CookieJar() }) })
+}
+
+function setAdapter(/** @type {Api} */ api) {
+  api.interceptors.request.use((config) => {
+    config.adapter = axios.getAdapter('http')
+    return config
+  })
+}
+
+/** It runs after ours, and puts the adapter that ours has wrapped aside. */
+const discarded = {
+  only: ['attaches'],
+  limits: { attaches: { shows: /401 instead of 200/, text: 'requests go without a token' } },
 }
 
 /** As many write it: the first failure refreshes something, the others wait in a list, and all are sent again. */

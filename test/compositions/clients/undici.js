@@ -46,6 +46,7 @@ function composed(/** @type {Undici} */ undici) {
     decompress: () => interceptors.decompress?.(),
     responseError: () => interceptors.responseError?.(),
     wrap: () => (dispatch) => (options, handler) => dispatch(options, new undici.DecoratorHandler(handler)),
+    queue: () => queue(undici),
   }
   const orders = [
     ...Object.keys(layers).flatMap((layer) => [`mcaAuth ${layer}`, `${layer} mcaAuth`]),
@@ -61,14 +62,14 @@ function composed(/** @type {Undici} */ undici) {
     'mcaAuth responseError retry',
     'responseError mcaAuth retry',
   ]
-  const exists = (/** @type {string} */ name) => name === 'mcaAuth' || name === 'wrap' || name in interceptors
+  const exists = (/** @type {string} */ name) => name === 'mcaAuth' || name in ours || name in interceptors
   return orders
     .map((order) => order.split(' '))
     .filter((names) => names.every(exists))
     .map((names) => ({
       layer: names
         .filter((name) => name !== 'mcaAuth')
-        .map((name) => (name === 'wrap' ? 'a wrapping layer' : name))
+        .map((name) => ours[name] ?? name)
         .join(' + '),
       place: `compose(${names.join(', ')})`,
       ...(names.includes('dns') && { host: 'localhost' }),
@@ -83,6 +84,47 @@ function composed(/** @type {Undici} */ undici) {
         return { ...client, close: () => agent.destroy() }
       },
     }))
+}
+
+/** Layers as applications write them. */
+const ours = { wrap: 'a wrapping layer', queue: 'a layer that is a queue' }
+
+/** Two requests at a time: the end of one starts the next, in a context that is the former's. */
+function queue(/** @type {Undici} */ undici) {
+  const { DecoratorHandler } = /** @type {any} */ (undici)
+  let running = 0
+  const waiting = /** @type {(() => void)[]} */ ([])
+  const end = () => {
+    running--
+    waiting.shift()?.()
+  }
+  class Queued extends DecoratorHandler {
+    onComplete(...args) {
+      super.onComplete(...args)
+      end()
+    }
+    onError(...args) {
+      super.onError(...args)
+      end()
+    }
+    onResponseEnd(...args) {
+      super.onResponseEnd(...args)
+      end()
+    }
+    onResponseError(...args) {
+      super.onResponseError(...args)
+      end()
+    }
+  }
+  return (dispatch) => (options, handler) => {
+    const start = () => {
+      running++
+      dispatch(options, new /** @type {any} */ (Queued)(handler))
+    }
+    if (running < 2) start()
+    else waiting.push(start)
+    return true
+  }
 }
 
 /** What is lost in this order, by step. */
@@ -100,6 +142,16 @@ function limitsOf(/** @type {string[]} */ names, /** @type {boolean} */ isUndici
       `${names}` === 'redirect,retry,mcaAuth' && {
         once: { shows: /posts: 2/, text: 'a POST that is redirected and then answered 401 is executed again' },
       }),
+    ...(isOutside('queue') &&
+      Object.fromEntries(
+        ['users', 'users-503', 'callbacks'].map((step) => [
+          step,
+          {
+            shows: /carried/,
+            text: "with `incoming`, a queued request carries the token of the user whose request's end starts it",
+          },
+        ]),
+      )),
     ...(isInside('responseError') && {
       replaces: { shows: /401 instead of 200/, text: 'a rejected request is not resent; the next one has a new token' },
     }),
