@@ -17,7 +17,7 @@ export function readableHeaders(headers: unknown): ReadableHeaders {
 function recordOf(entries: Iterable<[string, unknown]>): Readonly<Record<string, unknown>> {
   const record: Record<string, unknown> = {}
   for (const [name, value] of entries) {
-    record[name] = name in record ? [record[name], value].flat() : value
+    record[name] = Object.hasOwn(record, name) ? [record[name], value].flat() : value
   }
   return record
 }
