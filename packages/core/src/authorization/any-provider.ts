@@ -103,7 +103,7 @@ class GivenToken implements ProvidedToken {
 /** An abort ends the wait, whatever the provider makes of the signal. */
 async function untilAborted<T>(signal: AbortSignal | undefined, work: Promise<T> | T): Promise<T> {
   if (signal === undefined) return work
-  signal.throwIfAborted()
+  if (signal.aborted) throw signal.reason
   let stop = () => {}
   const aborted = new Promise<never>((_, reject) => {
     stop = onAbort(signal, () => reject(signal.reason))
