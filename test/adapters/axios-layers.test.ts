@@ -224,11 +224,12 @@ describe('axios among other software', () => {
     controller.abort()
     expect(axios.isCancel(await sent)).toBe(true)
     const listeners = new Set<() => void>()
-    const foreign = {
-      aborted: false,
-      addEventListener: (_name: string, listener: () => void) => listeners.add(listener),
-      removeEventListener: (_name: string, listener: () => void) => listeners.delete(listener),
+    class ForeignSignal {
+      aborted = false
+      addEventListener = (_name: string, listener: () => void) => listeners.add(listener)
+      removeEventListener = (_name: string, listener: () => void) => listeners.delete(listener)
     }
+    const foreign = new ForeignSignal()
     const canceled = failure(api.get(resource.origin, { signal: foreign as never }))
     await vi.waitFor(() => expect(listeners.size).toBeGreaterThan(0))
     foreign.aborted = true

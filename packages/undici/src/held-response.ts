@@ -89,9 +89,10 @@ export class HeldResponse {
 
   /** The caller has aborted, and hears of it from undici unless the response is complete. */
   abandon(reason: unknown): void {
-    if (this.#state !== 'held' || this.#end === undefined) return this.deliver()
-    this.#state = 'discarded'
-    this.#reportError(reason)
+    if (this.#state === 'held' && this.#end !== undefined) {
+      this.#state = 'discarded'
+      this.#reportError(reason)
+    } else this.deliver()
   }
 
   deliver(): void {
