@@ -9,7 +9,6 @@ import { startAuthorizationServer, startProtectedResource } from '@mca-auth/test
  * @property {string} [authorization]
  * @property {import('node:http').IncomingHttpHeaders} headers
  * @property {Buffer} body
- * @property {number} [status] of the response, unless the API checks the token
  *
  * @typedef {{ status?: number, headers?: Record<string, string>, body?: unknown, delayMs?: number }} Reply
  */
@@ -128,14 +127,7 @@ export class World {
 
   #record(/** @type {Arrived[]} */ list, /** @type {any} */ request, /** @type {Reply | undefined} */ reply) {
     const { method, path, headers, body } = request
-    list.push({
-      method,
-      path,
-      headers,
-      body,
-      authorization: headers.authorization,
-      status: reply && (reply.status ?? 200),
-    })
+    list.push({ method, path, headers, body, authorization: headers.authorization })
     return reply
   }
 }

@@ -1,6 +1,6 @@
 // OpenTelemetry around each client: every request, resent and retried ones too, belongs to its caller's trace.
 
-import { equal, ok } from 'node:assert/strict'
+import { deepEqual, equal, ok } from 'node:assert/strict'
 import { createRequire, syncBuiltinESMExports } from 'node:module'
 import { context, propagation, trace } from '@opentelemetry/api'
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
@@ -60,34 +60,37 @@ export async function group() {
     }
   return {
     rows: [
-      row(http, 'axios', ['axios'], ({ auth }) => {
+      row(http, 'axios', 'use(mcaAuth())', ['axios'], ({ auth }) => {
         const api = axios.create({ adapter: 'http', validateStatus: () => true })
         api.interceptors.request.use(auth('axios', (config) => config))
         return { send: (url, { body, ...init } = /** @type {any} */ ({})) => api({ url, data: body, ...init }) }
       }),
-      row(http, 'got', ['got'], ({ auth }) => {
+      row(http, 'got', 'got.extend(mcaAuth())', ['got'], ({ auth }) => {
         const api = got.extend({ throwHttpErrors: false, retry: { limit: 2, calculateDelay: now } }, auth('got', {}))
         return { send: async (url, init) => ({ status: /** @type {any} */ (await api(url, init)).statusCode }) }
       }),
       row(
         ofUndici,
         'undici',
+        'compose(mcaAuth)',
         ['undici'],
         overAgent((agent, auth) => agent.compose(auth)),
       ),
       row(
         ofUndici,
-        'undici with retry outside',
+        'undici',
+        'compose(mcaAuth, retry)',
         ['undici'],
         overAgent((agent, auth) => agent.compose(auth, retry)),
       ),
       row(
         ofUndici,
-        'undici with retry inside',
+        'undici',
+        retryBeneath,
         ['undici'],
         overAgent((agent, auth) => agent.compose(retry, auth)),
       ),
-      row(ofUndici, 'fetch', [], ({ auth }) => {
+      row(ofUndici, 'fetch', 'mcaAuth()', [], ({ auth }) => {
         const ours = auth('fetch', fetch)
         return {
           async send(url, init) {
@@ -104,13 +107,15 @@ export async function group() {
   }
 }
 
+const retryBeneath = 'compose(retry, mcaAuth)'
+
 const now = (/** @type {any} */ { computedValue }) => (computedValue > 0 ? 1 : 0)
 
-function row(instrumentation, client, packages, start) {
+function row(instrumentation, client, place, packages, start) {
   const layer = `${instrumentation} with ${client}`
   return {
     layer,
-    place: 'either first',
+    place,
     packages: [instrumentation, ...packages],
     start,
     only: [parents.id],
@@ -143,16 +148,29 @@ const parents = {
     }))
     return { callers, spans, arrived: world.atApi.slice(1), api: world.api }
   },
-  check({ callers, spans, arrived, api }, bare) {
-    const toApi = spans.filter(({ path, kind }) => kind === clientKind && path.startsWith(api))
-    ok(toApi.length >= bare.arrived.length + 1, `${toApi.length} spans of ${arrived.length} requests`)
-    equal(toApi.length, arrived.length)
-    const callerOf = (/** @type {string} */ path) => callers[Number(/\d+$/.exec(path)?.[0])]
-    for (const { path, parent } of toApi) ok(parent === callerOf(path).spanId, `${path} has another parent`)
-    for (const { path, headers } of arrived) {
-      ok(headers.traceparent?.includes(callerOf(path).traceId), `${path} arrived as part of another trace`)
-    }
+  check(seen, bare, { place }) {
+    const spans = seen.spans.filter(ofApi(seen))
+    ok(spans.length >= bare.arrived.length + 1, `${spans.length} spans, none of a request that was sent again`)
+    equal(spans.length, seen.arrived.length)
+    // The retries of undici's own layer beneath ours may belong to whoever opened the connection.
+    const lost = place === retryBeneath && astray(bare).length > 0 ? /\/unstable\// : /^$/
+    deepEqual(
+      astray(seen).filter((path) => !lost.test(path)),
+      [],
+    )
   },
 }
 
-const clientKind = 2
+const ofApi =
+  (/** @type {any} */ { api }) =>
+  (/** @type {any} */ { path, kind }) =>
+    kind === 2 && path.startsWith(api)
+
+/** Requests whose span has another parent than the caller's, or that arrived as part of another trace. */
+function astray(/** @type {any} */ seen) {
+  const callerOf = (/** @type {string} */ path) => seen.callers[Number(/\d+$/.exec(path)?.[0])]
+  return [
+    ...seen.spans.filter(ofApi(seen)).filter(({ path, parent }) => parent !== callerOf(path).spanId),
+    ...seen.arrived.filter(({ path, headers }) => !headers.traceparent?.includes(callerOf(path).traceId)),
+  ].map(({ path }) => path)
+}
