@@ -65,9 +65,7 @@ async function sendWith(request: Exchange, added: AuthorizationHeaders, captured
   } catch (error) {
     const failure = error as AxiosFailure
     concealFailure(failure, config)
-    // A timeout or an abort while the body was read has a response too; it stays what it is.
-    const hasResponse = failure?.code === undefined || /^ERR_BAD_RE(QUEST|SPONSE)$/.test(failure.code)
-    response = hasResponse ? failure?.response : undefined
+    response = isResponse(failure ?? {}) ? failure.response : undefined
     settle = () => {
       throw error
     }
@@ -120,4 +118,10 @@ function discard(data: unknown): void {
   const stream = data as { destroy?: () => void; cancel?: () => Promise<void> } | null | undefined
   if (typeof stream?.destroy === 'function') stream.destroy()
   else if (typeof stream?.cancel === 'function') stream.cancel().catch(() => {})
+}
+
+/** A timeout or an abort while the body was read has a response too; it stays what it is. */
+function isResponse({ code, response }: AxiosFailure): boolean {
+  if (code === undefined || code === 'ERR_BAD_REQUEST') return true
+  return code === 'ERR_BAD_RESPONSE' && (response?.status ?? 0) >= 500
 }
