@@ -47,6 +47,8 @@ describe('the public interface', () => {
           "SecretMask",
           "bearerErrors",
           "bodySnapshot",
+          "conceal",
+          "concealIn",
           "createRequestAuthorizer",
           "findCredentials",
           "headerValues",

@@ -3,4 +3,4 @@ import { vi } from 'vitest'
 
 const waitFor = vi.waitFor
 vi.waitFor = (callback, options) =>
-  waitFor(callback, { timeout: 60_000, ...(typeof options === 'number' ? { timeout: options } : options) })
+  waitFor(callback, { timeout: 120_000, ...(typeof options === 'number' ? { timeout: options } : options) })

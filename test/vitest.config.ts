@@ -13,9 +13,9 @@ export default defineConfig({
     globalSetup: ['./leftovers/run.ts'],
     setupFiles: ['./leftovers/file.ts', './patience.ts', './servers/loopback-names.ts'],
     // For what hangs. A slow or busy machine is not to fail a test, nor does a fast one ever wait for this.
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
-    expect: { poll: { timeout: 60_000 } },
+    testTimeout: 240_000,
+    hookTimeout: 240_000,
+    expect: { poll: { timeout: 120_000 } },
     // What the tests' peers log is worth reading where a test fails.
     silent: 'passed-only',
     // Self-signed certificates of the tests' own servers.

@@ -16,6 +16,7 @@ import {
 } from '@mca-auth/testing'
 import axios, { AxiosError, type AxiosRequestConfig, type AxiosResponse, type InternalAxiosRequestConfig } from 'axios'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { watchRedirects } from '../../packages/axios/dist/fetch-adapter.js'
 import { startRecorder } from '../servers/recorder.ts'
 import { accept, failure } from './contract.ts'
 
@@ -90,7 +91,7 @@ describe('axios among other software', () => {
     expect(await failure(client().post(resource.origin, body()))).toBeInstanceOf(AxiosError)
   })
 
-  it('takes a response without headers for one without a challenge', async () => {
+  it('treats a response without headers as one without a challenge', async () => {
     let answers = 0
     const adapter = async (config: InternalAxiosRequestConfig) => {
       const response = { status: 401, statusText: '', config, data: 'no' } as AxiosResponse
@@ -104,7 +105,7 @@ describe('axios among other software', () => {
     expect((await client({}, { adapter: lenient }).get('http://localhost:1/')).status).toBe(200)
   })
 
-  it('lets a cached rejection be, which no server sent now', async () => {
+  it('ignores a cached rejection, which no server sent now', async () => {
     const cached = async (config: InternalAxiosRequestConfig) =>
       ({ status: 401, config, cached: true, headers: {} }) as never
     const api = client({}, { adapter: cached, validateStatus: () => true })
@@ -120,6 +121,8 @@ describe('axios among other software', () => {
     vi.stubEnv('no_proxy', new URL(server.origin).host)
     expect(await failure(client().get(target))).toMatchObject({ code: 'INSECURE_TRANSPORT' })
     expect(await failure(client({ origins: target }).get(target))).toMatchObject({ code: 'INSECURE_TRANSPORT' })
+    expect(await failure(client().get(target.replace('http:', ' HTTP:')))).toMatchObject({ code: 'INSECURE_TRANSPORT' })
+    expect((await client({}, { adapter: 'fetch' }).get(target)).status).toBe(200) // which uses no proxy
     vi.stubEnv('http_proxy', '')
     const { port } = proxy
     expect(await failure(client().get(target, { proxy: { host: '127.0.0.1', port } }))).toMatchObject({
@@ -162,7 +165,7 @@ describe('axios among other software', () => {
     await orders.close()
   })
 
-  it('takes a config for no request: used again after a success, by whoever', async () => {
+  it('begins a new request if a config is used again after a success', async () => {
     await using open = await startProtectedResource({ authorizationServer: server, intercept: accept })
     const api = client({ origins: open.origin, incoming: 'forward' })
     const earlier = await as('alice', () => api.get(`${open.origin}/a`))
@@ -171,6 +174,89 @@ describe('axios among other software', () => {
     await as(undefined, () => axios.create(earlier.config).get(`${open.origin}/c`))
     const sent = open.received.map(({ headers }) => headers.authorization)
     expect(sent).toEqual(['Bearer fake-alice', 'Bearer fake-bob', 'Bearer fake-bob', undefined])
+  })
+
+  it('takes a config for no request either that became the defaults of an instance, or is used for another URL', async () => {
+    let status = 200
+    await using open = await startProtectedResource({ authorizationServer: server, intercept: () => ({ status }) })
+    const api = client({ origins: open.origin, incoming: 'forward' })
+    const { url: _, ...defaults } = (await as('alice', () => api.get(`${open.origin}/a`))).config
+    const instance = axios.create(defaults)
+    status = 503
+    const error = (await failure(as('alice', () => instance.get(`${open.origin}/b`)))) as AxiosError
+    status = 200
+    await as('bob', () => instance.get(`${open.origin}/b`))
+    await as('bob', () => api.get(`${open.origin}/c`, error.config))
+    await as('alice', () => api.request(error.config as AxiosRequestConfig))
+    const users = open.received.map(({ headers }) => headers.authorization?.slice('Bearer fake-'.length))
+    expect(users).toEqual(['alice', 'alice', 'bob', 'bob', 'alice'])
+  })
+
+  it('takes what interceptors after ours make of a request: its URL, its base, its headers', async () => {
+    const target = { origins: resource.origin }
+    const rewrites: ((config: InternalAxiosRequestConfig) => unknown)[] = [
+      (config) => Object.assign(config, { baseURL: resource.origin }),
+      (config) => Object.assign(config, { url: `${resource.origin}${config.url}` }),
+    ]
+    for (const rewrite of rewrites) {
+      const api = axios.create()
+      api.interceptors.request.use(rewrite as never)
+      api.interceptors.request.use(mcaAuth({ ...server.appId, ...target }))
+      expect((await api.get('/late')).status).toBe(200)
+    }
+    const api = axios.create()
+    api.interceptors.request.use(mcaAuth({ ...server.appId, ...target }))
+    api.interceptors.request.use(((config: InternalAxiosRequestConfig) => ({
+      ...config,
+      headers: { ...config.headers, 'x-a': '1' },
+    })) as never)
+    const { config } = await api.get(resource.origin)
+    expect(resource.received.at(-1)?.headers['x-a']).toBe('1')
+    expect(config.headers.get('User-Agent')).toMatch(/axios/)
+  })
+
+  it('ends the wait for a token with a signal of another class, and with a provider that ignores signals', async () => {
+    const deaf = { getToken: () => new Promise<never>(() => {}) }
+    const api = axios.create()
+    api.interceptors.request.use(mcaAuth(deaf))
+    const controller = new AbortController()
+    const sent = failure(api.get(resource.origin, { signal: controller.signal }))
+    controller.abort()
+    expect(axios.isCancel(await sent)).toBe(true)
+    const listeners = new Set<() => void>()
+    class ForeignSignal {
+      aborted = false
+      addEventListener = (_name: string, listener: () => void) => listeners.add(listener)
+      removeEventListener = (_name: string, listener: () => void) => listeners.delete(listener)
+    }
+    const foreign = new ForeignSignal()
+    const canceled = failure(api.get(resource.origin, { signal: foreign as never }))
+    await vi.waitFor(() => expect(listeners.size).toBeGreaterThan(0))
+    foreign.aborted = true
+    for (const listener of listeners) listener()
+    expect(axios.isCancel(await canceled)).toBe(true)
+  })
+
+  it('has one fetch for all requests, which axios keeps for ever', () => {
+    const first: { env?: { fetch?: unknown } } = {}
+    const second: { env?: { fetch?: unknown } } = {}
+    watchRedirects(first as never, 'fetch')
+    watchRedirects(second as never, ['xhr', 'fetch'])
+    expect(first.env?.fetch).toBe(second.env?.fetch)
+  })
+
+  it('drops a token that is rejected after a failure in between', async () => {
+    const statuses = [401, 500, 401, 200]
+    const flaky = await startProtectedResource({
+      authorizationServer: server,
+      intercept: () => ({ status: statuses.shift() ?? 200 }),
+    })
+    const api = client({ origins: flaky.origin })
+    const error = (await failure(api.get(flaky.origin))) as AxiosError
+    await failure(api.request(error.config as AxiosRequestConfig))
+    await api.get(flaky.origin)
+    expect(new Set(flaky.received.map(({ headers }) => headers.authorization)).size).toBe(3)
+    await flaky.close()
   })
 
   it('keeps the caller of a request that a queue sends again in whoever empties it', async () => {

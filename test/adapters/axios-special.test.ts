@@ -101,7 +101,7 @@ describe('the axios adapter', () => {
     )
   })
 
-  it('replays a 401 that validateStatus lets through, and a stream whose body can still be read', async () => {
+  it('resends after a 401 that validateStatus lets through, and a stream whose body can still be read', async () => {
     const api = instance({ validateStatus: () => true })
     await api.get('/')
     server.revokeAll()
@@ -191,7 +191,7 @@ describe('the axios adapter', () => {
     await open.close()
   })
 
-  it('knows the origin behind baseURL, params and allowAbsoluteUrls', async () => {
+  it('finds the origin from baseURL, params and allowAbsoluteUrls', async () => {
     const origins = [resource.origin]
     const api = axios.create({ baseURL: `${resource.origin}/base/` })
     const elsewhere = await startProtectedResource({ authorizationServer: server, intercept: accept })
@@ -229,7 +229,7 @@ describe('the axios adapter', () => {
     listening.close()
   })
 
-  it('lets the first registered win also where axios runs interceptors in order', async () => {
+  it('lets the first registered win also if axios runs interceptors in order', async () => {
     const api = axios.create({ baseURL: resource.origin, transitional: { legacyInterceptorReqResOrdering: false } })
     api.interceptors.request.use(mcaAuth({ ...server.appId, scope: 'first' }))
     api.interceptors.request.use(mcaAuth({ ...server.appId, scope: 'second' }))

@@ -136,7 +136,7 @@ export function contract(client: Client): void {
       expect(server.tokenRequests).toBe(1)
     })
 
-    it('refreshes a stale token behind the callers, none of whom waits', async () => {
+    it('refreshes a stale token in the background, while no caller waits', async () => {
       vi.useFakeTimers({ toFake: ['Date'] })
       const resource = await resourceOf()
       const session = start(server.appId)
@@ -149,7 +149,7 @@ export function contract(client: Client): void {
       await vi.waitFor(() => expect(server.tokenRequests).toBe(2))
     })
 
-    it('waits for a new token where the old one has expired', async () => {
+    it('waits for a new token if the old one has expired', async () => {
       vi.useFakeTimers({ toFake: ['Date'] })
       const resource = await resourceOf()
       const session = start(server.appId)
@@ -161,7 +161,7 @@ export function contract(client: Client): void {
       expect(resource.answers.get(401)).toBeUndefined()
     })
 
-    it('replays a request whose token was refused, once', async () => {
+    it('resends a request whose token was rejected, once', async () => {
       const resource = await resourceOf()
       const session = start(server.appId)
       await session.send(resource.origin)
@@ -171,7 +171,7 @@ export function contract(client: Client): void {
       expect(server.tokenRequests).toBe(2)
     })
 
-    it.each(Object.entries(client.resendable))('replays a POST with a body of %s', async (_name, make) => {
+    it.each(Object.entries(client.resendable))('resends a POST with a body of %s', async (_name, make) => {
       const resource = await resourceOf()
       const session = start(server.appId)
       await session.send(resource.origin)
@@ -183,7 +183,7 @@ export function contract(client: Client): void {
       expect(resource.received).toHaveLength(3)
     })
 
-    it.each(Object.entries(client.oneShot))('passes the 401 on where the body is %s', async (_name, make) => {
+    it.each(Object.entries(client.oneShot))('passes the 401 on if the body is %s', async (_name, make) => {
       const resource = await resourceOf()
       const session = start(server.appId)
       await session.send(resource.origin)
@@ -270,7 +270,7 @@ export function contract(client: Client): void {
       expect(server.tokenRequests).toBe(2)
     })
 
-    it('makes no storm where every fresh token is refused, also with good routes in between', async () => {
+    it('makes no storm if every fresh token is rejected, also with good routes in between', async () => {
       const resource = await resourceOf({
         intercept: ({ path }) => (path === '/bad' ? { status: 401, headers: bearer, body: 'never' } : undefined),
       })
@@ -286,7 +286,7 @@ export function contract(client: Client): void {
       expect((await session.send(other.origin)).status).toBe(200) // another origin recovers from its own 401
     })
 
-    it('passes the 401 on where the server gives the refused token again', async () => {
+    it('passes the 401 on if the server issues the rejected token again', async () => {
       server.reissue = true
       const resource = await resourceOf({ intercept: () => ({ status: 401, headers: bearer, body: 'same' }) })
       const session = start(server.appId)
@@ -295,7 +295,7 @@ export function contract(client: Client): void {
       expect(server.tokenRequests).toBe(2)
     })
 
-    it('passes the 401 on where no other token can be had', async () => {
+    it('passes the 401 on if no other token is available', async () => {
       const resource = await resourceOf()
       const session = start(server.appId)
       await session.send(resource.origin)
@@ -343,15 +343,18 @@ export function contract(client: Client): void {
       expect(server.tokenRequests).toBe(0)
     })
 
-    it.skipIf(client.needsOrigins)('refuses plain http beyond loopback, unless told otherwise', async () => {
-      const resource = await resourceOf()
-      const url = resource.origin.replace('127.0.0.1', 'api.mca-auth.test')
-      const error = await failure(start(server.appId).send(url))
-      expect(codeOf(error)).toBe('INSECURE_TRANSPORT')
-      expect(resource.received).toHaveLength(0)
-      const session = start({ ...server.appId, allowInsecureRequests: true })
-      expect((await session.send(url)).status).toBe(200)
-    })
+    it.skipIf(client.needsOrigins)(
+      'sends nothing over plain HTTP beyond loopback, unless an option allows it',
+      async () => {
+        const resource = await resourceOf()
+        const url = resource.origin.replace('127.0.0.1', 'api.mca-auth.test')
+        const error = await failure(start(server.appId).send(url))
+        expect(codeOf(error)).toBe('INSECURE_TRANSPORT')
+        expect(resource.received).toHaveLength(0)
+        const session = start({ ...server.appId, allowInsecureRequests: true })
+        expect((await session.send(url)).status).toBe(200)
+      },
+    )
 
     it('takes an http origin in `origins` as consent for that origin alone', async () => {
       const resource = await resourceOf()
@@ -362,7 +365,7 @@ export function contract(client: Client): void {
       expect(resource.received.map(({ headers }) => headers.authorization !== undefined)).toEqual([true, false])
     })
 
-    it('takes any object with getToken() for a provider', async () => {
+    it('accepts any object with getToken() as a provider', async () => {
       const resource = await resourceOf({
         intercept: (request) =>
           request.headers.authorization === 'Bearer fake-token-2' ? accept(request) : { status: 401, body: 'no' },
@@ -406,7 +409,7 @@ export function contract(client: Client): void {
       expect(resource.received).toHaveLength(80)
     })
 
-    it('sends a request that is started after another one for whoever starts it', async () => {
+    it('sends a request that is started after another one on behalf of the caller who starts it', async () => {
       const resource = await resourceOf({ intercept: accept })
       const session = start({ ...server.appId, origins: resource.origin, incoming: 'forward' })
       const as = (user: string, path: string, then?: () => unknown) =>
@@ -440,7 +443,7 @@ export function contract(client: Client): void {
       expect(unlisted.received.every(({ headers }) => headers.authorization === undefined)).toBe(true)
     })
 
-    it('asks `tokenRequest` which scope a request needs, and whether it needs a token', async () => {
+    it('lets `tokenRequest` choose the scope of a request, and whether it needs a token', async () => {
       const seen: string[] = []
       const resource = await resourceOf({
         intercept: ({ path, headers }) => (path === '/public' && !headers.authorization ? { body: 'open' } : undefined),
@@ -461,7 +464,7 @@ export function contract(client: Client): void {
       expect(scopes).toEqual(['appid_default read', 'appid_default write', 'appid_default read'])
     })
 
-    it('refuses an asynchronous `tokenRequest` instead of taking its promise for a request', async () => {
+    it('rejects an asynchronous `tokenRequest` instead of treating its promise as a token request', async () => {
       const resource = await resourceOf()
       const session = start({ ...server.appId, tokenRequest: (async () => false) as never })
       expect(inspect(await failure(session.send(resource.origin)))).toContain('tokenRequest')

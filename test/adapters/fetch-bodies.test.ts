@@ -189,7 +189,7 @@ describe.each([
   ['2', nodeFetch2],
   ['3', nodeFetch3],
 ])('over node-fetch %s', (_version, nodeFetch) => {
-  it('a rejected response gives its only connection free, and one that never ends does not stop the resend', async () => {
+  it('a rejected response frees its only connection, and one that never ends does not stop the resend', async () => {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 })
     const ports = new Set<unknown>()
     let rejected: string | undefined

@@ -11,7 +11,7 @@ import { resource, server } from '../servers/app-id.ts'
 import { startRecorder } from '../servers/recorder.ts'
 
 describe('the fetch adapter', () => {
-  it('serves ky, also past a refused token', async () => {
+  it('serves ky, also past a rejected token', async () => {
     const api = ky.extend({ fetch: mcaAuth(server.appId), retry: 0 })
     await api.get(resource.origin)
     server.revokeAll()
@@ -22,7 +22,7 @@ describe('the fetch adapter', () => {
     expect(server.tokenRequests).toBe(2)
   })
 
-  it('serves ofetch, also past a refused token', async () => {
+  it('serves ofetch, also past a rejected token', async () => {
     const api = ofetch.create({ retry: false }, { fetch: mcaAuth(server.appId) })
     await api(resource.origin)
     server.revokeAll()
@@ -30,7 +30,7 @@ describe('the fetch adapter', () => {
     expect(server.tokenRequests).toBe(2)
   })
 
-  it('serves openapi-fetch, also past a refused token', async () => {
+  it('serves openapi-fetch, also past a rejected token', async () => {
     interface Paths {
       '/orders': { post: { requestBody: { content: { 'application/json': { a: number } } }; responses: object } }
     }
@@ -42,7 +42,7 @@ describe('the fetch adapter', () => {
     expect(server.tokenRequests).toBe(2)
   })
 
-  it("serves an SDK of OpenAI's style, which sets a header of its own unless told otherwise", async () => {
+  it("serves an SDK of OpenAI's style, which sets its own header unless that is disabled", async () => {
     const client = new OpenAI({
       apiKey: 'not-a-real-key',
       baseURL: resource.origin,
@@ -119,7 +119,7 @@ describe('the fetch adapter', () => {
     expect(resource.received.map((request) => request.headers['x-a'])).toEqual(['1', '1', '1', '1'])
   })
 
-  it('sends names of headers as they were written, and takes `undefined` for no header', async () => {
+  it('sends names of headers as they were written, and treats `undefined` as no header', async () => {
     const names: (string | undefined)[][] = []
     await using recorder = await startRecorder((request, response) => {
       names.push(request.rawHeaders.filter((name) => /^x-a$/i.test(name)))
@@ -152,7 +152,7 @@ describe('the fetch adapter', () => {
     await expect(fetch(request)).rejects.toThrow(TypeError)
   })
 
-  it('leaves a call to fetch that has no http URL or a header that is none', async () => {
+  it('passes a call without an http URL or with an invalid header on to fetch', async () => {
     const fetch = mcaAuth(server.appId)
     expect(await (await fetch('data:text/plain,hello')).text()).toBe('hello')
     await expect(fetch('/relative')).rejects.toThrow(TypeError)

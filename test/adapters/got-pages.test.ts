@@ -78,7 +78,7 @@ describe.each(Object.entries(await gots()))('pages and options that are passed a
     expect(asked(at.home).at(-1)).toEqual(['/3', false])
   })
 
-  it('takes the origin of `prefixUrl` for that of every page, and of every absolute URL', async () => {
+  it('uses the origin of `prefixUrl` as that of every page, and of every absolute URL', async () => {
     link()
     const client = api().extend({ prefixUrl: at.home.origin })
     await all(client.paginate('1', json))

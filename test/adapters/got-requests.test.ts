@@ -51,7 +51,7 @@ describe.each(Object.entries(await gots()))('one request, got %s', (_version, go
     expect(nested).toEqual(['Bearer bob'])
   })
 
-  it('fails with a RequestError that tells our code and is not retried', async () => {
+  it('fails with a RequestError that has our code and is not retried', async () => {
     const client = got.extend({ retry: retries }, mcaAuth({ ...at.server.appId, secret: 'wrong-fake-secret' }))
     for (const call of [() => client(at.home.origin), () => client.stream(at.home.origin).toArray()]) {
       const error = (await failure(call())) as Error & { code: string }

@@ -62,7 +62,7 @@ describe.each(Object.entries(await gots()))('secrets stay in, got %s', (version,
     hasNoToken(await failure(client(at.away.origin)), ['request'])
   })
 
-  it('in the error of a header that Node.js refuses', async () => {
+  it('in the error of a header that Node.js rejects', async () => {
     hasNoToken(await failure(api()(at.home.origin, { headers: { 'x-bad': 'a\nb' } })), ['request'])
     expect(at.server.tokenRequests).toBe(1)
   })

@@ -144,7 +144,7 @@ export function redirectContract(
       ])
     })
 
-    it('leave a stranger alone that the caller then addresses itself, where `origins` lists it', async () => {
+    it('leave a stranger alone that the caller then addresses itself, if `origins` lists it', async () => {
       const stranger = await startResource()
       const resource = await startResource({
         intercept: () => ({ status: 302, headers: { location: `${stranger.origin}/end` } }),

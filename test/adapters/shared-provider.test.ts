@@ -8,7 +8,7 @@ import got from 'got'
 import { Agent, request } from 'undici'
 import { expect, it } from 'vitest'
 
-it('one provider on three clients makes one token request, and one more for a token that all three see refused', async () => {
+it('one provider on three clients makes one token request, and one more for a token that is rejected on all three', async () => {
   await using server = await startAuthorizationServer()
   await using resource = await startProtectedResource({ authorizationServer: server })
   const provider = createTokenProvider(server.appId)

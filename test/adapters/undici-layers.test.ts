@@ -1,6 +1,9 @@
 // What went wrong, or could, with other layers around ours and beneath it.
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
 import { Readable } from 'node:stream'
+import { inspect } from 'node:util'
 import { forwardIncoming, type McaAuthOptions } from '@mca-auth/core'
 import {
   type AuthorizationServer,
@@ -142,7 +145,7 @@ describe.each(Object.entries(await undicis()))('among other layers, undici %s', 
     }
   })
 
-  it('judges a request by the name that it is for, where a DNS layer put the address', async () => {
+  it('uses the host name that a request is for, if a DNS layer replaced it by an address', async () => {
     const named = resource.origin.replace('127.0.0.1', 'localhost')
     const seen: string[] = []
     const tokenRequest: McaAuthOptions['tokenRequest'] = ({ url }) => {
@@ -244,7 +247,7 @@ describe.each(Object.entries(await undicis()))('among other layers, undici %s', 
     }
   })
 
-  it.runIf(Number(version) > 6)('gives layers beneath a record of headers where there were none', async () => {
+  it.runIf(Number(version) > 6)('gives layers beneath a record of headers if there were none', async () => {
     const { cache, dns } = undici.interceptors
     for (const layers of [
       [cache(), auth()],
@@ -278,7 +281,7 @@ describe.each(Object.entries(await undicis()))('among other layers, undici %s', 
     for (const [path, caller] of seen) expect(path).toBe(`/${caller}`)
   })
 
-  it('keeps the caller of a request that a layer sends again out of any context, and asks `tokenRequest` once', async () => {
+  it('keeps the caller of a request that a layer sends again from any context, and calls `tokenRequest` once', async () => {
     await using backend = await flaky()
     const queue: (() => unknown)[] = []
     const worker = setInterval(() => queue.shift()?.(), 1)
@@ -317,7 +320,7 @@ describe.each(Object.entries(await undicis()))('among other layers, undici %s', 
     expect(asked).toBe(2)
   })
 
-  it('begins anew for whoever starts a request from a callback, or with the same handler', async () => {
+  it('begins anew for a caller who starts a request from a callback, or with the same handler', async () => {
     await using backend = await startProtectedResource({
       authorizationServer: server,
       intercept: ({ path }) => (path === '/fails' ? { status: 503 } : { body: 'ok' }),
@@ -382,6 +385,73 @@ describe.each(Object.entries(await undicis()))('among other layers, undici %s', 
     body.write('LATER')
     await sending
     expect(String(resource.received.at(-1)?.body)).toBe('first')
+    const origin = new URL(resource.origin)
+    const query = { page: 1 }
+    const cold = compose(auth()).request({ origin, path: '/paged', method: 'GET', query } as never)
+    origin.port = '1'
+    query.page = 2
+    expect((await cold).statusCode).toBe(200)
+    expect(resource.received.at(-1)?.path).toBe('/paged?page=1')
+  })
+
+  it('judges a redirect that names an address by that address, also behind a DNS layer', async () => {
+    const stranger: (string | undefined)[] = []
+    const port = Number(new URL(resource.origin).port)
+    const evil = createServer((request, response) => {
+      stranger.push(request.headers.authorization)
+      response.end()
+    }).listen(port, '127.0.0.2')
+    await once(evil, 'listening')
+    const redirecting = await startRecorder((_request, response) => {
+      response.writeHead(302, { location: `http://127.0.0.2:${port}/steal` }).end()
+    })
+    const named = `http://localhost:${redirecting.port}`
+    for (const options of [{}, { origins: named }]) {
+      for (const layers of [
+        [redirect(), undici.interceptors.dns()],
+        [wrapping, redirect(), undici.interceptors.dns()],
+      ]) {
+        await get(compose(auth({ ...options, allowInsecureRequests: true }), ...(layers as Layer[])), named)
+      }
+    }
+    evil.close()
+    await redirecting[Symbol.asyncDispose]()
+    expect(stranger).toEqual([undefined, undefined, undefined, undefined])
+  })
+
+  it('resends where the token request needs the connection that brought the rejection', async () => {
+    const before = undici.getGlobalDispatcher()
+    const limited = new undici.Agent({ connections: 1 })
+    const fetch = undici.fetch as unknown as typeof globalThis.fetch
+    let issued = 0
+    await using both = await startProtectedResource({
+      authorizationServer: server,
+      intercept: ({ path, headers }) => {
+        if (path === '/token')
+          return { body: { access_token: `fake-${++issued}`, token_type: 'Bearer', expires_in: 3600 } }
+        return headers.authorization === `Bearer fake-2` ? { body: 'ok' } : { status: 401, body: 'no' }
+      },
+    })
+    const own = { tokenEndpoint: `${both.origin}/token`, clientId: 'c', secret: 'fake', origins: both.origin, fetch }
+    undici.setGlobalDispatcher(limited.compose(mcaAuth(own) as never))
+    try {
+      expect((await undici.fetch(`${both.origin}/a`)).status).toBe(200)
+    } finally {
+      undici.setGlobalDispatcher(before)
+      await limited.destroy()
+    }
+  })
+
+  it('shows no token in an error of a layer beneath', async () => {
+    const failing: Layer = () => (options, handler) => {
+      const error = Object.assign(new Error(`failed: ${JSON.stringify(options)}`), { options })
+      const target = handler as { onResponseError?(c: unknown, e: unknown): void; onError?(e: unknown): void }
+      queueMicrotask(() => (version === '6' ? target.onError?.(error) : target.onResponseError?.({}, error)))
+      return true
+    }
+    const error = await failure(get(compose(failing, auth()), resource.origin))
+    expect(inspect(error, { depth: 9 })).toContain('failed')
+    expect(inspect(error, { depth: 9 }) + JSON.stringify(error) + String(error)).not.toMatch(/eyJ/)
   })
 
   it('lets the outermost of two decide whose origins match, also when it decides for no token', async () => {

@@ -127,7 +127,7 @@ describe.each(Object.entries(await undicis()))('the undici adapter, undici %s', 
     expect(JSON.parse(await text(duplex)).body).toBe('piped')
   })
 
-  it('serves a Pool and a Client whose origin `origins` names, and refuses to guess it', async () => {
+  it('serves a Pool and a Client whose origin `origins` names, and does not guess it', async () => {
     for (const Host of [undici.Pool, undici.Client]) {
       const host = new Host(resource.origin)
       const one = host.compose(mcaAuth({ ...server.appId, origins: resource.origin }))
@@ -177,7 +177,7 @@ describe.each(Object.entries(await undicis()))('the undici adapter, undici %s', 
     expect(resource.received).toHaveLength(0)
   })
 
-  it('replays past a 401 body that is huge or never ends, and drops the connection', async () => {
+  it('resends past a 401 body that is huge or never ends, and drops the connection', async () => {
     for (const kind of ['huge', 'endless']) {
       let refused: string | undefined
       let written = 0
@@ -205,7 +205,7 @@ describe.each(Object.entries(await undicis()))('the undici adapter, undici %s', 
     }
   })
 
-  it('passes a long 401 on untouched where it is not replayed', async () => {
+  it('passes a long 401 on untouched if the request is not resent', async () => {
     const long = 'x'.repeat(300_000)
     server.reissue = true
     const other = await startProtectedResource({
@@ -223,7 +223,7 @@ describe.each(Object.entries(await undicis()))('the undici adapter, undici %s', 
     await other.close()
   })
 
-  it('still replays where the server closes the connection right after its 401', async () => {
+  it('still resends if the server closes the connection right after its 401', async () => {
     let refused: string | undefined
     using backend = await respond((request, response) => {
       refused ??= request.headers.authorization
@@ -253,7 +253,7 @@ describe.each(Object.entries(await undicis()))('the undici adapter, undici %s', 
     expect(resource.received).toHaveLength(3)
   })
 
-  it('refuses a fetch that names no origins, whose redirects it could not tell from requests', async () => {
+  it('fails a fetch without `origins`, whose redirects it could not distinguish from requests', async () => {
     const error = await failure(undici.fetch(resource.origin, { dispatcher: ours() }))
     expect(error).toMatchObject({ message: 'fetch failed', cause: { code: 'MISSING_ORIGINS' } })
     const headers = { authorization: 'Custom mine' }
@@ -315,7 +315,7 @@ describe.each(Object.entries(await undicis()))('the undici adapter, undici %s', 
     h2.close()
   })
 
-  it('uses a connection again after a replay', async () => {
+  it('uses a connection again after a resend', async () => {
     const one = new undici.Agent({ connections: 1 })
     const dispatcher = one.compose(mcaAuth(server.appId))
     const ports = new Set<unknown>()

@@ -23,7 +23,7 @@ async function tokenRequest(options: McaAuthOptions) {
   return { body, authorization, basic, headers }
 }
 
-it('a token request is the form of RFC 6749 §4.4.2, and says who asks', async () => {
+it('a token request is the form of RFC 6749 §4.4.2, and names the client', async () => {
   const { body, headers } = await tokenRequest({
     scope: ['read', 'write'],
     resource: ['https://a.example.com/', 'https://b.example.com/'],
@@ -114,7 +114,7 @@ it('a function authenticates in its own way, and needs no secret', async () => {
   expect([headers['x-key'], authorization]).toEqual(['k', ''])
 })
 
-it('a refusal where the encoding may be the reason names the setting to try', async () => {
+it('a denial that the encoding may have caused names the setting to try', async () => {
   await using server = await startAuthorizationServer()
   const tokenEndpoint = `${server.appId.oauthServerUrl}/token`
   const refused = (options: McaAuthOptions) =>

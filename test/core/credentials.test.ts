@@ -143,7 +143,7 @@ describe('credentials', () => {
     expect(await asked()).toEqual([v4Endpoint, 'v4-client:fake-v4-secret'])
   })
 
-  it('are read from CE_SERVICES, but only where VCAP_SERVICES has no instance', async () => {
+  it('are read from CE_SERVICES, but only if VCAP_SERVICES has no instance', async () => {
     process.env.CE_SERVICES = JSON.stringify({ appid: [{ credentials: appIdV4, name: 'App ID-yn', plan: 'p' }] })
     vcap({ cloudantNoSQLDB: [{ credentials: { url: 'https://example.com' } }] })
     expect(await asked()).toEqual([v4Endpoint, 'v4-client:fake-v4-secret'])
@@ -308,7 +308,7 @@ describe('credentials', () => {
     })
   })
 
-  it('are found beside what is no instance, and no credential', async () => {
+  it('are found among entries that are not instances, or have no credential', async () => {
     vcap({
       AppID: ['text', null, 7, { name: 'no credentials' }, { credentials: 'text' }, { credentials: appIdV4 }],
       x: 'y',
@@ -335,7 +335,7 @@ describe('credentials', () => {
     expect(messageOf()).not.toContain('fake-secret')
   })
 
-  it('that are missing have the codes of the published module, and say where they were looked for', () => {
+  it('that are missing have the codes of the published module, and list the places that were searched', () => {
     const all = { appId: 'a', clientId: 'c', secret: 's', serverUrl: mca.serverUrl }
     const codes = {
       appId: 'MISSING_APPID_ERROR',
@@ -356,7 +356,7 @@ describe('credentials', () => {
     expect(messageOf()).toContain('VCAP_SERVICES')
   })
 
-  it('are not looked for where the options have all of them', async () => {
+  it('are not looked up if the options have all of them', async () => {
     process.env.VCAP_SERVICES = 'not JSON'
     const options = { clientId: 'c', secret: 's', tokenEndpoint: 'https://idp.example.com/token' }
     expect((await asked(options))[0]).toBe(options.tokenEndpoint)
@@ -370,7 +370,7 @@ describe('credentials', () => {
     expect(codeOf({ ...options, clientId: undefined })).toBe('INVALID_CREDENTIALS_SOURCE')
   })
 
-  it('refuse a token endpoint over plain http, beyond loopback', () => {
+  it('do not allow a token endpoint over plain HTTP, beyond loopback', () => {
     const options = { clientId: 'c', secret: 's', tokenEndpoint: 'http://idp.example.com/token' }
     expect(codeOf(options)).toBe('INSECURE_TRANSPORT')
     createTokenProvider({ ...options, allowInsecureRequests: true }).close()

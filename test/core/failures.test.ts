@@ -18,7 +18,7 @@ function failureOf(provider: CachingTokenProvider, scope?: string): Promise<McaA
   )
 }
 
-describe('a refusal', () => {
+describe('a denial', () => {
   it('forges no lines of a log, and sends a terminal no commands', async () => {
     const provider = provide()
     server.script({ status: 400, body: { error: 'invalid\r\nscope', error_description: 'why\u001b[2J\nERROR forged' } })
@@ -91,7 +91,7 @@ describe('a refusal', () => {
     expect(message.length).toBeLessThan(600)
   })
 
-  it('asks a secret function once more, and repeats the request only with another secret', async () => {
+  it('reads a secret function once again, and repeats the request only with another secret', async () => {
     const secret = vi.fn(async () => 'old-fake-secret')
     const provider = provide({ secret })
     await failureOf(provider)
@@ -168,14 +168,14 @@ describe('the reason', () => {
     expect(failure.message).toContain([error, errorDescription].filter(Boolean).join(': '))
   })
 
-  it('of odd shapes is none, and ends nothing', async () => {
+  it('of an unknown shape is ignored, and breaks nothing', async () => {
     for (const body of [{ errors: {} }, { errors: [null] }, { error: [] }, { error: null }, { error: {}, fault: 7 }]) {
       times(1, { status: 401, body })
       expect(await failureOf(provide())).toMatchObject({ code: 'TOKEN_REQUEST_REFUSED', status: 401 })
     }
   })
 
-  it('in a response with a token is no reason to refuse that', async () => {
+  it('in a response with a token does not invalidate the token', async () => {
     times(1, { body: { access_token: 'opaque', errorCode: 0, message: 'welcome', status: 'ok' } })
     expect((await provide().getToken()).accessToken).toBe('opaque')
   })
@@ -242,7 +242,7 @@ describe('throttling', () => {
     expect(server.tokenRequests).toBe(3)
   })
 
-  it('with a Retry-After of 0 for ever is no storm: three attempts, then a cool-down like an outage', async () => {
+  it('with a Retry-After of 0 forever causes three attempts, then a cool-down as for an outage', async () => {
     fakeDate()
     const provider = provide({ timeoutMs: 900 })
     times(100, { status: 429, headers: { 'retry-after': '0' } })
@@ -259,7 +259,7 @@ describe('throttling', () => {
     }
   })
 
-  it('that is over is no outage: a failure right after it is retried', async () => {
+  it('that has expired does not count as an outage: the failure that follows is retried', async () => {
     times(1, { status: 429, headers: { 'retry-after': '1' } })
     times(1, { status: 500 })
     await provide({ timeoutMs: 60_000 }).getToken()
@@ -434,7 +434,7 @@ describe('a transient failure', () => {
     expect((await failureOf(provide({ secret: () => '' }))).code).toBe('MISSING_SECRET_ERROR')
   })
 
-  it('behind a stale token disturbs nobody', async () => {
+  it('of a background refresh does not reach callers', async () => {
     fakeDate()
     const provider = provide()
     const token = await provider.getToken()
@@ -448,7 +448,7 @@ describe('a transient failure', () => {
     expect(server.tokenRequests).toBeLessThanOrEqual(4)
   })
 
-  it('is not prolonged by a clock that is set back', async () => {
+  it('does not last longer if the clock is set back', async () => {
     fakeDate()
     const provider = provide()
     times(3, { status: 500 })

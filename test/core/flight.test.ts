@@ -183,7 +183,7 @@ describe('a token request that needs its own token', () => {
     expect(await messageOf((ring[1] as CachingTokenProvider).getToken({ scope: 'x' }))).toEqual(isLoop)
   })
 
-  it('of another provider is none: nested providers work, and so does a cached token', async () => {
+  it('of another provider is not a loop: nested providers work, and so does a cached token', async () => {
     const vault = provide({ scope: 'vault' })
     const nested = provide({ secret: async () => (await vault.getToken()) && server.secret })
     const outer = provide({ secret: async () => (await nested.getToken()) && server.secret })

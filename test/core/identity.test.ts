@@ -12,7 +12,7 @@ beforeAll(async () => {
   await getAuthorizationHeader({ cacheSize, tokenEndpoint: 'https://x/', clientId: 'c', secret: 'fake-secret', fetch })
 })
 
-it('getAuthorizationHeader takes no string for a function, whatever it reads', async () => {
+it('getAuthorizationHeader never treats a string as a function, whatever its text', async () => {
   await using server = await startAuthorizationServer()
   const secret = () => server.secret
   await getAuthorizationHeader({ ...server.appId, secret })
@@ -23,7 +23,7 @@ it('getAuthorizationHeader takes no string for a function, whatever it reads', a
   }
 })
 
-it('getAuthorizationHeader tells apart what other values could spell', async () => {
+it('getAuthorizationHeader distinguishes values whose text is the same', async () => {
   const seen = new Map<string, McaAuthOptions>()
   const tokenEndpoint = 'https://idp.example.com/token'
   let count = 0

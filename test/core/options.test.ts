@@ -54,18 +54,18 @@ describe('a bad option', () => {
     expect(error.message).not.toContain('fake-secret')
   })
 
-  it('two servers at once are refused', () => {
+  it('two servers at once are rejected', () => {
     const error = caught(() => createTokenProvider({ ...good, serverUrl: 'https://x/' }))
     expect(error.message).toMatch(/only one of `serverUrl`, `tokenEndpoint`/)
   })
 
-  it('options that are no object are refused', () => {
+  it('options that are not an object are rejected', () => {
     for (const options of [null, 'x', 7, []]) {
       expect(caught(() => createTokenProvider(options as never))).toBeInstanceOf(TypeError)
     }
   })
 
-  it('a bad token request is refused where it is made', async () => {
+  it('a bad token request is rejected when it is made', async () => {
     const provider = createTokenProvider(good)
     for (const request of [null, 'scope', { scop: 'x' }, { scope: 7 }, { parameters: { resource: 'x' } }]) {
       await expect(provider.getToken(request as never)).rejects.toThrow(TypeError)

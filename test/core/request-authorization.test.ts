@@ -83,6 +83,8 @@ describe('an origin', () => {
     'https://user@*.example.com',
     'https://*.*.example.com',
     'https://*.127.0.0.1',
+    'https://%2a.example.com',
+    'https://*.a..example',
     'https://api.example.com/path',
     'api.example.com',
     'ftp://api.example.com',
@@ -91,12 +93,12 @@ describe('an origin', () => {
     expect(() => authorizerOf({ origins: [api, origin] })).toThrow(/origins/)
   })
 
-  it('that the caller addresses gets the token where nothing is listed, whatever other layers make of the URL', async () => {
+  it('that the caller addresses gets the token if none is listed, whatever other layers make of the URL', async () => {
     expect(await carries(begin(api), `${api}/other`)).toBe(true)
     expect(await carries(begin(api), 'https://evil.test/')).toBe(false)
   })
 
-  it('that the base URL names is the only one, where nothing is listed', async () => {
+  it('that the base URL names is the only one, if none is listed', async () => {
     const based = (url: string, options = {}) => begin(url, options, { base: `${api}/v1` })
     expect(await carries(based(`${api}/v1/a`), `${api}/v1/a`)).toBe(true)
     const elsewhere = based('https://evil.test/')
@@ -172,7 +174,7 @@ describe('a redirect', () => {
     expect(hop(authorization, `${api}/hop`)).toEqual(before)
   })
 
-  it('is followed by no resend of the whole, but by one of the last hop where that is ours', async () => {
+  it('is followed by a resend of the last hop if the adapter sends it, and never of the whole', async () => {
     for (const hopIsOurs of [false, true]) {
       const authorization = begin(api)
       await carries(authorization, api)
@@ -183,7 +185,7 @@ describe('a redirect', () => {
     expect(server.tokenRequests).toBe(2 + 1) // dropped in either case, and requested again for one
   })
 
-  it('to a stranger that answers 401 drops nothing', async () => {
+  it('to a stranger that responds 401 drops nothing', async () => {
     const authorization = begin(api)
     await carries(authorization, api)
     authorization.redirected(get('https://evil.test'))
@@ -246,6 +248,40 @@ describe('a rejected token', () => {
   })
 })
 
+describe('a layer that sends a request again', () => {
+  it('takes no token to a stranger where a redirect led, whatever URL it makes of it', async () => {
+    const authorizer = authorizerOf()
+    const identity = {}
+    const authorization = authorizer.beginOrContinue(identity, get(api)) as RequestAuthorization
+    await authorization.headersFor(get(api))
+    authorization.responded(302, { location: 'https://evil.test/' })
+    const sent: unknown[] = []
+    authorizer.runEnd(identity, authorization, () => {
+      const hop = authorizer.beginOrContinue(identity, get('https://evil.test/')) as RequestAuthorization
+      sent.push(hop === authorization, hop.headersFor(get('https://evil.test/')))
+      hop.responded(503, {})
+      authorizer.runEnd(identity, hop, () => {
+        for (const request of [get('https://evil.test/?attempt=2'), { url: 'https://evil.test/', method: 'POST' }]) {
+          sent.push(authorizer.beginOrContinue({}, request)?.headersFor(request))
+        }
+        sent.push(
+          authorizer
+            .beginOrContinue({}, get('https://other.example.com'))
+            ?.headersFor(get('https://other.example.com')),
+        )
+      })
+    })
+    expect(sent).toEqual([true, {}, {}, {}, { authorization: expect.any(String) }])
+  })
+
+  it('sees that a cache answered by the Age of the response', async () => {
+    const authorization = begin(api)
+    await authorization.headersFor(get(api))
+    expect(authorization.responded(401, { age: '3' }, replayable)).toBe('deliver')
+    expect(server.tokenRequests).toBe(1)
+  })
+})
+
 describe('tokenRequest', () => {
   it('must give a token request or false, synchronously', async () => {
     for (const bad of [undefined, null, true, 'scope', Promise.resolve({})]) {
@@ -255,9 +291,13 @@ describe('tokenRequest', () => {
       throw new Error('broken')
     }
     await expect(carries(begin(api, { tokenRequest: broken }), api)).rejects.toThrow('broken')
+    const odd = () => {
+      throw undefined
+    }
+    await expect(carries(begin(api, { tokenRequest: odd }), api)).rejects.toThrow('`tokenRequest` threw undefined')
   })
 
-  it('is asked once for a request, and again only if another layer changed its URL before it was sent', async () => {
+  it('is called once for a request, and again only if another layer changed its URL before it was sent', async () => {
     const asked: string[] = []
     const tokenRequest: McaAuthOptions['tokenRequest'] = ({ url, method }) => {
       asked.push(`${method} ${url.pathname}`)
@@ -275,7 +315,7 @@ describe('tokenRequest', () => {
 })
 
 describe('a provider', () => {
-  it('that is a plain object is asked for each request, and told of a rejection once', async () => {
+  it('that is a plain object is called for each request, and notified of a rejection once', async () => {
     const invalidate = vi.fn()
     let issued = 0
     const getToken = vi.fn(async (_options: object) => ({ accessToken: `fake-${++issued}`, expiresAt: 0 }))
@@ -287,6 +327,13 @@ describe('a provider', () => {
     expect(await authorization.responded(401, rejected, replayable)).toBe('resend')
     expect(await authorization.headersFor(get(api))).toEqual({ authorization: 'Bearer fake-2' })
     expect(invalidate.mock.calls).toEqual([['fake-1']])
+  })
+
+  it('that overrides a method of ours is one of its own', async () => {
+    const own = createTokenProvider(server.appId)
+    const wrapped = Object.assign(Object.create(own), { getToken: async () => ({ accessToken: 'fake', expiresAt: 0 }) })
+    const authorization = authorizerOf(wrapped).begin(get(api)) as RequestAuthorization
+    expect(await authorization.headersFor(get(api))).toEqual({ authorization: 'Bearer fake' })
   })
 
   it.each([

@@ -72,7 +72,7 @@ describe('a secret that the server quotes is masked', () => {
     expect(body.errorDescription).toContain('grant_type=client_credentials')
   })
 
-  it.each([8, 20, 60])('that is %i KiB long, quoted whole or cut off, and the reason is told', async (size) => {
+  it.each([8, 20, 60])('that is %i KiB long, quoted whole or cut off, and the reason is kept', async (size) => {
     const assertion = `fake.${'aZ09-_'.repeat((size * 1024) / 6)}`
     for (const quoted of [assertion, assertion.slice(0, 400), encodeURIComponent(assertion)]) {
       const error = await failure({ parameters: { subject_token: assertion }, fetch: echoing(() => quoted) })
@@ -106,7 +106,7 @@ describe('a secret that the server quotes is masked', () => {
     expect(error.errorDescription).toBe('no: https://api.example.com read.all [redacted] (end)')
   })
 
-  it('before a long text is cut, in each field, and where the secret ends with a line', async () => {
+  it('before a long text is cut, in each field, and if the secret ends with a line', async () => {
     const long = async () =>
       Response.json({ errorCode: `x ${secret}`, errorMessage: `${'x'.repeat(490)} ${secret}` }, { status: 400 })
     const error = await failure({ secret: `${secret}\n`, fetch: long })
@@ -115,7 +115,7 @@ describe('a secret that the server quotes is masked', () => {
     expect(error.error).toBe('x [redacted]')
   })
 
-  it('where it is short, unless it is part of a word', async () => {
+  it('if it is short, unless it is part of a word', async () => {
     const error = await failure({ secret: 'ab', fetch: echoing(() => 'ab "ab" about ab') })
     expect(error.errorDescription).toBe('no: [redacted] "[redacted]" about [redacted] (end)')
   })

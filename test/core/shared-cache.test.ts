@@ -18,7 +18,7 @@ describe('the shared cache', () => {
     await server.close()
   })
 
-  it('is asked for keys of its own where there is no secret to derive one from', () => {
+  it('must have its own keys if there is no secret to derive one from', () => {
     const { secret, ...options } = server.appId
     const message = /`sharedCache` needs `encryptionKeys`/
     const sharedCache = memoryTokenCache()
@@ -41,7 +41,7 @@ describe('the shared cache', () => {
     expect(() => createTokenProvider({ ...server.appId, sharedCacheTimeoutMs: 0 })).toThrow(/sharedCacheTimeoutMs/)
   })
 
-  it('leaves callers without delay where it throws at once, of whatever kind', async () => {
+  it('does not delay callers if it throws at once, whatever it throws', async () => {
     const fails = () => {
       throw new Error('not a promise')
     }
@@ -56,7 +56,7 @@ describe('the shared cache', () => {
     expect(server.tokenRequests).toBe(6)
   })
 
-  it('is not waited for at its end: a token that is there is given, though it can not be stored', async () => {
+  it('is not waited for at the end: a new token is returned even if it cannot be stored', async () => {
     const never = () => new Promise<never>(() => {})
     const sharedCache = { ...memoryTokenCache(), set: never, release: never }
     // Else this test would wait for it until it times out.
@@ -64,7 +64,7 @@ describe('the shared cache', () => {
     await provider.getToken()
   })
 
-  it('waits for who has the lease for half of its budget at most, then asks itself', async () => {
+  it('waits at most half its budget for the lease holder, then requests its own token', async () => {
     const sharedCache = { ...memoryTokenCache(), lease: async () => undefined }
     const options = { ...server.appId, sharedCache, sharedCacheTimeoutMs: 60_000, timeoutMs: 4_000 }
     await using provider = createTokenProvider(options)
@@ -73,7 +73,7 @@ describe('the shared cache', () => {
     expect(performance.now() - start).toBeGreaterThan(1_950)
   })
 
-  it('is given up where it does not answer, within the delay it may cause', async () => {
+  it('is given up if it does not respond, within the delay it may cause', async () => {
     const never = () => new Promise<never>(() => {})
     const sharedCache = { ...memoryTokenCache(), get: never }
     await using provider = createTokenProvider({ ...server.appId, sharedCache, sharedCacheTimeoutMs: 100 })
@@ -82,7 +82,7 @@ describe('the shared cache', () => {
     expect(performance.now() - start).toBeGreaterThan(95)
   })
 
-  it('has a refused token deleted at once, also where nobody asks for another', async () => {
+  it('deletes a rejected token at once, even if no other is requested', async () => {
     const sharedCache = memoryTokenCache()
     const deleted: string[] = []
     const spy: SharedTokenCache['delete'] = async (key, digest) => {
@@ -155,7 +155,7 @@ describe('the shared cache', () => {
     }
   })
 
-  it('does not give a refused token back', async () => {
+  it('does not return a rejected token', async () => {
     const sharedCache = memoryTokenCache()
     // A cache that does not delete: what was refused is found again.
     await using provider = createTokenProvider({
@@ -237,7 +237,7 @@ describe('the shared cache', () => {
       expect((await taken((sealed) => ({ ...sealed, scope: 7 })))?.token.scope).toBeUndefined()
     })
 
-    it('that names its owner, its token request and its end', async () => {
+    it('that names its owner, its token request and its expiry', async () => {
       let text = ''
       await taken((sealed) => {
         text = JSON.stringify(sealed)
@@ -290,7 +290,7 @@ describe('the shared cache', () => {
     })
   })
 
-  describe('has no token taken that was kept beyond its end', () => {
+  describe('has no token taken that was kept beyond its expiry', () => {
     /** A store that keeps what it has for ever, and gives it any new life. */
     function persistent(ttl: () => number) {
       const entries = new Map<string, SharedToken>()
@@ -517,7 +517,7 @@ describe('the shared cache', () => {
       expect([leases.length, releases.length]).toEqual([count, 1])
     })
 
-    it('no longer where another has stored meanwhile', async () => {
+    it('no longer if another has stored meanwhile', async () => {
       const cache = memoryTokenCache()
       await using first = createTokenProvider({ ...server.appId, sharedCache: cache })
       await first.getToken()
@@ -542,7 +542,7 @@ describe('the shared cache', () => {
     })
   })
 
-  it('has all its answers together wait no longer than it may', async () => {
+  it('takes no longer for all its responses together than it may', async () => {
     const cache = memoryTokenCache()
     const fetch = vi.fn(async () => Response.json({ access_token: 'opaque', expires_in: 3600 }))
     const provideBy = (get: SharedTokenCache['get']) => {

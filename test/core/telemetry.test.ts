@@ -40,7 +40,7 @@ afterEach(async () => {
   await server.close()
 })
 
-it('tells of a token that is requested, refreshed, served stale and renewed', async () => {
+it('reports a token that is requested, refreshed, served stale and refreshed again', async () => {
   await using provider = createTokenProvider({ ...server.appId, scope: 'orders.read' })
   const before = performance.now()
   const { expiresAt } = await provider.getToken()
@@ -65,7 +65,7 @@ it('tells of a token that is requested, refreshed, served stale and renewed', as
   expect(told()).toEqual(['token:stale', 'token:requested', 'token:refreshed'])
 })
 
-it('tells of each attempt, of the failure that callers see, and of the cool-down until it is over', async () => {
+it('reports each attempt, the failure that callers see, and the cool-down until it is over', async () => {
   await using provider = createTokenProvider(server.appId)
   server.script({ status: 500 }, { status: 500 }, { status: 503 })
   const before = performance.now()
@@ -84,7 +84,7 @@ it('tells of each attempt, of the failure that callers see, and of the cool-down
   expect(told()).toEqual(['token:requested', 'cooldown:left', 'token:refreshed'])
 })
 
-it('tells which origin refused a token', async () => {
+it('reports which origin rejected a token', async () => {
   await using resource = await startProtectedResource({ authorizationServer: server })
   await using provider = createTokenProvider(server.appId)
   const fetch = mcaAuth(provider)
@@ -96,7 +96,7 @@ it('tells which origin refused a token', async () => {
   expect(told()).toEqual(['token:refused', 'token:requested', 'token:refreshed'])
 })
 
-it('tells of a token that came from the shared cache', async () => {
+it('reports a token that came from the shared cache', async () => {
   const sharedCache = memoryTokenCache()
   await using one = createTokenProvider({ ...server.appId, sharedCache })
   await one.getToken()
@@ -106,7 +106,7 @@ it('tells of a token that came from the shared cache', async () => {
   expect(heard).toEqual([['token:refreshed', expect.objectContaining({ fromSharedCache: true })]])
 })
 
-it('tells no secrets', async () => {
+it('reports no secrets', async () => {
   await using provider = createTokenProvider(server.appId)
   const { accessToken } = await provider.getToken()
   server.rotateSecret('another-fake-secret')

@@ -7,7 +7,7 @@ import { provide, server } from '../servers/app-id.ts'
 const pass = (ms: number) => vi.setSystemTime(Date.now() + ms)
 
 describe('a token request', () => {
-  it('is what it is when it is asked for, whatever its list held before', async () => {
+  it("reads the caller's list of scopes anew at each call", async () => {
     const provider = provide()
     const scope = ['read']
     expect((await provider.getToken({ scope })).scope).toBe('appid_default read')
@@ -16,7 +16,7 @@ describe('a token request', () => {
     expect(server.tokenRequests).toBe(2)
   })
 
-  it('by scope and resource is not that by either', async () => {
+  it('has separate cache entries for scope, resource, and both', async () => {
     const provider = provide()
     const resource = 'https://orders.example.com'
     await provider.getToken({ scope: 'read' })
@@ -76,7 +76,7 @@ describe('getToken', () => {
     expect(server.tokenRequests).toBe(3)
   })
 
-  it('tells each of those who wait that it has failed, also where they could abort', async () => {
+  it('rejects every waiting caller, with or without an abort signal', async () => {
     server.delayMs = 20
     const provider = provide({ secret: 'wrong-fake-secret' })
     const controller = new AbortController()
@@ -102,7 +102,7 @@ describe('getToken', () => {
     expect(server.tokenRequests).toBe(5)
   })
 
-  it('serves a stale token while one refresh runs behind, and the new one after it', async () => {
+  it('serves a stale token while one refresh runs in the background, and the new one after it', async () => {
     vi.useFakeTimers({ toFake: ['Date'] })
     const provider = provide()
     const first = await provider.getToken()
@@ -118,7 +118,7 @@ describe('getToken', () => {
     expect(server.tokenRequests).toBe(2)
   })
 
-  it('takes a fifth of a short life as stale and a twentieth as expired', async () => {
+  it('counts a fifth of a short lifetime as stale and a twentieth as expired', async () => {
     vi.useFakeTimers({ toFake: ['Date'] })
     server.lifetimeSeconds = 20
     const provider = provide()
@@ -133,7 +133,7 @@ describe('getToken', () => {
     expect(states.slice(2)).toEqual(['stale', 'stale', 'expired'])
   })
 
-  it('counts a token as expired ten seconds before its end, unless it is a short one', async () => {
+  it('counts a token as expired ten seconds before its expiry, unless its lifetime is short', async () => {
     vi.useFakeTimers({ toFake: ['Date'] })
     for (const [lifetimeSeconds, expiredMs] of [
       [3600, 10_000],
@@ -166,7 +166,7 @@ describe('getToken', () => {
     expect(provider.health().token?.state).toBe('expired')
   })
 
-  it('gives the token of its last seconds where the refresh fails, then the error', async () => {
+  it('returns a token in its last seconds if the refresh fails, then the error', async () => {
     vi.useFakeTimers({ toFake: ['Date'] })
     const provider = provide()
     const first = await provider.getToken()
@@ -194,7 +194,7 @@ describe('getToken', () => {
     expect(server.tokenRequests).toBe(3)
   })
 
-  it('serves a token of no life to those who wait, and then asks once a second', async () => {
+  it('serves a token without any lifetime to the callers who wait, then requests one a second', async () => {
     vi.useFakeTimers({ toFake: ['Date'] })
     server.lifetimeSeconds = 0
     const provider = provide()
@@ -207,7 +207,7 @@ describe('getToken', () => {
     expect(server.tokenRequests).toBe(2)
   })
 
-  it('runs neither in circles nor into a storm where the server gives the same token until it ends', async () => {
+  it('causes neither a loop nor a storm if the server issues the same token until it expires', async () => {
     vi.useFakeTimers({ toFake: ['Date'] })
     server.reissue = true
     const provider = provide()
@@ -260,7 +260,7 @@ describe('peek', () => {
 })
 
 describe('the bag of getToken', () => {
-  it('holds a signal beside the token request, which is no part of it', async () => {
+  it('takes a signal together with the token request, of which it is not a part', async () => {
     const provider = provide()
     const { signal } = new AbortController()
     const token = await provider.getToken({ signal })
@@ -274,7 +274,7 @@ describe('the bag of getToken', () => {
     )
   })
 
-  it('with a signal that is none is refused', async () => {
+  it('with an invalid signal is rejected', async () => {
     const provider = provide()
     for (const signal of [null, {}, 'abort', new AbortController()]) {
       await expect(provider.getToken({ signal } as never)).rejects.toThrow(/`signal` must be an AbortSignal/)
@@ -394,7 +394,7 @@ describe('close', () => {
 })
 
 describe('health', () => {
-  it('shows where it asks and how it is, and no secrets', async () => {
+  it('shows its token endpoint and its state, and no secrets', async () => {
     const provider = provide()
     await provider.getToken()
     const health = provider.health()

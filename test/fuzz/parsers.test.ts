@@ -256,7 +256,7 @@ describe("undici's header shapes", () => {
   const name = fc.oneof(fc.constantFrom('authorization', 'Authorization', 'AUTHORIZATION', 'x-authorization'), token)
   const pairs = fc.array(fc.tuple(name, fc.stringMatching(/^[!-~]{1,10}$/)), { maxLength: 5 })
 
-  it('all find the same authorization, and all get ours where there is none', () => {
+  it('all find the same authorization, and all get the added one if there is none', () => {
     fc.assert(
       fc.property(pairs, (list) => {
         const own = list.some(([key]) => key.toLowerCase() === 'authorization')
@@ -340,7 +340,7 @@ describe('the origin of a URL', () => {
     expect(wrong).toBe(0)
   })
 
-  it('is secure with https, or where it is this machine', () => {
+  it('is secure with https, or if it is this machine', () => {
     const secure = [
       'https://example.com',
       'http://localhost',

@@ -136,7 +136,7 @@ describe('Cloudant, by its real SDK, behind a bearer check', () => {
     expect(bare).toBe(0)
   })
 
-  it('sends nothing where no token can be had, and says why', async () => {
+  it('sends nothing if no token is available, and says why', async () => {
     const cloudant = client({ secret: 'wrong' })
     await expect(cloudant.getAllDbs()).rejects.toThrow(/denied.*invalid_client/)
     expect(bare + refused).toBe(0)

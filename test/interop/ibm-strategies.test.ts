@@ -73,7 +73,7 @@ describe.each(clients)("IBM's own judges take what $name sends:", ({ start: begi
       expect(server.tokenRequests).toBe(1)
     })
 
-    it('another token for one that it refuses', async () => {
+    it('another token for one that it rejects', async () => {
       const url = await start()
       await using provider = createTokenProvider(server.appId)
       server.script(await overAlready(provider))
@@ -81,7 +81,7 @@ describe.each(clients)("IBM's own judges take what $name sends:", ({ start: begi
       expect(new Set(received).size).toBe(2)
     })
 
-    it('no other token where the scope is missing, which it answers with a 401', async () => {
+    it('no other token if the scope is missing, for which it responds 401', async () => {
       const url = await start({ scope: 'write' })
       await using provider = createTokenProvider(server.appId)
       expect(await make(provider)(url)).toBe(401)
@@ -89,7 +89,7 @@ describe.each(clients)("IBM's own judges take what $name sends:", ({ start: begi
       expect(server.tokenRequests).toBe(1)
     })
 
-    it('no storm where it refuses every token, as it does those of version 3', async () => {
+    it('no storm if it rejects every token, as it does those of version 3', async () => {
       await server.close()
       server = await startAuthorizationServer({ tenantId, version: 3 })
       const url = await start()
@@ -124,7 +124,7 @@ describe.each(clients)("IBM's own judges take what $name sends:", ({ start: begi
       expect(server.tokenRequests).toBe(1)
     })
 
-    it('another token for one that it refuses', async () => {
+    it('another token for one that it rejects', async () => {
       const url = await start()
       await using provider = createTokenProvider(server.mca)
       server.script(await overAlready(provider))

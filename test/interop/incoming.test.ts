@@ -45,7 +45,7 @@ describe.each(clients)('within an incoming request, by $name', ({ start }) => {
   const within = (authorization: string | undefined, send: (url: string) => Promise<unknown>) =>
     forwardIncoming({ headers: { authorization } }, () => send(origin))
 
-  it("sends that request's own token, and none where it had none", async () => {
+  it("sends that request's own token, and none if it had none", async () => {
     await using provider = provide()
     const send = make(provider)
     await within('Bearer of-the-caller', send)
@@ -60,7 +60,7 @@ describe.each(clients)('within an incoming request, by $name', ({ start }) => {
     expect(server.tokenRequests).toBe(0)
   })
 
-  it('sends our own outside of one, and where it is ignored', async () => {
+  it('sends our own outside of one, and if it is ignored', async () => {
     await using provider = provide()
     await make(provider)(origin)
     await using ignoring = provide({ incoming: 'ignore' })
@@ -68,7 +68,7 @@ describe.each(clients)('within an incoming request, by $name', ({ start }) => {
     expect(sent().map((header) => header?.slice(0, 9))).toEqual(['Bearer ey', 'Bearer ey'])
   })
 
-  it('never replays it, and never caches it', async () => {
+  it('never resends it, and never caches it', async () => {
     await using provider = provide()
     const send = make(provider)
     await send(origin)

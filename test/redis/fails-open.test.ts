@@ -121,7 +121,7 @@ describe.runIf(hasRedis)('the shared cache on Redis', () => {
     expect(await cost(() => another().getToken())).toBe(1)
   })
 
-  it('misses after the client secret was rotated, and tells nobody', async () => {
+  it('misses after the client secret was rotated, without an error', async () => {
     await another().getToken()
     await stored()
     server.rotateSecret('another-fake-secret')
@@ -139,7 +139,7 @@ describe.runIf(hasRedis)('the shared cache on Redis', () => {
     expect(await cost(() => another({ secret }, [next, old]).getToken())).toBe(0)
   })
 
-  it('forgets a refused token for all, whatever key it was sealed with', async () => {
+  it('forgets a rejected token for all, whatever key it was sealed with', async () => {
     const [old, next] = ['an old key of no less than 32 bytes', 'the next key, no less than 32 bytes']
     await another({}, [old]).getToken()
     await stored()

@@ -75,7 +75,7 @@ describe.runIf(hasRedis)('a fleet of processes on one Redis', () => {
     for (const gap of gaps) expect(gap).toBeGreaterThan(server.lifetimeSeconds * 700)
   })
 
-  it('makes one more when the process that asks is killed, whose lease soon ends', async () => {
+  it('makes one more when the process that requests the token is killed, whose lease soon expires', async () => {
     server.script({ hang: 'headers' })
     const [holder, ...others] = (await startFleet(4, redis.url, patient())) as [Worker, ...Worker[]]
     holder.ask().catch(() => {})

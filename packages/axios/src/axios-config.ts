@@ -24,17 +24,17 @@ export interface AxiosConfig {
 }
 
 /** The request as it will be sent, with `base` if the instance has named its origin. */
-export function requestOf(config: AxiosConfig): BeginRequest {
+export function requestOf(config: AxiosConfig, adapter: unknown): BeginRequest {
   const { baseURL, socketPath, method = 'get', signal } = config
   const url = targetOf(config)
   const named = baseURL !== undefined && !socketPath && originOf(baseURL) !== undefined
   return {
     url,
     method: method.toUpperCase(),
-    signal: signal instanceof AbortSignal ? signal : undefined,
+    signal: isSignal(signal) ? signal : undefined,
     authorization: authorizationOf(config, url),
     get proxied() {
-      return isProxied(config, url)
+      return !usesFetch(adapter) && isProxied(config, url)
     },
     ...(socketPath ? { origin: unixSocket } : named && { base: baseURL }),
   }
@@ -53,15 +53,18 @@ function targetOf({ url = '', baseURL, allowAbsoluteUrls, socketPath }: AxiosCon
 
 /** The `Authorization` of the caller, who says "none" with `false` or `null`. */
 function authorizationOf(config: AxiosConfig, target: string): unknown {
-  const headers = config.headers as { has(name: string): boolean; get?(name: string): unknown } | undefined
-  if (headers?.has('Authorization')) return headers.get?.('Authorization') ?? null
+  // An interceptor may have made a plain record of them.
+  const headers = (config.headers ?? {}) as Readonly<Record<string, unknown>>
+  const name = Object.keys(headers).find((key) => key.toLowerCase() === 'authorization')
+  if (name !== undefined && headers[name] !== undefined) return headers[name]
   return config.auth != null || /^[^/?#]*\/\/[^/?#]*@/.test(target) ? 'Basic' : undefined
 }
 
 /** Whether axios would send a plain HTTP request through a proxy, which sees its headers. */
-export function isProxied({ proxy, socketPath }: Pick<AxiosConfig, 'proxy' | 'socketPath'>, url: string): boolean {
-  if (proxy === false || socketPath || !url.startsWith('http:')) return false
-  return Boolean(proxy) || getProxyForUrl(url) !== ''
+export function isProxied({ proxy, socketPath }: AxiosConfig, url: string): boolean {
+  const origin = originOf(url)
+  if (proxy === false || socketPath || !origin?.startsWith('http:')) return false
+  return Boolean(proxy) || getProxyForUrl(origin) !== ''
 }
 
 /**
@@ -95,4 +98,22 @@ export function setAuthorization(
     if (authorization !== undefined || headers[name] === before) delete headers[name]
   }
   if (authorization !== undefined) headers.Authorization = authorization
+}
+
+/** Of a list, axios takes the first that the platform has: on Node.js that is not `xhr`. */
+export function usesFetch(adapter: unknown): boolean {
+  return [adapter].flat().find((name) => String(name).toLowerCase() !== 'xhr') === 'fetch'
+}
+
+/** Of any class: packages bring their own. */
+function isSignal(signal: unknown): signal is AbortSignal {
+  const { aborted, addEventListener } = (signal ?? {}) as Partial<AbortSignal>
+  return typeof aborted === 'boolean' && typeof addEventListener === 'function'
+}
+
+/** The headers that an adapter has added are in the caller's config afterwards, as without us. */
+export function keepAdded(from: object, to: object): void {
+  const [source, target] = [from, to] as [Record<string, unknown>, Record<string, unknown>]
+  for (const name in source)
+    if (name.toLowerCase() !== 'authorization' && !(name in target)) target[name] = source[name]
 }

@@ -11,13 +11,14 @@ import {
   type AxiosConfig,
   copyOf,
   isProxied,
+  keepAdded,
   setAuthorization,
   withAuthorization,
 } from './axios-config.js'
 import { axiosCopyOf } from './axios-copy.js'
 import { untilCanceled } from './cancellation.js'
 import { type AxiosFailure, type AxiosResponse, conceal, concealFailure } from './conceal.js'
-import { watchRedirects } from './fetch-adapter.js'
+import { reportRedirect, watchRedirects } from './fetch-adapter.js'
 
 /** One request that an authorization decides about, by the caller's own adapter. */
 export interface Exchange {
@@ -53,7 +54,7 @@ async function sendWith(request: Exchange, added: AuthorizationHeaders, captured
   const sent = Object.assign(copyOf(config), captured)
   sent.headers = withAuthorization(config.headers, added)
   sent.beforeRedirect = redirecting(request, added)
-  const redirects = watchRedirects(sent, names, authorization)
+  watchRedirects(sent, names)
   let response: AxiosResponse | undefined
   let settle: () => unknown
   try {
@@ -64,19 +65,18 @@ async function sendWith(request: Exchange, added: AuthorizationHeaders, captured
   } catch (error) {
     const failure = error as AxiosFailure
     concealFailure(failure, config)
-    // A timeout or an abort while the body was read has a response too; it stays what it is.
-    const hasResponse = failure?.code === undefined || failure.code === 'ERR_BAD_REQUEST'
-    response = hasResponse ? failure?.response : undefined
+    response = isResponse(failure ?? {}) ? failure.response : undefined
     settle = () => {
       throw error
     }
   }
+  keepAdded(sent.headers, config.headers)
   if (response === undefined) {
     authorization.failed()
     return settle()
   }
   const { status, headers, cached } = response
-  const replayable = isReusable(config.data) && redirects.areKnown(response, config)
+  const replayable = reportRedirect(response, config, authorization) && isReusable(config.data)
   const verdict = authorization.responded(status, headers, { replayable, fromCache: cached === true })
   const decided =
     verdict instanceof Promise ? await untilCanceled(config, verdict).catch((error) => reject(request, error)) : verdict
@@ -107,7 +107,7 @@ async function reject({ config, authorization }: Exchange, cause: unknown): Prom
   const { AxiosError, CanceledError } = await axiosCopyOf(config.headers)
   if ((cause as { __CANCEL__?: boolean } | null)?.__CANCEL__) throw cause
   if ((config.signal as AbortSignal | undefined)?.aborted) throw new CanceledError(null, config)
-  const { message, code } = cause as { message: string; code?: string }
+  const { message = String(cause), code } = Object(cause) as { message?: string; code?: string }
   const error = new AxiosError(message, code, config)
   Object.defineProperty(error, 'cause', { value: cause, enumerable: false, writable: true, configurable: true })
   throw error
@@ -118,4 +118,10 @@ function discard(data: unknown): void {
   const stream = data as { destroy?: () => void; cancel?: () => Promise<void> } | null | undefined
   if (typeof stream?.destroy === 'function') stream.destroy()
   else if (typeof stream?.cancel === 'function') stream.cancel().catch(() => {})
+}
+
+/** A timeout or an abort while the body was read has a response too; it stays what it is. */
+function isResponse({ code, response }: AxiosFailure): boolean {
+  if (code === undefined || code === 'ERR_BAD_REQUEST') return true
+  return code === 'ERR_BAD_RESPONSE' && (response?.status ?? 0) >= 500
 }

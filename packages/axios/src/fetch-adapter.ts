@@ -1,43 +1,53 @@
 import type { RequestAuthorization } from '@mca-auth/core/adapter'
-import type { AxiosConfig } from './axios-config.js'
+import { type AxiosConfig, usesFetch } from './axios-config.js'
 import type { AxiosResponse } from './conceal.js'
 
 type Fetch = typeof globalThis.fetch
 
-/** Whether a response may have come over redirects that we did not see. */
-export interface RedirectWatch {
-  areKnown(response: AxiosResponse, config: AxiosConfig): boolean
-}
-
 const idempotent = new Set(['get', 'head', 'options', 'trace', 'put', 'delete'])
+/** Where each request ended, by the `Request` that axios made. */
+const endings = new WeakMap<object, Response>()
+/** One for each fetch: axios keeps what it makes of an `env` for ever. */
+const watched = new WeakMap<Fetch, Fetch>()
+
+const watchedGlobal = watch((input, init) => globalThis.fetch(input, init))
+
+function watch(fetch: Fetch): Fetch {
+  return async (input, init) => {
+    const response = await fetch(input, init)
+    if (typeof input === 'object') endings.set(input, response)
+    return response
+  }
+}
 
 /**
  * axios' fetch adapter does not say that it followed a redirect. Its fetch does: recent axios takes it from `env` of the
- * config. Otherwise a request is resent only if executing it twice does no harm.
+ * config.
  */
-export function watchRedirects(sent: AxiosConfig, names: unknown, authorization: RequestAuthorization): RedirectWatch {
-  let isWatched = false
-  if (usesFetch(names)) {
-    const env = sent.env as { readonly fetch?: Fetch } | undefined
-    const watched: Fetch = async (input, init) => {
-      const response = await (env?.fetch ?? globalThis.fetch)(input, init)
-      isWatched = true
-      if (response.redirected) authorization.redirected({ url: response.url, method: 'GET' })
-      return response
-    }
-    sent.env = { ...env, fetch: watched }
-  }
-  return {
-    areKnown: ({ request }, { method = 'get' }) =>
-      isWatched || !isFetchRequest(request) || idempotent.has(method.toLowerCase()),
-  }
+export function watchRedirects(sent: AxiosConfig, names: unknown): void {
+  if (!usesFetch(names)) return
+  const env = sent.env as { readonly fetch?: Fetch } | undefined
+  sent.env = { ...env, fetch: watchedFetch(env?.fetch) }
 }
 
-/** Of a list, axios takes the first that the platform has: on Node.js that is not `xhr`. */
-function usesFetch(adapter: unknown): boolean {
-  return [adapter].flat().find((name) => String(name).toLowerCase() !== 'xhr') === 'fetch'
+function watchedFetch(fetch: Fetch | undefined): Fetch {
+  if (fetch === undefined) return watchedGlobal
+  const known = watched.get(fetch) ?? watch(fetch)
+  watched.set(fetch, known)
+  return known
 }
 
-function isFetchRequest(request: unknown): boolean {
-  return typeof (request as Request | null | undefined)?.clone === 'function'
+/**
+ * Reports a redirect that the fetch adapter followed. Returns whether the request may be resent: if its redirects could
+ * not be seen, only if it does no harm to execute it twice.
+ */
+export function reportRedirect(
+  { request }: AxiosResponse,
+  { method = 'get' }: AxiosConfig,
+  authorization: RequestAuthorization,
+): boolean {
+  if (typeof (request as Request | null | undefined)?.clone !== 'function') return true
+  const ending = endings.get(request as Request)
+  if (ending?.redirected) authorization.redirected({ url: ending.url, method: 'GET' })
+  return ending !== undefined || idempotent.has(method.toLowerCase())
 }

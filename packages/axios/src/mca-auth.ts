@@ -56,7 +56,7 @@ export function mcaAuth(
     const before = begun.find((one) => one.authorizer === authorizer)?.authorization
     // The authenticator of IBM's SDKs calls this without a request.
     const isFresh = config.headers !== undefined
-    const mine = { authorizer, authorization: isFresh ? begin(config, authorizer, before) : before, isFresh }
+    const mine = { authorizer, authorization: isFresh ? begin(config, adapter, authorizer, before) : before, isFresh }
     const others = begun.filter((one) => one.authorizer !== authorizer)
     const wrapper = wrap(adapter, inOrder ? [...others, mine] : [mine, ...others])
     ;(config as AxiosConfig).adapter = wrapper
@@ -80,25 +80,34 @@ function wrap(adapter: unknown, begun: readonly Begun[]): Adapter {
  */
 function begin(
   config: AxiosConfig,
+  adapter: unknown,
   authorizer: RequestAuthorizer,
   before: RequestAuthorization | undefined,
 ): RequestAuthorization | undefined {
-  const request = requestOf(config)
+  const request = requestOf(config, adapter)
   if (!before?.isUnfinished) return authorizer.begin(request)
-  return before.continues(request) ? before : before.run(() => authorizer.begin(request))
+  if (before.continues(request)) return before
+  // In the context of the one before, unless somebody else's request is served here.
+  return before.belongsHere ? before.run(() => authorizer.begin(request)) : authorizer.begin(request)
 }
 
 /** Finds the caller's adapter, which may be given by name, and the first `mcaAuth()` whose origins match. */
-function decide(config: AxiosConfig, adapter: unknown, begun: readonly Begun[]): Promise<unknown> {
-  for (const one of begun) {
-    if (!one.isFresh) one.authorization = begin(config, one.authorizer, one.authorization)
+function decide(config: AxiosConfig, adapter: unknown, wrapped: readonly Begun[]): Promise<unknown> {
+  const begun = wrapped.map((one) => {
+    const { authorizer, authorization: before, isFresh } = one
     one.isFresh = false
-  }
+    // Another interceptor may have given the URL since.
+    const isBegun = isFresh && before !== undefined
+    return { authorizer, authorization: isBegun ? before : begin(config, adapter, authorizer, before), isFresh: false }
+  })
+  // For whoever sends this config again; the wrapped adapter may have become the default of an instance.
+  if (wrapped.some(({ authorization }, i) => authorization !== begun[i]?.authorization))
+    config.adapter = wrap(adapter, begun)
   const isAuthorized = begun.every(({ authorization }) => authorization !== undefined)
   const { authorization } = begun.find((one) => one.authorization?.applies) ?? (begun[0] as Begun)
   const send = (adapterFor: Exchange['adapterFor']) =>
     authorization !== undefined && isAuthorized
-      ? exchange({ config, adapterFor, names: adapter, authorization, sending: requestOf(config) })
+      ? exchange({ config, adapterFor, names: adapter, authorization, sending: requestOf(config, adapter) })
       : adapterFor(config)(config)
   if (typeof adapter === 'function') return send(() => adapter as Adapter)
   const lookUp = (axios: AxiosCopy) => send((sent) => axios.getAdapter(adapter ?? axios.defaults.adapter, sent))

@@ -146,8 +146,10 @@
  *
  * @module
  */
+
 export type { OutgoingRequest } from './authorization/authorization-options.js'
 export { bearerErrors } from './authorization/challenge.js'
+export { conceal, concealIn } from './authorization/conceal.js'
 export { unixSocket } from './authorization/origin-rule.js'
 export type { RequestAuthorization } from './authorization/request-authorization.js'
 export type { RequestAuthorizer } from './authorization/request-authorizer.js'

@@ -1,7 +1,13 @@
-import { type AuthorizationHeaders, originOf, type RequestAuthorization, type Verdict } from '@mca-auth/core/adapter'
+import {
+  type AuthorizationHeaders,
+  conceal,
+  concealIn,
+  originOf,
+  type RequestAuthorization,
+  type Verdict,
+} from '@mca-auth/core/adapter'
 import { type Call, type Hop, outermost } from './call.js'
 import { withAuthorization } from './call-headers.js'
-import { conceal, concealIn } from './conceal.js'
 import type { AnyFetch } from './global-fetch.js'
 import { hidesRedirect, isRedirect, networkError, nextHop } from './redirect.js'
 import { discard, isFromCache, responseIn } from './response.js'

@@ -29,7 +29,7 @@ return fence`
 const release = `
 if redis.call('get', KEYS[2]) == ARGV[1] then redis.call('del', KEYS[2]) end`
 
-/** ARGV: fence, value, digest, life. Who had the lease before the last one comes too late. */
+/** ARGV: fence, value, digest, lifetime. The holder of any lease but the last one comes too late. */
 const set = `
 local last = math.max(tonumber(redis.call('get', KEYS[3]) or 0), tonumber(redis.call('hget', KEYS[1], 'fence') or 0))
 if tonumber(ARGV[1]) < last then return end

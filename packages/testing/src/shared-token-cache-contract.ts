@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { SharedToken, SharedTokenCache } from '@mca-auth/core'
 
-/** One requirement: a sentence, and what throws where it is not met. */
+/** One requirement: a sentence, and a check that throws if it is not met. */
 export interface Requirement {
   readonly name: string
   readonly check: (cache: SharedTokenCache) => Promise<void>
@@ -22,8 +22,8 @@ async function leased(cache: SharedTokenCache, key: string, holder: string, ms =
 }
 
 /**
- * What any implementation of `SharedTokenCache` must do, for any test runner. Takes about a second. Keys are random, so
- * that a store may be used again.
+ * Requirements that every `SharedTokenCache` must meet; works with any test runner. Takes about a second. Keys are random,
+ * so that a store may be used again.
  *
  * @example
  * ```ts
@@ -36,7 +36,7 @@ async function leased(cache: SharedTokenCache, key: string, holder: string, ms =
 export function sharedTokenCacheContract(): readonly Requirement[] {
   return [
     {
-      name: 'gives what was stored, with the life that is left, until it expires',
+      name: 'returns what was stored, with the lifetime that is left, until it expires',
       async check(cache) {
         const key = randomUUID()
         equal(await cache.get(key), undefined)
@@ -101,7 +101,7 @@ export function sharedTokenCacheContract(): readonly Requirement[] {
       },
     },
     {
-      name: 'prolongs a lease for its holder, with the same fence',
+      name: 'extends a lease for its holder, with the same fence',
       async check(cache) {
         // Longer and longer, until this machine and this store extend a lease before it lapses.
         for (let ms = 150; ; ms *= 4) {

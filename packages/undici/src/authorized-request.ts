@@ -2,6 +2,7 @@ import type { EventEmitter } from 'node:events'
 import {
   type AuthorizationHeaders,
   bodySnapshot,
+  conceal,
   type RequestAuthorization,
   type RequestAuthorizer,
   type RequestBody,
@@ -31,6 +32,7 @@ export class AuthorizedRequest implements SentRequest {
   /** As they were sent: the caller may use its own again for another request. */
   #options: DispatchOptions
   readonly #body: RequestBody
+  #carried: string | undefined
 
   constructor(parts: DispatchParts, options: DispatchOptions, body: RequestBody) {
     this.authorization = parts.authorization
@@ -67,11 +69,16 @@ export class AuthorizedRequest implements SentRequest {
     })
   }
 
+  conceal(error: unknown): unknown {
+    return conceal(error, this.#carried)
+  }
+
   fail(target: Handler, controller: typeof noController | undefined, error: unknown): void {
     this.authorization.failed()
+    const shown = this.conceal(error)
     this.end(() => {
-      if (isModern(target)) target.onResponseError?.(controller, error)
-      else target.onError?.(error)
+      if (isModern(target)) target.onResponseError?.(controller, shown)
+      else target.onError?.(shown)
     })
   }
 
@@ -83,8 +90,13 @@ export class AuthorizedRequest implements SentRequest {
     const { body, signal } = this.#options
     const { headers } = this.#parts
     // What the caller changes meanwhile is not sent.
-    this.#options = { ...this.#options }
-    const copied = Array.isArray(headers) ? [...headers] : headers && { ...headers }
+    const { origin, query } = this.#options
+    this.#options = {
+      ...this.#options,
+      ...(origin instanceof URL && { origin: origin.origin }),
+      ...(query && { query: structuredClone(query) }),
+    }
+    const copied = copyOf(headers)
     const first = this.#body.first === body ? bodySnapshot(body) : this.#body.first
     whileBodyWaits(body, untilEmitted(signal, added))
       .then((acquired) => this.#dispatch(copied, acquired, first, target))
@@ -94,6 +106,7 @@ export class AuthorizedRequest implements SentRequest {
 
   #dispatch(headers: ReadableHeaders, added: AuthorizationHeaders, body: unknown, target: Handler): boolean {
     const { dispatch } = this.#parts
+    this.#carried = added.authorization ?? this.#carried
     // In this order: adding a property to a plain clone is ten times as slow.
     const options = {
       [outermost]: this.authorization,
@@ -104,6 +117,12 @@ export class AuthorizedRequest implements SentRequest {
     this.#options = options
     return dispatch(options, responseHandler(this, target))
   }
+}
+
+function copyOf(headers: ReadableHeaders): ReadableHeaders {
+  const value = (one: unknown) => (Array.isArray(one) ? [...one] : one)
+  if (Array.isArray(headers)) return headers.map(value)
+  return headers && Object.fromEntries(Object.entries(headers).map(([name, one]) => [name, value(one)]))
 }
 
 /** undici also takes an event emitter as `signal`; an AbortSignal has been given to the authorization. */

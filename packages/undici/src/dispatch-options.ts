@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { stringify } from 'node:querystring'
-import { originOf, parseUrl, type RequestAuthorization } from '@mca-auth/core/adapter'
+import { originOf, parseUrl, type RequestAuthorization, type Sending } from '@mca-auth/core/adapter'
 
 /**
  * Travels with the options of a dispatch, which layers copy: the authorization of the outermost `mcaAuth()`. Another one
@@ -28,13 +28,15 @@ export type Dispatch = (options: DispatchOptions, handler: object) => boolean
 export function targetOf(
   options: DispatchOptions,
   soleOrigin: string | undefined,
-): { readonly origin: string | undefined; readonly url: string | undefined } {
+): Pick<Sending, 'origin' | 'url' | 'dispatched'> {
   const origin = originIn(options) ?? soleOrigin
-  if (origin === undefined) return { origin, url: undefined }
+  if (origin === undefined) return { origin, url: undefined, dispatched: undefined }
   // Put together, not resolved: a path that begins with two slashes is a path.
   const url = `${origin}${options.path}`
   const query = options.query ? stringify(options.query as Record<string, string>) : ''
-  return { origin, url: query === '' ? url : `${url}?${query}` }
+  const isNamed = Boolean(options.servername) && originOf(options.origin ?? '') !== origin
+  const dispatched = isNamed ? `${originOf(options.origin ?? '')}${options.path}` : undefined
+  return { origin, url: query === '' ? url : `${url}?${query}`, dispatched }
 }
 
 /** A DNS layer replaces the host by its address, and names it in `servername`. */

@@ -38,7 +38,7 @@ export interface Handler {
  */
 export function isModern(handler: Handler): boolean {
   if (typeof handler.onRequestStart !== 'function') return false
-  return typeof handler.onHeaders !== 'function' || handler.constructor.name !== 'WrapHandler'
+  return typeof handler.onHeaders !== 'function' || handler.constructor?.name !== 'WrapHandler'
 }
 
 /** For a request that failed before there was a connection. */

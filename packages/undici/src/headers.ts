@@ -17,7 +17,7 @@ export function readableHeaders(headers: unknown): ReadableHeaders {
 function recordOf(entries: Iterable<[string, unknown]>): Readonly<Record<string, unknown>> {
   const record: Record<string, unknown> = {}
   for (const [name, value] of entries) {
-    record[name] = name in record ? [record[name], value].flat() : value
+    record[name] = Object.hasOwn(record, name) ? [record[name], value].flat() : value
   }
   return record
 }
@@ -34,7 +34,7 @@ export function headerOf(headers: ReadableHeaders, name: string): unknown {
   return undefined
 }
 
-/** A copy, for the caller's headers are not ours to change; a record, for some layers beneath take nothing else. */
+/** A copy, since the caller's headers must not change; a record, since some layers beneath take nothing else. */
 export function withAuthorization(headers: ReadableHeaders, { authorization }: AuthorizationHeaders): ReadableHeaders {
   if (authorization === undefined) return headers
   const record = (Array.isArray(headers) ? recordOf(pairsOf(headers)) : headers) as Record<string, unknown> | undefined

@@ -13,7 +13,8 @@ export interface Receiver {
 
 /**
  * A response that says that the token was rejected, while another token is awaited. In the end it is either discarded or
- * delivered. The connection is paused meanwhile; what arrives all the same (a MockAgent knows no pause) is buffered.
+ * delivered. Up to 64 KiB of it are read meanwhile: the token request may need the connection. A longer one is
+ * paused; if that does not help (a MockAgent knows no pause), it is delivered.
  */
 export class HeldResponse {
   readonly #receiver: Receiver
@@ -26,6 +27,7 @@ export class HeldResponse {
   /** A server may close at once after its 401. Another token may still save the request. */
   #lost: { readonly error: unknown } | undefined
   #timer: NodeJS.Timeout | undefined
+  isPaused = false
 
   constructor(receiver: Receiver, controller: Controller, reportError: (error: unknown) => void) {
     this.#receiver = receiver
@@ -42,7 +44,12 @@ export class HeldResponse {
       return true
     }
     this.#chunks.push(chunk)
-    if (this.#state === 'held' && this.#bytes > maxBytes) this.deliver()
+    if (this.#state !== 'held' || this.#bytes <= maxBytes) return true
+    if (this.isPaused) this.deliver()
+    else {
+      this.isPaused = true
+      this.#controller.pause()
+    }
     return true
   }
 
@@ -75,8 +82,17 @@ export class HeldResponse {
     const tooLong = () => this.#controller.abort(new Error('the body of a rejected request has no end'))
     this.#timer = setTimeout(tooLong, discardMs)
     this.#timer.unref()
-    this.#controller.resume()
+    this.#bytes = 0
+    if (this.isPaused) this.#controller.resume()
     return true
+  }
+
+  /** The caller has aborted, and hears of it from undici unless the response is complete. */
+  abandon(reason: unknown): void {
+    if (this.#state === 'held' && this.#end !== undefined) {
+      this.#state = 'discarded'
+      this.#reportError(reason)
+    } else this.deliver()
   }
 
   deliver(): void {
@@ -88,7 +104,7 @@ export class HeldResponse {
       this.#state = 'delivered'
       if (this.#end !== undefined) this.#receiver.end(this.#end.trailers)
       else if (this.#lost !== undefined) this.#reportError(this.#lost.error)
-      else if (resumes) this.#controller.resume()
+      else if (resumes && this.isPaused) this.#controller.resume()
     } catch (error) {
       // Not within undici's own stack, which would catch it: a layer such as retry throws what it wants to hear as an error.
       this.#state = 'discarded'

@@ -40,10 +40,8 @@ export function mcaAuth(
       const headers = readableHeaders(options.headers)
       const fetchMode = headerOf(headers, 'sec-fetch-mode')
       const identity = outer ?? handler
-      const { origin, url } = targetOf(options, authorizer.soleOrigin)
       const sending = {
-        origin,
-        url,
+        ...targetOf(options, authorizer.soleOrigin),
         method: options.method ?? 'GET',
         authorization: headerOf(headers, 'authorization'),
         signal: options.signal instanceof AbortSignal ? options.signal : undefined,

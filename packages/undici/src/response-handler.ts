@@ -11,6 +11,8 @@ export interface SentRequest {
   /** The same again, with another token. */
   resend(target: Handler): void
   fail(target: Handler, controller: Controller | undefined, error: unknown): void
+  /** The error without the token that the request carries: layers beneath may put the request into it. */
+  conceal(error: unknown): unknown
   /** Calls what ends the response, or says that there is none: a layer may send the request again from there. */
   end(callback: () => void): void
 }
@@ -57,7 +59,6 @@ abstract class ResponseHandler {
     if (status < 200) return true
     const verdict = this.#respond(status, headers, this.request.isReplayable)
     if (verdict === 'deliver') return true
-    controller.pause()
     const held = new HeldResponse(receiver(), controller, (error) => this.#fail(controller, error))
     this.held = held
     Promise.resolve(verdict).then(
@@ -65,8 +66,7 @@ abstract class ResponseHandler {
         if (decided === 'resend' && held.discard()) this.request.resend(this.target)
         else held.deliver()
       },
-      // The caller has aborted, and hears of it from undici.
-      () => held.deliver(),
+      (reason) => held.abandon(reason),
     )
     return false
   }
@@ -108,7 +108,7 @@ class ModernHandler extends ResponseHandler implements Handler {
     const receiver = () => ({
       start: () => {
         // First, so that the target may pause it.
-        controller.resume()
+        if (this.held?.isPaused) controller.resume()
         start()
         return false
       },
@@ -128,7 +128,8 @@ class ModernHandler extends ResponseHandler implements Handler {
 
   onResponseError(controller: Controller | undefined, error: unknown): void {
     if (this.passesError(controller, error)) {
-      this.request.end(() => this.target.onResponseError?.(controller, error))
+      const shown = this.request.conceal(error)
+      this.request.end(() => this.target.onResponseError?.(controller, shown))
     }
   }
 
@@ -143,7 +144,7 @@ class LegacyHandler extends ResponseHandler implements Handler, Controller {
   #abort: ((reason?: unknown) => void) | undefined
   #resume: (() => void) | undefined
 
-  pause(): void {} // says so by what `onHeaders` returns
+  pause(): void {} // says so by what `onHeaders` and `onData` return
 
   resume(): void {
     this.#resume?.()
@@ -172,11 +173,12 @@ class LegacyHandler extends ResponseHandler implements Handler, Controller {
       data: (chunk: Uint8Array) => this.#run(() => this.target.onData?.(chunk)),
       end: (trailers: Headers) => this.request.end(() => this.target.onComplete?.(trailers)),
     })
-    return this.passes(status, headers, this, receiver) ? start() : false
+    return this.passes(status, headers, this, receiver) ? start() : true
   }
 
   onData(chunk: Uint8Array): boolean {
-    return this.held?.data(chunk) || this.#run(() => this.target.onData?.(chunk)) !== false
+    if (this.held?.data(chunk)) return !this.held.isPaused
+    return this.#run(() => this.target.onData?.(chunk)) !== false
   }
 
   onComplete(trailers: Headers): void {
@@ -184,7 +186,9 @@ class LegacyHandler extends ResponseHandler implements Handler, Controller {
   }
 
   onError(error: unknown): void {
-    if (this.passesError(this, error)) this.request.end(() => this.target.onError?.(error))
+    if (!this.passesError(this, error)) return
+    const shown = this.request.conceal(error)
+    this.request.end(() => this.target.onError?.(shown))
   }
 
   #run<T>(callback: () => T): T {

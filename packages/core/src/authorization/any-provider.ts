@@ -1,4 +1,5 @@
 import { McaAuthError } from '../error.js'
+import { onAbort } from '../provider/abort-listener.js'
 import type { ProvidedToken, ProviderInternals } from '../provider/provider-internals.js'
 import type { TokenProvider } from '../provider/token-provider.js'
 import { type PreparedTokenRequest, prepareTokenRequest, type TokenRequest } from '../token-endpoint/token-request.js'
@@ -8,6 +9,7 @@ interface AnyTokenRequest extends PreparedTokenRequest {
   readonly request: TokenRequest | undefined
 }
 
+const invalidateTimeoutMs = 1_000
 const adapted = new WeakMap<TokenProvider, AnyProvider>()
 
 /** One for each provider, however many clients share it. */
@@ -42,17 +44,15 @@ class AnyProvider implements ProviderInternals {
   }
 
   async acquire(prepared: PreparedTokenRequest, signal: AbortSignal | undefined): Promise<ProvidedToken> {
-    await this.#invalidated
-    signal?.throwIfAborted()
+    await untilAborted(signal, this.#invalidated)
     const { request } = prepared as AnyTokenRequest
     let given: unknown
     try {
-      given = await this.#provider.getToken({ ...request, ...(signal && { signal }) })
+      given = await untilAborted(signal, this.#provider.getToken({ ...request, ...(signal && { signal }) }))
     } catch (error) {
       if (error instanceof McaAuthError || signal?.aborted) throw error
       // Not as `cause`: the error of another vendor's client may quote its request.
-      const { name = 'unknown error', code } = (error ?? {}) as { name?: string; code?: string }
-      throw new McaAuthError('TOKEN_REQUEST_FAILED', `the token provider failed: ${code ?? name}`)
+      throw new McaAuthError('TOKEN_REQUEST_FAILED', `the token provider failed: ${nameOf(error)}`)
     }
     return new GivenToken(prepared.key, given)
   }
@@ -66,7 +66,7 @@ class AnyProvider implements ProviderInternals {
     this.#rejected.set(token.key, token.accessToken)
     const invalidate = async () => this.#provider.invalidate?.(token.accessToken)
     // Its errors are ignored: they must end neither the process nor this request.
-    this.#invalidated = Promise.all([this.#invalidated, invalidate().catch(() => {})])
+    this.#invalidated = Promise.all([this.#invalidated, withinReason(invalidate().catch(() => {}))]).then(() => {})
   }
 }
 
@@ -97,5 +97,36 @@ class GivenToken implements ProvidedToken {
 
   toJSON(): string {
     return '[AccessToken: redacted]'
+  }
+}
+
+/** An abort ends the wait, whatever the provider makes of the signal. */
+async function untilAborted<T>(signal: AbortSignal | undefined, work: Promise<T> | T): Promise<T> {
+  if (signal === undefined) return work
+  if (signal.aborted) throw signal.reason
+  let stop = () => {}
+  const aborted = new Promise<never>((_, reject) => {
+    stop = onAbort(signal, () => reject(signal.reason))
+  })
+  try {
+    return await Promise.race([work, aborted])
+  } finally {
+    stop()
+  }
+}
+
+/** A provider that never hears of a rejection must not hold up the requests that follow. */
+function withinReason(work: Promise<unknown>): Promise<unknown> {
+  const timeout = new Promise((resolve) => setTimeout(resolve, invalidateTimeoutMs).unref())
+  return Promise.race([work, timeout])
+}
+
+/** Code or name of an error of anybody's, which may be anything. */
+function nameOf(error: unknown): string {
+  try {
+    const { name, code } = error as { name?: unknown; code?: unknown }
+    return String(code ?? name ?? 'unknown error').slice(0, 100)
+  } catch {
+    return 'unknown error'
   }
 }

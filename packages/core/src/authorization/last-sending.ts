@@ -62,7 +62,7 @@ export class LastSending {
   }
 
   /** Whether this is exactly the target of its redirect. */
-  isFollowedBy({ url }: Sending): boolean {
+  isFollowedBy({ url }: Pick<Sending, 'url'>): boolean {
     if (this.#state !== 'redirect-received' || url === undefined) return false
     const target = parseUrl(this.#location ?? '', String(this.#sending.url))
     return target !== undefined && withoutHash(target) === withoutHash(parseUrl(String(url)))

@@ -38,7 +38,8 @@ export class OriginList {
 
 function exactOrigin(entry: string): string {
   const url = parseUrl(entry.trim())
-  if (url === undefined || originOf(url) === undefined || url.href !== `${url.origin}/`) {
+  const isExact = url !== undefined && originOf(url) !== undefined && url.href === `${url.origin}/`
+  if (!isExact || url.hostname.includes('*')) {
     throw new TypeError(
       "`origins` must hold origins, e.g. 'https://api.example.com': http(s), without user, path, query or fragment",
     )
@@ -50,7 +51,7 @@ function exactOrigin(entry: string): string {
 function suffixOf(entry: string): string {
   const [, host = '', port = ''] = /^https:\/\/\*\.([^/*?#@:]+)(:\d+)?\/?$/i.exec(entry.trim()) ?? []
   const url = parseUrl(`https://wildcard.${host}${port}`)
-  if (host.split('.').filter(Boolean).length < 2 || url === undefined) {
+  if (!/^[^.]+(\.[^.]+)+$/.test(host) || url === undefined) {
     throw new TypeError(
       "`origins` takes `*` only for any subdomain over https, e.g. 'https://*.example.com', with at least two labels after it",
     )

@@ -31,6 +31,8 @@ export class RequestAuthorization {
   #skipped: SkipReason | undefined
   #hasLeft = false
   #hasFollowedRedirect = false
+  /** The target of a redirect that named an address. */
+  #address: string | undefined
 
   readonly #last: LastSending
   readonly #use: TokenUse
@@ -56,7 +58,8 @@ export class RequestAuthorization {
    */
   headersFor(final: Sending): AuthorizationHeaders | Promise<AuthorizationHeaders> {
     const { state } = this.#last
-    const sending = this.#last.byName(final)
+    const isByAddress = this.#address !== undefined && final.dispatched === this.#address
+    const sending = isByAddress ? { ...final, url: this.#address, origin: undefined } : this.#last.byName(final)
     const previous = this.#use.start()
     this.#last.start(sending)
     const origin = this.#originOf(sending)
@@ -141,6 +144,25 @@ export class RequestAuthorization {
     return this.#choice.belongsHere
   }
 
+  /** @internal Whether the last response redirected exactly there. */
+  isFollowedBy(sending: Pick<Sending, 'url'>): boolean {
+    return this.#last.isFollowedBy(sending)
+  }
+
+  /** @internal */
+  judgeByAddress(url: string): void {
+    this.#address = url
+  }
+
+  /** @internal Whoever follows a redirect to a stranger may ask it again with another URL: no token there either. */
+  avoidWhereLed(before: RequestAuthorization): void {
+    const stranger = before.#hasLeft ? before.#originOf(before.#last.sending) : undefined
+    if (stranger !== undefined && stranger === this.#originOf(this.#request)) {
+      this.#hasLeft = true
+      this.#hasFollowedRedirect = true
+    }
+  }
+
   /** @internal Takes over what is forbidden, and nothing else. */
   inherit(before: RequestAuthorization): void {
     this.#addressed = before.#addressed
@@ -160,7 +182,7 @@ export class RequestAuthorization {
 
   /** Why the token must not go there, or is for the caller to set. */
   #reasonToSkip({ url, authorization }: Sending, origin: string | undefined, previous: RequestToken | undefined) {
-    if (url !== undefined && origin !== undefined && hasTokenEndpoint(origin) && isTokenEndpoint(new URL(url))) {
+    if (url !== undefined && origin !== undefined && hasTokenEndpoint(origin) && isTokenEndpoint(url)) {
       return 'token-endpoint'
     }
     if (origin !== undefined && !this.#allows(origin)) this.#hasLeft = true

@@ -4,7 +4,7 @@ import type { ClientRules } from './client-rules.js'
 import { RequestAuthorization } from './request-authorization.js'
 import type { BeginRequest } from './sending.js'
 import { reportSkipped } from './skipped-requests.js'
-import { currentTrail, withoutTrail, withTrail } from './trail.js'
+import { currentTrail, type Trail, withoutTrail, withTrail } from './trail.js'
 
 /**
  * Authorizes the requests of one client. One for each `mcaAuth()`; what concerns a single request is decided in
@@ -34,7 +34,7 @@ export class RequestAuthorizer {
     const { url } = request
     const origin = request.origin ?? (url === undefined ? this.soleOrigin : originOf(url))
     if (origin === undefined && url !== undefined) return undefined
-    if (url !== undefined && hasTokenEndpoint(origin ?? '') && isTokenEndpoint(new URL(url))) {
+    if (url !== undefined && hasTokenEndpoint(origin ?? '') && isTokenEndpoint(url)) {
       reportSkipped(this.#rules.client, origin, 'token-endpoint')
       return undefined
     }
@@ -49,26 +49,35 @@ export class RequestAuthorizer {
    * A layer in between may hide the identity. Then the trail in the async context hands on what is forbidden, and
    * nothing else: never a token, an incoming token or a scope.
    */
-  beginOrContinue(identity: object, request: BeginRequest): RequestAuthorization | undefined {
+  beginOrContinue(identity: object, given: BeginRequest): RequestAuthorization | undefined {
     const known = this.#unfinished.get(identity)
     const trail = currentTrail()
-    if (known !== undefined) {
-      this.#unfinished.delete(identity)
-      const isTheirs = trail?.authorization === known || known.belongsHere
-      if (isTheirs && known.continues(request)) {
-        trail?.use()
-        return known
-      }
-    }
-    if (trail === undefined) return this.begin(request)
-    // Outside of the trail: what this request calls back is not part of it.
-    return withoutTrail(() => {
-      const anew = this.begin(request)
-      if (anew !== undefined && trail.authorization.isOf(this.#rules) && trail.useFor(request)) {
-        anew.inherit(trail.authorization)
-      }
-      return anew
-    })
+    if (known === undefined && trail === undefined) return this.begin(given)
+    const before = known ?? (trail as Trail).authorization
+    // A redirect may name an address itself. Then the name that a layer has given to an earlier one says nothing.
+    const address = before.isFollowedBy({ url: given.dispatched }) ? given.dispatched : undefined
+    const request = address === undefined ? given : { ...given, url: address, origin: undefined }
+    this.#unfinished.delete(identity)
+    const authorization = this.#continue(known, trail, request) ?? this.#beginAfter(before, trail, request)
+    if (address !== undefined) authorization?.judgeByAddress(address)
+    return authorization
+  }
+
+  #continue(known: RequestAuthorization | undefined, trail: Trail | undefined, request: BeginRequest) {
+    if (known === undefined) return undefined
+    const isTheirs = trail?.authorization === known || known.belongsHere
+    if (!isTheirs || !known.continues(request)) return undefined
+    trail?.use()
+    return known
+  }
+
+  /** Outside of the trail: what this request calls back is not part of it. */
+  #beginAfter(before: RequestAuthorization, trail: Trail | undefined, request: BeginRequest) {
+    const anew = withoutTrail(() => this.begin(request))
+    if (anew === undefined || !before.isOf(this.#rules)) return anew
+    if (trail?.authorization === before && trail.useFor(request)) anew.inherit(before)
+    else anew.avoidWhereLed(before)
+    return anew
   }
 
   /**

@@ -3,6 +3,8 @@ export interface Sending {
   /** Absolute. `undefined` if the client hides where it is connected to. */
   readonly url: string | URL | undefined
   readonly method: string
+  /** The same URL with the address that a DNS layer put in the place of the host, if one did. */
+  readonly dispatched?: string | undefined
   /** Its origin, if the URL does not name it: {@link unixSocket}. */
   readonly origin?: string | undefined
   /** The `Authorization` that the request has now. `undefined`: none yet; `false` and `null`: the caller wants none. */

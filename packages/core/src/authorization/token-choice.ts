@@ -49,7 +49,7 @@ export class TokenChoice {
     try {
       this.#request = this.#rules.choose(url, method)
     } catch (error) {
-      this.#problem = error
+      this.#problem = error ?? new TypeError(`\`tokenRequest\` threw ${error}`)
     }
   }
 

@@ -35,6 +35,7 @@ export class TokenUse {
   take(): RequestToken | undefined {
     const next = this.#next
     this.#next = undefined
+    this.#isResend = next !== undefined
     return next ?? this.#choice.take()
   }
 
@@ -61,7 +62,8 @@ export class TokenUse {
       if (!isRejected) budget.giveBack(token.key, origin)
       return 'deliver'
     }
-    if (!isRejected || details.fromCache === true) return 'deliver'
+    // `Age` says that a cache answered (RFC 9111 §5.1).
+    if (!isRejected || details.fromCache === true || headerValues(headers, 'age').length > 0) return 'deliver'
     if (provider.isCurrent(token)) {
       if (!budget.take(token.key, origin)) return 'deliver'
       provider.reject(token, origin)
@@ -75,7 +77,6 @@ export class TokenUse {
       if (token.header === rejected.header) return 'deliver'
       this.#next = token
       this.isSpent = true
-      this.#isResend = true
       return 'resend'
     }
     const signal = this.#signal

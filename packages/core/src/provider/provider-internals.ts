@@ -41,5 +41,7 @@ export const providerInternals: unique symbol = Symbol.for('mca-auth.provider.1'
 
 /** `undefined` for anything but a provider that some copy of core created. */
 export function internalsOf(provider: unknown): ProviderInternals | undefined {
-  return (provider as { readonly [providerInternals]?: ProviderInternals } | null | undefined)?.[providerInternals]
+  // Not inherited: what overrides a method of ours is a provider of its own.
+  if (typeof provider !== 'object' || provider === null || !Object.hasOwn(provider, providerInternals)) return undefined
+  return (provider as { readonly [providerInternals]?: ProviderInternals })[providerInternals]
 }

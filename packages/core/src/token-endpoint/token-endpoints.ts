@@ -1,3 +1,5 @@
+import { parseUrl } from '../origin.js'
+
 /** How many live providers use each token endpoint: origin → path → count. */
 type Endpoints = Map<string, Map<string, number>>
 
@@ -30,6 +32,8 @@ export function hasTokenEndpoint(origin: string): boolean {
   return endpoints.has(origin)
 }
 
-export function isTokenEndpoint(url: URL): boolean {
+export function isTokenEndpoint(given: string | URL): boolean {
+  const url = parseUrl(String(given))
+  if (url === undefined) return false
   return endpoints.get(url.origin)?.has(url.pathname) ?? false
 }

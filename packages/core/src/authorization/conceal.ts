@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 
 /**
- * Hides a token in an error of a foreign fetch, which may carry the request. What would show it stays where it is, but is
+ * Hides a token in an error of another layer, which may carry the request. What would show it stays where it is, but is
  * no longer enumerable: neither `inspect` nor `JSON.stringify` nor a logger that copies properties prints it.
  */
 export function conceal(error: unknown, header: string | undefined): unknown {
@@ -19,7 +19,7 @@ export function conceal(error: unknown, header: string | undefined): unknown {
   } catch {
     // Frozen.
   }
-  return new TypeError('fetch failed: the error shows the request, and cannot be changed')
+  return new TypeError('the request failed with an error that shows the request and cannot be changed')
 }
 
 /** The same in a response: the standard's show nothing of the request, others have it in a property. */
