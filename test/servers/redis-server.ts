@@ -1,5 +1,4 @@
 import { type ChildProcess, execFileSync, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -154,14 +153,23 @@ export async function startCluster(): Promise<{ readonly urls: string[]; [Symbol
   }
 }
 
-/** Below what the cluster bus needs: its port is this one and 10,000. */
+/**
+ * Below the ports that the system gives to whoever asks for any (from 32,768 on Linux): a server that is stopped and
+ * started again finds its port free. The bus of a cluster has this port and 10,000.
+ */
 async function freePort(): Promise<number> {
   for (;;) {
-    const server = createServer().listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    const { port } = server.address() as { port: number }
-    server.close()
-    await once(server, 'close')
-    if (port < 55_000) return port
+    const port = 11_000 + Math.floor(Math.random() * 10_000)
+    if ((await canListen(port)) && (await canListen(port + 10_000))) return port
   }
+}
+
+async function canListen(port: number): Promise<boolean> {
+  const server = createServer()
+  const listening = await new Promise<boolean>((resolve) => {
+    server.once('error', () => resolve(false))
+    server.listen(port, '127.0.0.1', () => resolve(true))
+  })
+  if (listening) await new Promise((resolve) => server.close(resolve))
+  return listening
 }
