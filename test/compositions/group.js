@@ -178,9 +178,10 @@ async function main([file = '', ...argument] = process.argv.slice(2)) {
   }
 }
 
-process.on('disconnect', () => process.exit(1)) // the run has ended
+// The parent hangs up when it has read all, or has ended itself; what a package left running does not hold this up.
+process.on('disconnect', () => process.exit())
 main().then(
-  () => process.send?.({ done: true }, () => process.exit()),
+  () => process.send?.({ done: true }),
   (error) => {
     console.error(error)
     process.exit(1)

@@ -103,7 +103,8 @@ async function run(/** @type {any} */ { name, run, node, hasNaive = true }, cert
   let isDone = false
   child.on('message', (/** @type {any} */ message) => {
     isDone = message.done === true
-    if (!isDone) report({ ...message, group: name, node })
+    if (isDone) child.disconnect()
+    else report({ ...message, group: name, node })
     for (const kind of message.fallen ?? []) fallen.add(kind)
   })
   await once(child, 'exit')
