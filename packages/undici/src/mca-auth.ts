@@ -40,8 +40,11 @@ export function mcaAuth(
       const headers = readableHeaders(options.headers)
       const fetchMode = headerOf(headers, 'sec-fetch-mode')
       const identity = outer ?? handler
+      const { origin, url, dispatched } = targetOf(options, authorizer.soleOrigin)
       const sending = {
-        ...targetOf(options, authorizer.soleOrigin),
+        origin,
+        url,
+        dispatched,
         method: options.method ?? 'GET',
         authorization: headerOf(headers, 'authorization'),
         signal: options.signal instanceof AbortSignal ? options.signal : undefined,
