@@ -87,6 +87,23 @@ describe('the token endpoint of an issuer', () => {
     expect(sent.filter(({ method }) => method === 'POST')).toHaveLength(7)
   })
 
+  it('is looked up once for each of more issuers than a process remembers', async () => {
+    const { fetch, sent } = recordingFetch(({ method, url }) => {
+      const of = url.replace('/.well-known/openid-configuration', '')
+      return Response.json(method === 'POST' ? { access_token: 'a' } : { issuer: of, token_endpoint: `${of}/token` })
+    })
+    const issuers = Array.from({ length: 120 }, (_, i) => `https://idp.example.com/tenant-${i}`)
+    const providers = issuers.map((one) => createTokenProvider({ fetch, ...client, issuer: one }))
+    for (let round = 0; round < 2; round++) {
+      for (const provider of providers) {
+        provider.clear()
+        await provider.getToken()
+      }
+    }
+    for (const provider of providers) provider.close()
+    expect(sent.filter(({ method }) => method === 'GET')).toHaveLength(120)
+  })
+
   it('is not looked up if it is given: the issuer is the audience of assertions only', async () => {
     const key = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
     const { sent } = await discovered({}, { clientId: 'c', tokenEndpoint, clientAuth: privateKeyJwt(key) })

@@ -1,12 +1,21 @@
 import type { ServerMetadata } from '../credentials/credential-part.js'
-import { discoveryOf } from './discovery.js'
+import { type Discovery, discoveryOf } from './discovery.js'
 import type { FailedAttempt } from './failed-attempt.js'
 import type { TokenServer } from './token-server.js'
+
+/** Kept by who uses it: the process keeps a limited number. */
+const discoveries = new WeakMap<TokenServer, Discovery>()
+
+function discoveryFor(server: TokenServer, issuer: string): Discovery {
+  const discovery = discoveries.get(server) ?? discoveryOf(issuer, server.fetch)
+  discoveries.set(server, discovery)
+  return discovery
+}
 
 /** The metadata of a server, which are looked up if it is known by its issuer. @throws FailedAttempt, or a network error. */
 export async function metadataOf(server: TokenServer, signal: AbortSignal): Promise<ServerMetadata> {
   if (server.lookedUp === undefined) return server.metadata as ServerMetadata
-  const discovery = discoveryOf(server.lookedUp, server.fetch)
+  const discovery = discoveryFor(server, server.lookedUp)
   const metadata = await discovery.metadata(signal)
   server.clock.follow(discovery.clock)
   return server.use(metadata)
@@ -20,7 +29,7 @@ export async function metadataElsewhere(
   signal: AbortSignal,
 ): Promise<ServerMetadata | undefined> {
   if (server.lookedUp === undefined || !mayHaveMoved(failure)) return undefined
-  const metadata = await discoveryOf(server.lookedUp, server.fetch).again(before, signal)
+  const metadata = await discoveryFor(server, server.lookedUp).again(before, signal)
   return metadata && server.use(metadata)
 }
 
