@@ -6,10 +6,10 @@ import {
   type McaAuthOptions,
   privateKeyJwt,
 } from '@mca-auth/core'
+import { createRequestAuthorizer } from '@mca-auth/core/adapter'
 import { mcaAuth } from '@mca-auth/fetch'
 import { decodeJwt, decodeProtectedHeader } from 'jose'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { isTokenEndpoint } from '../../packages/core/dist/token-endpoint/token-endpoints.js'
 import { startRecorder } from '../servers/recorder.ts'
 import { type Answer, recordingFetch } from '../servers/sent-token-requests.ts'
 
@@ -210,6 +210,10 @@ describe('the requests of a look-up', () => {
   it('are known as token endpoints from the start, what is found once it is known, until the provider is closed', async () => {
     const { fetch } = serving({ [oidc]: metadata })
     const provider = createTokenProvider({ fetch, issuer, ...client })
+    // Any client, whoever's token it adds.
+    const stub = { getToken: async () => ({ accessToken: 'a', expiresAt: Date.now() + 60_000 }) }
+    const authorizer = createRequestAuthorizer('test', stub)
+    const isTokenEndpoint = (url: string) => authorizer.begin({ url, method: 'POST' }) === undefined
     expect([oidc, rfc8414, tokenEndpoint].map(isTokenEndpoint)).toEqual([true, true, false])
     await provider.getToken()
     expect([oidc, rfc8414, tokenEndpoint].map(isTokenEndpoint)).toEqual([true, true, true])
