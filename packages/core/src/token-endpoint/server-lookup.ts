@@ -3,7 +3,7 @@ import { type Discovery, discoveryOf } from './discovery.js'
 import type { FailedAttempt } from './failed-attempt.js'
 import type { TokenServer } from './token-server.js'
 
-/** Kept by who uses it: the process keeps a limited number. */
+/** Kept per server, since the process-wide list is limited. */
 const discoveries = new WeakMap<TokenServer, Discovery>()
 
 function discoveryFor(server: TokenServer, issuer: string): Discovery {
@@ -12,7 +12,7 @@ function discoveryFor(server: TokenServer, issuer: string): Discovery {
   return discovery
 }
 
-/** The metadata of a server, which are looked up if it is known by its issuer. @throws FailedAttempt, or a network error. */
+/** The metadata of a server, looked up if only its issuer is known. @throws FailedAttempt, or a network error. */
 export async function metadataOf(server: TokenServer, signal: AbortSignal): Promise<ServerMetadata> {
   if (server.lookedUp === undefined) return server.metadata as ServerMetadata
   const discovery = discoveryFor(server, server.lookedUp)
@@ -21,7 +21,7 @@ export async function metadataOf(server: TokenServer, signal: AbortSignal): Prom
   return server.use(metadata)
 }
 
-/** Other metadata than those that were used, if the failure may mean that the token endpoint has moved. */
+/** New metadata, if the failure may mean that the token endpoint has moved and the metadata names another one. */
 export async function metadataElsewhere(
   server: TokenServer,
   before: ServerMetadata,
@@ -36,7 +36,7 @@ export async function metadataElsewhere(
 const gone = [404, 405, 410]
 const unreachable = ['ENOTFOUND', 'EAI_AGAIN', 'ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT']
 
-/** Nothing was there, or nobody. */
+/** The endpoint does not exist any more, or its host is unreachable. */
 function mayHaveMoved({ error }: FailedAttempt): boolean {
   if (error.status !== undefined) return gone.includes(error.status)
   return codesIn(error.cause).some((code) => unreachable.includes(code))
