@@ -9,6 +9,8 @@ import {
 import { createRequestAuthorizer } from '@mca-auth/core/adapter'
 import { mcaAuth } from '@mca-auth/fetch'
 import { decodeJwt, decodeProtectedHeader } from 'jose'
+import nodeFetch3 from 'node-fetch'
+import nodeFetch2 from 'node-fetch2'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { startRecorder } from '../servers/recorder.ts'
 import { type Answer, recordingFetch } from '../servers/sent-token-requests.ts'
@@ -74,6 +76,24 @@ describe('the token endpoint of an issuer', () => {
     )
     expect(outcome).toMatchObject({ accessToken: 'token-1' })
     expect(urls).toEqual([url, tokenEndpoint])
+  })
+
+  it.each([
+    ['version 2', nodeFetch2],
+    ['version 3', nodeFetch3],
+  ])('is looked up with node-fetch too, of %s', async (_version, foreign) => {
+    let origin = ''
+    await using server = await startRecorder((request, response) => {
+      if (request.url === '/token') response.end('{"access_token":"a"}')
+      else if (request.url === '/.well-known/oauth-authorization-server') {
+        response.end(JSON.stringify({ issuer: origin, token_endpoint: `${origin}/token` }))
+        // A body that is not read keeps its connection.
+      } else response.writeHead(404).end('x'.repeat(200_000))
+    })
+    origin = `http://127.0.0.1:${server.port}`
+    const fetch = ((url: string, init: object) => foreign(url, init as never)) as never
+    await using provider = createTokenProvider({ fetch, issuer: origin, ...client })
+    expect(await provider.getToken()).toMatchObject({ accessToken: 'a' })
   })
 
   it('is looked up once for all token requests, and all providers with the same fetch', async () => {
@@ -178,6 +198,23 @@ describe('metadata', () => {
       alg,
       typ: 'client-authentication+jwt',
     })
+  })
+})
+
+describe('the time of the server', () => {
+  it.each([
+    ['an hour behind', -3_600_000, 3_600],
+    ['a minute ahead', 60_000, 60],
+    ['a second ahead, which is not worth a correction', 1_000, 0],
+  ])('is known from the look-up, before the first assertion is signed: %s', async (_what, skewMs, seconds) => {
+    const date = () => ({ headers: { date: new Date(Date.now() + skewMs).toUTCString() } })
+    const { last } = await discovered(
+      { [oidc]: () => Response.json(metadata, date()) },
+      { ...client, clientAuth: 'client_secret_jwt' },
+      () => Response.json({ access_token: 'a' }, date()),
+    )
+    const { iat = 0 } = decodeJwt(last?.form.client_assertion ?? '')
+    expect(Math.abs(Math.abs(iat - Date.now() / 1000) - seconds)).toBeLessThan(30)
   })
 })
 

@@ -98,7 +98,11 @@ export function findCredentials(options: CredentialOptions): FoundCredentials {
   else if (secret === undefined && needsSecret) {
     missing = missingError('MISSING_SECRET_ERROR', 'secret', foreign ? rule : where)
   } else if (server === undefined) {
-    missing = missingError('MISSING_SERVER_URL_ERROR', 'serverUrl` (or `oauthServerUrl`, `tokenEndpoint)', where)
+    missing = missingError(
+      'MISSING_SERVER_URL_ERROR',
+      'serverUrl` (or `oauthServerUrl`, `issuer`, `tokenEndpoint)',
+      where,
+    )
   }
   return { server, appId, clientId, secret, missing }
 }

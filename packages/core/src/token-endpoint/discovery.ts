@@ -68,7 +68,7 @@ export class Discovery {
       this.clock.observe(response.headers.get('date'), sentAt, Date.now())
       const what = `the discovery document ${url.origin}${url.pathname}`
       if (absent.includes(response.status)) {
-        await response.body?.cancel?.()
+        await discard(response)
         tried.push(`${what} answered ${response.status}`)
         continue
       }
@@ -106,6 +106,13 @@ function checked(fields: Readonly<Record<string, unknown>>, issuer: string, what
   const { mtls_endpoint_aliases: aliases } = fields
   if (typeof aliases === 'object' && aliases !== null) metadata.mtls_endpoint_aliases = aliases
   return metadata as Record<string, unknown> & ServerMetadata
+}
+
+/** Frees the connection. A `fetch` that was given may have a body of another kind: node-fetch's is a stream of Node. */
+async function discard({ body }: Response): Promise<void> {
+  const { cancel, destroy } = (body ?? {}) as { cancel?: () => Promise<void>; destroy?: () => unknown }
+  if (cancel !== undefined) await cancel.call(body).catch(() => {})
+  else destroy?.call(body)
 }
 
 function invalid(message: string): FailedAttempt {
