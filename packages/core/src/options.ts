@@ -3,7 +3,7 @@ import {
   authorizationChecks,
   checkForwarding,
 } from './authorization/authorization-options.js'
-import { type CredentialOptions, checkOneServer, credentialChecks } from './credentials/credential-options.js'
+import { type CredentialOptions, checkCombination, credentialChecks } from './credentials/credential-options.js'
 import type { ResolvedProviderOptions } from './provider/oauth-token-provider.js'
 import { type ProviderOptions, providerChecks } from './provider/provider-options.js'
 import { type SharedCacheOptions, sharedCacheChecks } from './shared-cache/shared-cache-options.js'
@@ -34,7 +34,7 @@ export function checkOptions(options: unknown): asserts options is McaAuthOption
   record('the options', options)
   checkFields<McaAuthOptions>('option', options, checks)
   checkForwarding(options)
-  checkOneServer(options)
+  checkCombination(options)
 }
 
 /** Looked up at each token request: it may be replaced or instrumented after us. One function, so that it is comparable. */

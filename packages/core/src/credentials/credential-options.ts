@@ -89,12 +89,17 @@ const replacedBySource = [
   ...(['issuer', 'instanceName', 'bindingFile', 'clientAuth', 'grant'] as const),
 ]
 
-/** @throws TypeError if the options name more than one server. */
-export function checkOneServer(options: CredentialOptions): void {
+/** @throws TypeError for options that exclude each other, such as two servers. */
+export function checkCombination(options: CredentialOptions): void {
   const given = (names: readonly (keyof CredentialOptions)[]) => names.filter((name) => options[name] !== undefined)
   if (options.source !== undefined) {
     const [name] = given(replacedBySource)
     if (name !== undefined) throw new TypeError(`\`${name}\` cannot be combined with \`source\``)
+  }
+  if (partOf(options.grant)?.send !== undefined) {
+    const [name] = given(['clientId', 'secret', 'clientAuth'])
+    if (name !== undefined)
+      throw new TypeError(`\`${name}\` cannot be combined with this \`grant\`, which has no client`)
   }
   const ibm = ['serverUrl', 'oauthServerUrl', 'oAuthServerUrl'] as const
   const servers = given([...ibm, 'tokenEndpoint'])
