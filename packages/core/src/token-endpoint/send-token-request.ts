@@ -47,14 +47,17 @@ async function send(
   mask: SecretMask,
 ): Promise<Response> {
   // Loaded by the first token request, so that an application does not pay for it at start.
-  const oauth = await import('oauth4webapi')
+  const oauth = await import('./oauth.js')
   const { tokenEndpoint, clientId, clientAuth } = credentials
   // The issuer is not known. It is the audience of what `PrivateKeyJwt()` signs, for which most servers take the URL of
   // their token endpoint too (RFC 7523 §3).
   const server = { issuer: tokenEndpoint.href, token_endpoint: tokenEndpoint.href }
+  const client = { client_id: clientId }
   const authenticate =
     typeof clientAuth === 'function' ? reported(clientAuth) : clientAuthentication(clientAuth, secret ?? '')
-  return oauth.clientCredentialsGrantRequest(server, { client_id: clientId }, authenticate, request.parameters, {
+  const addAuthentication = (_as: unknown, _client: unknown, body: URLSearchParams, headers: Headers) =>
+    authenticate(server, client, body, headers)
+  return oauth.clientCredentialsGrantRequest(server, client, addAuthentication, request.parameters, {
     signal,
     headers: { 'user-agent': 'mca-auth' },
     [oauth.customFetch]: async (url, { method, body, headers }) => {
