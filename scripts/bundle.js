@@ -71,7 +71,7 @@ async function write(folder, manifest, entries, formats) {
       minifyInternalExports: false,
       esModule: true,
       entryFileNames: '[name].js',
-      chunkFileNames: ({ isDynamicEntry, name }) => `${isDynamicEntry ? name : 'shared'}.js`,
+      chunkFileNames: '[name].js',
       sourcemap: true,
       // Where a package manager keeps its packages is nobody's business.
       sourcemapPathTransform: (path) => path.replace(/^.*\/node_modules\//, '../../node_modules/'),

@@ -1,3 +1,4 @@
+import { allowInsecureRequests, clientCredentialsGrantRequest, customFetch } from 'oauth4webapi'
 import { clientAuthentication, encodingMatters } from '../credentials/client-authentication.js'
 import type { Credentials } from '../credentials/credentials.js'
 import { McaAuthError } from '../error.js'
@@ -46,8 +47,6 @@ async function send(
   signal: AbortSignal,
   mask: SecretMask,
 ): Promise<Response> {
-  // Loaded by the first token request, so that an application does not pay for it at start.
-  const oauth = await import('./oauth.js')
   const { tokenEndpoint, clientId, clientAuth } = credentials
   // The issuer is not known. It is the audience of what `PrivateKeyJwt()` signs, for which most servers take the URL of
   // their token endpoint too (RFC 7523 §3).
@@ -57,10 +56,10 @@ async function send(
     typeof clientAuth === 'function' ? reported(clientAuth) : clientAuthentication(clientAuth, secret ?? '')
   const addAuthentication = (_as: unknown, _client: unknown, body: URLSearchParams, headers: Headers) =>
     authenticate(server, client, body, headers)
-  return oauth.clientCredentialsGrantRequest(server, client, addAuthentication, request.parameters, {
+  return clientCredentialsGrantRequest(server, client, addAuthentication, request.parameters, {
     signal,
     headers: { 'user-agent': 'mca-auth' },
-    [oauth.customFetch]: async (url, { method, body, headers }) => {
+    [customFetch]: async (url, { method, body, headers }) => {
       mask.addRequest(body as URLSearchParams, headers)
       // Without a charset, which the media type does not have and some servers reject; and never from a cache, which a
       // framework may have put into the global fetch.
@@ -80,7 +79,7 @@ async function send(
       }
     },
     // Plain HTTP has been checked when the credentials were resolved.
-    [oauth.allowInsecureRequests]: true,
+    [allowInsecureRequests]: true,
   })
 }
 
