@@ -8,9 +8,6 @@ import { rolldown } from 'rolldown'
 /** What is an ES module only, and so must be bundled for CommonJS. By package. */
 const bundled = /** @type {Record<string, string[]>} */ ({ core: ['oauth4webapi'], testing: ['jose'] })
 
-/** Do so until issue 15 is done. */
-const resolving = ['@mca-auth/axios', '@mca-auth/ibm-cloud-sdk']
-
 /** Of the entry with what it imports, minified, without dependencies and what a token request loads. In bytes. */
 const sizes = /** @type {Record<string, number>} */ ({ core: 35_000 })
 
@@ -38,7 +35,7 @@ function checkFile(folder, file) {
     }
   }
   const found = /createRequire|require\.resolve|import\.meta/.exec(text)
-  if (exports !== undefined && found !== null && !resolving.includes(name))
+  if (exports !== undefined && found !== null)
     throw new Error(`${file} of ${name} has ${found[0]}: it resolves at run time`)
 }
 
