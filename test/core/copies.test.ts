@@ -123,6 +123,26 @@ describe.each(copies)('core and %s', (_, load) => {
     }
   })
 
+  it('share what the rejections of a resource may cost: four refreshes, not four for each copy', async () => {
+    await using server = await startAuthorizationServer()
+    for (const one of [core, copy]) {
+      await using provider: core.CachingTokenProvider = one.createTokenProvider({
+        ...server.appId,
+        origins: 'https://orders.example.com',
+      })
+      const verdicts: string[] = []
+      for (let i = 0; i < 6; i++) {
+        await provider.getToken()
+        const { createRequestAuthorizer } = i % 2 === 0 ? adapter : copyAdapter
+        const authorization = createRequestAuthorizer('test', provider).begin(get)
+        authorization?.headersFor(get)
+        const challenge = { 'www-authenticate': 'Bearer error="invalid_token"' }
+        verdicts.push((await authorization?.responded(401, challenge, { replayable: true })) ?? '')
+      }
+      expect(verdicts).toEqual(['resend', 'resend', 'resend', 'resend', 'deliver', 'deliver'])
+    }
+  })
+
   it('share the incoming request, so that its token is forwarded and never replaced by our own', () => {
     for (const [one, other] of ways()) {
       const options = { ...credentials, origins: 'https://orders.example.com', incoming: 'forward' } as const
