@@ -33,7 +33,7 @@ export function requestOf(config: AxiosConfig, adapter: unknown): BeginRequest {
     method: method.toUpperCase(),
     signal: isSignal(signal) ? signal : undefined,
     authorization: authorizationOf(config, url),
-    proxied: isProxied(config, url) && !usesFetch(adapter),
+    isProxied: () => isProxied(config, url) && !usesFetch(adapter),
     origin: socketPath ? unixSocket : undefined,
     base: baseURL !== undefined && !socketPath && originOf(baseURL) !== undefined ? baseURL : undefined,
   }

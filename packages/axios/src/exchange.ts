@@ -107,7 +107,7 @@ function redirecting({ config, authorization }: Exchange, first: AuthorizationHe
     const { href: url, method = 'GET', headers } = options
     const name = authorizationIn(headers)
     const present = name === undefined ? undefined : headers[name]
-    const hop = { url, method, proxied: isProxied(config, url), authorization: present }
+    const hop = { url, method, isProxied: () => isProxied(config, url), authorization: present }
     authorization.redirected(hop)
     const added = authorization.headersFor(hop) as AuthorizationHeaders
     setAuthorization(headers, before.authorization, added)

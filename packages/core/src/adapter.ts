@@ -57,7 +57,7 @@
  * - **Layers that send a request again without you** (retry, redirect, in clients such as undici): see
  *   {@link RequestAuthorizer.beginOrContinue} and {@link RequestAuthorizer.runEnd}.
  * - **A client that hides something.** Its origin: leave `url` out. Redirects that it follows: `hidesRedirects`. If it uses
- *   a Unix socket: `origin: unixSocket`. If it may go through a proxy: `proxied`, in case of doubt `true`. If it has a base
+ *   a Unix socket: `origin: unixSocket`. If it may go through a proxy: `isProxied`, in case of doubt `() => true`. If it has a base
  *   URL: `base`.
  *
  * @example A whole adapter, for a client whose calls are one function. It follows redirects of status 303 by itself; those
