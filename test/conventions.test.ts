@@ -80,6 +80,8 @@ describe('the public interface', () => {
           "memoryTokenCache",
           "sharedTokenCacheContract",
           "startAuthorizationServer",
+          "startIam",
+          "startInstanceMetadata",
           "startProtectedResource",
         ],
         "undici": [
