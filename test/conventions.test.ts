@@ -42,6 +42,7 @@ describe('the public interface', () => {
           "getAuthorizationHeader",
           "getAuthorizationHeaderBySecret",
           "getAuthorizationHeaderFromIncomingRequest",
+          "ibmIam",
         ],
         "core/adapter": [
           "SecretMask",

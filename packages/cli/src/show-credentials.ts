@@ -3,7 +3,13 @@ import { type Found, type FoundCredentials, platformReaders } from '@mca-auth/co
 import { resultOrProblem } from './problem.js'
 import { hiddenSecret, type Report, withoutQuery } from './report.js'
 
-const servers = { mca: 'Mobile Client Access', appid: 'App ID', other: 'an OAuth 2.0 server' }
+const servers = {
+  mca: 'Mobile Client Access',
+  appid: 'App ID',
+  iam: 'IBM Cloud IAM',
+  vpc: 'the instance metadata service',
+  other: 'an OAuth 2.0 server',
+}
 /** A shorter value in a query, such as `v=4`, is not a secret, and hiding it would hide other text. */
 const minQueryValueLength = 8
 

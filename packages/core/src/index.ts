@@ -2,6 +2,8 @@ export type { OutgoingRequest } from './authorization/authorization-options.js'
 export { forwardIncoming, type IncomingRequest } from './authorization/incoming.js'
 export { createTokenProvider } from './create-token-provider.js'
 export type { ClientAuth } from './credentials/client-authentication.js'
+export type { Grant } from './credentials/grant.js'
+export { type IbmIamSettings, type IbmTrustedProfile, ibmIam } from './credentials/ibm-iam.js'
 export { McaAuthError, type McaAuthErrorCode, type McaAuthErrorDetails } from './error.js'
 export {
   getAuthorizationHeader,

@@ -5,7 +5,8 @@ import { McaAuthError, type McaAuthErrorCode } from './error.js'
 export interface TokenSubject {
   /** Origin and path of the token endpoint. */
   readonly tokenEndpoint: string
-  readonly clientId: string
+  /** `undefined` for a grant without a client, such as that of IBM Cloud IAM. */
+  readonly clientId: string | undefined
   /** Scopes that are requested, space-separated. */
   readonly scope: string | undefined
 }
@@ -83,9 +84,9 @@ interface Subject {
 /** Publishes what one provider does. Costs nothing without subscribers: only then is a message made. */
 export class Telemetry {
   readonly #tokenEndpoint: string
-  readonly #clientId: string
+  readonly #clientId: string | undefined
 
-  constructor(tokenEndpoint: URL, clientId: string) {
+  constructor(tokenEndpoint: URL, clientId: string | undefined) {
     this.#tokenEndpoint = `${tokenEndpoint.origin}${tokenEndpoint.pathname}`
     this.#clientId = clientId
   }

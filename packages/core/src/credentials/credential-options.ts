@@ -1,5 +1,7 @@
-import { type Checks, httpUrl, nonEmptyString } from '../validate.js'
-import type { ClientAuth } from './client-authentication.js'
+import { type Checks, callable, httpUrl, nonEmptyString } from '../validate.js'
+import { type ClientAuth, type Secret, type SecretMethod, secretMethods } from './client-authentication.js'
+import { partOf } from './credential-part.js'
+import type { Grant } from './grant.js'
 
 /** Who requests tokens, and from which server. */
 export interface CredentialOptions {
@@ -8,7 +10,7 @@ export interface CredentialOptions {
   /** OAuth client id. */
   readonly clientId?: string | undefined
   /** Client secret, or a function that returns the current one. It is called for each token request. */
-  readonly secret?: string | (() => string | Promise<string>) | undefined
+  readonly secret?: Secret | undefined
   /** MCA authorization server, e.g. `https://imf-authserver.ng.bluemix.net/imf-authserver`; App ID's URL works too. */
   readonly serverUrl?: string | undefined
   /** App ID server, e.g. `https://us-south.appid.cloud.ibm.com/oauth/v4/<tenant>`. */
@@ -22,25 +24,29 @@ export interface CredentialOptions {
   /** A file that holds a service credential as JSON, e.g. `/opt/service-bind/binding`. Used instead of the platform. */
   readonly bindingFile?: string | undefined
   /**
-   * How the client authenticates (RFC 6749 §2.3.1). IBM's servers take id and secret raw, others form-encoded. A
-   * function adds its own to the request's `body` and `headers`, e.g. `PrivateKeyJwt()` of `oauth4webapi`.
-   * @default 'client_secret_basic_raw' for MCA and App ID, else 'client_secret_basic'
+   * How the client authenticates (RFC 6749 §2.3.1). IBM's servers take id and secret raw, others form-encoded. `'none'`:
+   * not at all, a public client. Instead of a secret: `privateKeyJwt()` or `clientAssertion()`, or a function of your
+   * own, which adds to the request's `body` and `headers`.
+   * @default 'client_secret_basic_raw' for MCA, App ID and IAM, else what the server's metadata list, else
+   *   'client_secret_basic'; without a secret, if a `grant` is given, 'none'
    */
-  readonly clientAuth?:
-    | 'client_secret_basic'
-    | 'client_secret_basic_raw'
-    | 'client_secret_post'
-    | ClientAuth
-    | undefined
+  readonly clientAuth?: SecretMethod | 'none' | ClientAuth | undefined
   /**
-   * Says who requests the tokens, if nothing else does: with a `clientAuth` function, a `sharedCache` is used only by
-   * providers that have an `identity`, and shared by those that have the same. Two credentials need two of them.
+   * What is presented for a token: `ibmIam()`, `ibmVpc()`, `tokenExchange()`, `jwtBearer()`, or a function of your own.
+   * `ibmIam()` and `ibmVpc()` name their server.
+   * @default the client's own credentials (RFC 6749 §4.4)
+   */
+  readonly grant?: Grant | undefined
+  /**
+   * Says who requests the tokens, if nothing else does: with a function of your own as `clientAuth` or `grant`, or a
+   * key that cannot be compared, a `sharedCache` is used only by providers that have an `identity`, and shared by those
+   * that have the same. Two credentials need two of them.
    * @default none
    */
   readonly identity?: string | undefined
 }
 
-const clientAuthNames = ['client_secret_basic', 'client_secret_basic_raw', 'client_secret_post']
+const clientAuthNames: readonly unknown[] = [...secretMethods, 'none']
 
 export const credentialChecks: Checks<CredentialOptions> = {
   appId: nonEmptyString,
@@ -52,9 +58,10 @@ export const credentialChecks: Checks<CredentialOptions> = {
   tokenEndpoint: httpUrl,
   instanceName: nonEmptyString,
   bindingFile: nonEmptyString,
+  grant: callable,
   identity: nonEmptyString,
   clientAuth: (name, value) => {
-    if (typeof value !== 'function' && !clientAuthNames.includes(value as string)) {
+    if (typeof value !== 'function' && !clientAuthNames.includes(value)) {
       throw new TypeError(`\`${name}\` must be one of ${clientAuthNames.join(', ')}, or a function`)
     }
   },
@@ -63,6 +70,9 @@ export const credentialChecks: Checks<CredentialOptions> = {
 /** @throws TypeError if the options name more than one server. */
 export function checkOneServer(options: CredentialOptions): void {
   const names = ['serverUrl', 'oauthServerUrl', 'oAuthServerUrl', 'tokenEndpoint'] as const
-  const given = names.filter((name) => options[name] !== undefined)
+  const given: string[] = names.filter((name) => options[name] !== undefined)
   if (given.length > 1) throw new TypeError(`only one of \`${given.join('`, `')}\` may be given`)
+  if (given.length > 0 && partOf(options.grant)?.server !== undefined) {
+    throw new TypeError(`\`${given[0]}\` must not be given: this \`grant\` names its server, and takes another \`url\``)
+  }
 }

@@ -1,8 +1,10 @@
 import { McaAuthError, type McaAuthErrorCode } from '../error.js'
 import { isSecure } from '../origin.js'
 import { httpUrl } from '../validate.js'
-import type { ClientAuth } from './client-authentication.js'
+import { besideSecret, publicClient, type Secret, secretPart } from './client-authentication.js'
 import type { CredentialOptions } from './credential-options.js'
+import { type CredentialPart, partOf } from './credential-part.js'
+import { grantPart, ownFunction } from './grant.js'
 import {
   applicationId,
   findServiceInstance,
@@ -12,18 +14,19 @@ import {
   unusableNote,
 } from './platform-readers.js'
 
-/** Who requests tokens, and where. */
+/** Who requests tokens, with what, and where. */
 export interface Credentials {
-  readonly tokenEndpoint: URL
-  readonly clientId: string
-  readonly secret: string | (() => string | Promise<string>) | undefined
-  readonly clientAuth: 'client_secret_basic' | 'client_secret_basic_raw' | 'client_secret_post' | ClientAuth
+  readonly server: Server
+  readonly clientId: string | undefined
+  readonly clientAuth: CredentialPart
+  readonly grant: CredentialPart
   readonly identity: string | undefined
 }
 
 /** Where tokens are issued; its kind decides the path of the token endpoint and how the client authenticates. */
 export interface Server {
-  readonly kind: 'mca' | 'appid' | 'other'
+  readonly kind: 'mca' | 'appid' | 'iam' | 'vpc' | 'other'
+  /** The server, or the token endpoint. */
   readonly url: URL
 }
 
@@ -39,7 +42,7 @@ export interface FoundCredentials {
   /** MCA's tenant id; no other server has one. */
   readonly appId: Found<string> | undefined
   readonly clientId: Found<string> | undefined
-  readonly secret: Found<NonNullable<CredentialOptions['secret']>> | undefined
+  readonly secret: Found<Secret> | undefined
   /** About the first of them that is missing. */
   readonly missing: McaAuthError | undefined
 }
@@ -51,15 +54,23 @@ export interface FoundCredentials {
  * @throws McaAuthError if a source is malformed, or offers several instances.
  */
 export function findCredentials(options: CredentialOptions): FoundCredentials {
+  const grant = partOf(options.grant)
   const explicit = {
-    server: serverOf(options),
+    server: grant?.server ?? serverOf(options),
     clientId: options.clientId,
     appId: options.appId,
     secret: options.secret,
   }
-  const needsSecret = typeof options.clientAuth !== 'function'
+  // With a grant, the client is one more thing that may be presented: both of its fields, or none.
+  const isClient = options.grant === undefined || explicit.clientId !== undefined || explicit.secret !== undefined
+  const needsId = isClient && partOf(options.clientAuth)?.needsNoClient !== true
+  const needsSecret =
+    typeof options.clientAuth !== 'function' &&
+    options.clientAuth !== 'none' &&
+    (options.grant === undefined || grant?.server !== undefined) &&
+    isClient
   const complete =
-    explicit.clientId !== undefined &&
+    (explicit.clientId !== undefined || !needsId) &&
     explicit.server !== undefined &&
     (explicit.secret !== undefined || !needsSecret) &&
     (explicit.server.kind !== 'mca' || explicit.appId !== undefined)
@@ -80,7 +91,7 @@ export function findCredentials(options: CredentialOptions): FoundCredentials {
   let missing: McaAuthError | undefined
   if (server?.value.kind === 'mca' && appId === undefined) {
     missing = missingError('MISSING_APPID_ERROR', 'appId', `${where}, and no application_id in VCAP_APPLICATION`)
-  } else if (clientId === undefined) missing = missingError('MISSING_CLIENTID_ERROR', 'clientId', where)
+  } else if (clientId === undefined && needsId) missing = missingError('MISSING_CLIENTID_ERROR', 'clientId', where)
   else if (secret === undefined && needsSecret) {
     missing = missingError('MISSING_SECRET_ERROR', 'secret', foreign ? rule : where)
   } else if (server === undefined) {
@@ -94,15 +105,29 @@ export function resolveCredentials(
   options: CredentialOptions & { readonly allowInsecureRequests: boolean },
 ): Credentials {
   const { server, appId, clientId, secret, missing } = findCredentials(options)
-  if (missing !== undefined || server === undefined || clientId === undefined) throw missing
+  if (missing !== undefined || server === undefined) throw missing
+  const { kind } = server.value
+  const url = secured(tokenEndpointOf(server.value, appId?.value), options.allowInsecureRequests)
   return {
-    tokenEndpoint: secured(tokenEndpointOf(server.value, appId?.value), options.allowInsecureRequests),
-    clientId: clientId.value,
-    secret: secret?.value,
-    clientAuth:
-      options.clientAuth ?? (server.value.kind === 'other' ? 'client_secret_basic' : 'client_secret_basic_raw'),
+    server: { kind, url },
+    clientId: clientId?.value,
+    clientAuth: clientAuthPart(options.clientAuth, kind, secret?.value),
+    grant: grantPart(options.grant),
     identity: options.identity,
   }
+}
+
+function clientAuthPart(
+  given: CredentialOptions['clientAuth'],
+  kind: Server['kind'],
+  secret: Secret | undefined,
+): CredentialPart {
+  if (typeof given === 'function') {
+    const part = partOf(given) ?? ownFunction('clientAuth', given)
+    return secret === undefined ? part : besideSecret(part, secret)
+  }
+  if (given === 'none' || secret === undefined) return publicClient
+  return secretPart(given ?? (kind === 'other' ? 'client_secret_basic' : 'client_secret_basic_raw'), secret)
 }
 
 function found<T>(value: T | undefined, from = ''): Found<T> | undefined {
@@ -156,7 +181,7 @@ function server(kind: Server['kind'], option: string, url: string): Server {
 }
 
 function tokenEndpointOf({ kind, url }: Server, appId: string | undefined): URL {
-  if (kind === 'other') return url
+  if (kind !== 'mca' && kind !== 'appid') return url
   const base = `${url.origin}${url.pathname.replace(/\/+$/, '')}`
   return new URL(
     kind === 'appid' ? `${base}/token` : `${base}/authorization/v1/apps/${encodeURIComponent(appId ?? '')}/token`,

@@ -49,15 +49,15 @@ export class OAuthTokenProvider implements CachingTokenProvider {
   }: ResolvedProviderOptions) {
     const credentials = resolveCredentials(given)
     const { cacheSize, refresh } = provider
-    const telemetry = new Telemetry(credentials.tokenEndpoint, credentials.clientId)
+    const telemetry = new Telemetry(credentials.server.url, credentials.clientId)
     const coolDowns = new CoolDowns(cacheSize)
     const { fetch, timeoutMs } = tokenEndpoint
     const client = new TokenEndpointClient({ credentials, fetch }, timeoutMs, coolDowns, telemetry)
     const coordinator = createCoordinator({ ...sharedCache, cacheSize }, credentials)
-    const refresher = new TokenRefresher(credentials.secret, client, coordinator, telemetry, timeoutMs, refresh)
+    const refresher = new TokenRefresher(credentials, client, coordinator, telemetry, timeoutMs, refresh)
     this.#coolDowns = coolDowns
     this.#cache = new TokenCache({ rules: authorization, tokenRequest, cacheSize, refresher, coolDowns, telemetry })
-    this.#endpoint = credentials.tokenEndpoint
+    this.#endpoint = credentials.server.url
     this.#freeEndpoint = registerTokenEndpoint(this.#endpoint)
     unregister.register(this.#cache, this.#freeEndpoint, this.#cache)
     Object.defineProperty(this, providerInternals, { value: this.#cache })

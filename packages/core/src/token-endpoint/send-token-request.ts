@@ -1,7 +1,8 @@
-import { clientAuthentication, encodingMatters } from '../credentials/client-authentication.js'
+import type { TokenRequestDraft } from '../credentials/credential-part.js'
 import type { Credentials } from '../credentials/credentials.js'
+import type { Material } from '../credentials/material.js'
 import { McaAuthError } from '../error.js'
-import { FailedAttempt, failedFunction, ownErrorIn, withMessage } from './failed-attempt.js'
+import { FailedAttempt, failedCredentials, ownErrorIn, withMessage } from './failed-attempt.js'
 import { safeCause } from './safe-cause.js'
 import { SecretMask } from './secret-mask.js'
 import type { PreparedTokenRequest } from './token-request.js'
@@ -13,82 +14,90 @@ export interface TokenRequestSender {
   readonly fetch: typeof globalThis.fetch
 }
 
+/** `oauth4webapi` wants an id of every client; what is written is ours, and has none. */
+const anyClient = { client_id: 'none' }
+
 /**
- * Sends one token request (RFC 6749 §4.4) and reads the response. Retries and caches nothing.
+ * Sends one token request and reads the response. Retries and caches nothing.
  *
  * @throws FailedAttempt
  */
 export async function sendTokenRequest(
   sender: TokenRequestSender,
   request: PreparedTokenRequest,
-  secret: string | undefined,
+  material: Material,
   signal: AbortSignal,
 ): Promise<TokenResponse> {
-  const { credentials } = sender
-  const mask = new SecretMask(credentials.clientId)
-  mask.add(secret)
+  const { clientId, server } = sender.credentials
+  const mask = new SecretMask(clientId)
+  for (const secret of material.secrets) mask.add(secret)
   const issuedAt = Date.now()
+  const hints: string[] = []
   try {
-    const response = await send(sender, request, secret, signal, mask)
-    return await readTokenResponse(response, issuedAt, credentials.tokenEndpoint, mask)
+    const response = await send(sender, request, material, signal, mask, hints)
+    return await readTokenResponse(response, issuedAt, server.url, mask)
   } catch (error) {
-    if (!(error instanceof FailedAttempt)) throw networkFailure(credentials.tokenEndpoint, error, mask)
-    if (error.kind !== 'denied' || !mayBeEncoding(credentials, secret)) throw error
-    const hint = "if the server takes id and secret raw, set `clientAuth: 'client_secret_basic_raw'`"
-    throw new FailedAttempt(error.kind, withMessage(error.error, `${error.message}; ${hint}`))
+    if (!(error instanceof FailedAttempt)) throw networkFailure(server.url, error, mask)
+    if (error.kind !== 'denied' || hints.length === 0) throw error
+    throw new FailedAttempt(error.kind, withMessage(error.error, [error.message, ...hints].join('; ')))
   }
 }
 
 async function send(
   { credentials, fetch }: TokenRequestSender,
   request: PreparedTokenRequest,
-  secret: string | undefined,
+  material: Material,
   signal: AbortSignal,
   mask: SecretMask,
+  hints: string[],
 ): Promise<Response> {
   // Loaded by the first token request, so that an application does not pay for it at start.
   const oauth = await import('oauth4webapi')
-  const { tokenEndpoint, clientId, clientAuth } = credentials
-  // The issuer is not known. It is the audience of what `PrivateKeyJwt()` signs, for which most servers take the URL of
-  // their token endpoint too (RFC 7523 §3).
-  const server = { issuer: tokenEndpoint.href, token_endpoint: tokenEndpoint.href }
-  const authenticate =
-    typeof clientAuth === 'function' ? reported(clientAuth) : clientAuthentication(clientAuth, secret ?? '')
-  return oauth.clientCredentialsGrantRequest(server, { client_id: clientId }, authenticate, request.parameters, {
-    signal,
-    headers: { 'user-agent': 'mca-auth' },
-    [oauth.customFetch]: async (url, { method, body, headers }) => {
-      mask.addRequest(body as URLSearchParams, headers)
-      // Without a charset, which the media type does not have and some servers reject; and never from a cache, which a
-      // framework may have put into the global fetch.
-      const plain = { ...headers, 'content-type': 'application/x-www-form-urlencoded' }
-      const init = {
-        method,
-        headers: plain,
-        body: String(body),
-        redirect: 'manual',
-        cache: 'no-store',
-        signal,
-      } as const
-      try {
-        return await fetch(url, init)
-      } catch (error) {
-        return responseIn(error)
-      }
-    },
-    // Plain HTTP has been checked when the credentials were resolved.
-    [oauth.allowInsecureRequests]: true,
-  })
-}
-
-function reported(clientAuth: Exclude<Credentials['clientAuth'], string>): typeof clientAuth {
-  return async (...parts) => {
-    try {
-      await clientAuth(...parts)
-    } catch (error) {
-      throw failedFunction('clientAuth', error)
+  const { server, clientId } = credentials
+  // The issuer is not known. It is the audience of an assertion, for which most servers take the URL of their token
+  // endpoint too (RFC 7523 §3).
+  const metadata = { issuer: server.url.href, token_endpoint: server.url.href }
+  const write = async (body: URLSearchParams, headers: Headers) => {
+    const draft: TokenRequestDraft = {
+      ...{ server: metadata, issuerIsKnown: false, clientId, body, headers, now: Date.now(), hints },
     }
+    await material.write(draft).catch((error: unknown) => {
+      throw failedCredentials(error) ?? error
+    })
   }
+  const authenticate = (_as: unknown, _client: unknown, body: URLSearchParams, headers: Headers) => write(body, headers)
+  return oauth.genericTokenEndpointRequest(
+    metadata,
+    anyClient,
+    authenticate,
+    'client_credentials',
+    request.parameters,
+    {
+      signal,
+      headers: { 'user-agent': 'mca-auth' },
+      [oauth.customFetch]: async (url, { method, body, headers }) => {
+        mask.addRequest(body as URLSearchParams, headers)
+        // Without a charset, which the media type does not have and some servers reject; and never from a cache, which a
+        // framework may have put into the global fetch.
+        const plain = { ...headers, 'content-type': 'application/x-www-form-urlencoded' }
+        const init = {
+          method,
+          headers: plain,
+          body: String(body),
+          redirect: 'manual',
+          cache: 'no-store',
+          signal,
+        } as const
+        try {
+          return await fetch(url, init)
+        } catch (error) {
+          return responseIn(error)
+        }
+      },
+      // Plain HTTP has been checked when the credentials were resolved.
+      [oauth.allowInsecureRequests]: true,
+    },
+  )
 }
 
 /** Some clients (ky) throw an error that has the response, unless its status is a success. */
@@ -98,10 +107,6 @@ function responseIn(error: unknown): Response {
     return response
   }
   throw error
-}
-
-function mayBeEncoding({ clientAuth, clientId }: Credentials, secret = ''): boolean {
-  return clientAuth === 'client_secret_basic' && encodingMatters(clientId, secret)
 }
 
 function networkFailure(endpoint: URL, error: unknown, mask: SecretMask): FailedAttempt {
