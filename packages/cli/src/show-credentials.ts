@@ -24,7 +24,7 @@ export function concealCredentials(report: Report, { server, clientId, secret }:
 /** Shows the instances that each platform offers. */
 export function showPlatform(report: Report, options: McaAuthOptions): void {
   for (const reader of platformReaders) {
-    const instances = process.env[reader.name] ? resultOrProblem(() => reader.read(options.instanceName)) : undefined
+    const instances = reader.isSet() ? resultOrProblem(() => reader.read(options.instanceName)) : undefined
     if (instances === undefined) report.line('plain', reader.name, 'not set')
     else if (instances instanceof McaAuthError) report.line('bad', reader.name, instances.message)
     else {

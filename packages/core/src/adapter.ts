@@ -165,6 +165,7 @@ export { headerValues, type ResponseHeaders } from './authorization/response-hea
 export type { AuthorizationHeaders, BeginRequest, Sending, Verdict } from './authorization/sending.js'
 export { type ClientOptions, createRequestAuthorizer } from './create-request-authorizer.js'
 export { type Found, type FoundCredentials, findCredentials, type Server } from './credentials/credentials.js'
-export { type PlatformReader, platformReaders } from './credentials/platform-readers.js'
+export { platformReaders } from './credentials/platform-readers.js'
+export type { PlatformReader } from './credentials/service-instance.js'
 export { originOf, parseUrl } from './origin.js'
 export { SecretMask } from './token-endpoint/secret-mask.js'

@@ -52,5 +52,13 @@ export function getAuthorizationHeaderFromIncomingRequest(
 function identify({ cacheSize: _, ...options }: McaAuthOptions): string {
   // As a list, since of an object that holds a function `canonical()` compares only the identity.
   const given = Object.entries(options).filter(([, value]) => value !== undefined)
-  return canonical([given.sort(([a], [b]) => (a < b ? -1 : 1)), platformEnvironment()])
+  const platform = isComplete(options) ? [] : platformEnvironment()
+  return canonical([given.sort(([a], [b]) => (a < b ? -1 : 1)), platform])
+}
+
+/** Whether nothing is left to the platform. Looking at all its variables would take longer than the rest of a call. */
+function isComplete({ clientId, secret, appId, serverUrl, ...options }: McaAuthOptions): boolean {
+  const { oauthServerUrl, oAuthServerUrl, tokenEndpoint } = options
+  const server = oauthServerUrl ?? oAuthServerUrl ?? tokenEndpoint ?? (appId && serverUrl)
+  return clientId !== undefined && secret !== undefined && server !== undefined
 }

@@ -1,18 +1,13 @@
 import { McaAuthError, type McaAuthErrorCode } from '../error.js'
 import { isSecure } from '../origin.js'
 import { httpUrl } from '../validate.js'
-import { besideSecret, publicClient, type Secret, secretPart } from './client-authentication.js'
+import { besideSecret, publicClient, type Secret, secretMethods, secretPart } from './client-authentication.js'
 import type { CredentialOptions } from './credential-options.js'
 import { type CredentialPart, partOf } from './credential-part.js'
 import { grantPart, ownFunction } from './grant.js'
-import {
-  applicationId,
-  findServiceInstance,
-  readBindingFile,
-  readerNames,
-  type ServiceInstance,
-  unusableNote,
-} from './platform-readers.js'
+import { readBindingFile } from './mounted-binding.js'
+import { applicationId, findServiceInstance, readerNames, unusableNote } from './platform-readers.js'
+import type { ServiceInstance } from './service-instance.js'
 
 /** Who requests tokens, with what, and where. */
 export interface Credentials {
@@ -43,6 +38,8 @@ export interface FoundCredentials {
   readonly appId: Found<string> | undefined
   readonly clientId: Found<string> | undefined
   readonly secret: Found<Secret> | undefined
+  /** How the platform says that its client authenticates. */
+  readonly clientAuth: CredentialOptions['clientAuth']
   /** About the first of them that is missing. */
   readonly missing: McaAuthError | undefined
 }
@@ -97,21 +94,21 @@ export function findCredentials(options: CredentialOptions): FoundCredentials {
   } else if (server === undefined) {
     missing = missingError('MISSING_SERVER_URL_ERROR', 'serverUrl` (or `oauthServerUrl`, `tokenEndpoint)', where)
   }
-  return { server, appId, clientId, secret, missing }
+  return { server, appId, clientId, secret, clientAuth: foreign ? undefined : methodOf(instance), missing }
 }
 
 /** @throws McaAuthError if something is missing, a source is malformed, or the endpoint is plain HTTP. */
 export function resolveCredentials(
   options: CredentialOptions & { readonly allowInsecureRequests: boolean },
 ): Credentials {
-  const { server, appId, clientId, secret, missing } = findCredentials(options)
+  const { server, appId, clientId, secret, clientAuth, missing } = findCredentials(options)
   if (missing !== undefined || server === undefined) throw missing
   const { kind } = server.value
   const url = secured(tokenEndpointOf(server.value, appId?.value), options.allowInsecureRequests)
   return {
     server: { kind, url },
     clientId: clientId?.value,
-    clientAuth: clientAuthPart(options.clientAuth, kind, secret?.value),
+    clientAuth: clientAuthPart(options.clientAuth ?? clientAuth, kind, secret?.value),
     grant: grantPart(options.grant),
     identity: options.identity,
   }
@@ -167,6 +164,8 @@ function serverOfInstance({ credential, source }: ServiceInstance): Server | und
   const endpoint = text(appidServiceEndpoint)?.trim().replace(/\/+$/, '')
   const built = endpoint && version && tenantId ? `${endpoint}/oauth/v${version}/${tenantId}` : undefined
   try {
+    const tokenUri = text(credential.tokenUri)
+    if (tokenUri !== undefined) return server('other', 'token-uri', tokenUri)
     return serverOf({
       oAuthServerUrl: text(credential.oAuthServerUrl) ?? text(credential.oauthServerUrl) ?? built ?? discovery,
       serverUrl: text(credential.serverUrl),
@@ -174,6 +173,11 @@ function serverOfInstance({ credential, source }: ServiceInstance): Server | und
   } catch (error) {
     throw new McaAuthError('INVALID_CREDENTIALS_SOURCE', `${source}: ${(error as TypeError).message}`)
   }
+}
+
+function methodOf(instance: ServiceInstance | undefined): CredentialOptions['clientAuth'] {
+  const method = instance?.credential.clientAuth
+  return secretMethods.find((known) => known === method)
 }
 
 function server(kind: Server['kind'], option: string, url: string): Server {
