@@ -8,6 +8,7 @@ const servers = {
   appid: 'App ID',
   iam: 'IBM Cloud IAM',
   vpc: 'the instance metadata service',
+  issuer: 'an issuer with metadata',
   other: 'an OAuth 2.0 server',
 }
 /** A shorter value in a query, such as `v=4`, is not a secret, and hiding it would hide other text. */

@@ -37,6 +37,9 @@ export function checkOptions(options: unknown): asserts options is McaAuthOption
   checkOneServer(options)
 }
 
+/** Looked up at each token request: it may be replaced or instrumented after us. One function, so that it is comparable. */
+const globalFetch: typeof globalThis.fetch = (url, init) => globalThis.fetch(url, init)
+
 /**
  * Checks the options and fills in the defaults, all of which stand here, except for `clientAuth`: that depends on the
  * server which is found.
@@ -51,8 +54,7 @@ export function resolveOptions(options: McaAuthOptions): ResolvedProviderOptions
   return {
     credentials: { ...pick(rest, credentialChecks), allowInsecureRequests },
     tokenRequest: { scope, resource, parameters },
-    // Looked up at each token request: it may be replaced or instrumented after us.
-    tokenEndpoint: { timeoutMs, fetch: fetch ?? ((url, init) => globalThis.fetch(url, init)) },
+    tokenEndpoint: { timeoutMs, fetch: fetch ?? globalFetch },
     sharedCache: { sharedCache, sharedCacheTimeoutMs },
     provider: {
       cacheSize,

@@ -2,6 +2,7 @@ import { type Checks, callable, httpUrl, nonEmptyString } from '../validate.js'
 import { type ClientAuth, type Secret, type SecretMethod, secretMethods } from './client-authentication.js'
 import { partOf } from './credential-part.js'
 import type { Grant } from './grant.js'
+import type { TokenSource } from './token-source.js'
 
 /** Who requests tokens, and from which server. */
 export interface CredentialOptions {
@@ -19,6 +20,12 @@ export interface CredentialOptions {
   readonly oAuthServerUrl?: string | undefined
   /** Token endpoint of any other OAuth 2.0 server (RFC 6749 §3.2). */
   readonly tokenEndpoint?: string | undefined
+  /**
+   * The issuer, as the server writes it, e.g. `https://login.example.com/realms/shop`: token endpoint and ways to
+   * authenticate are looked up (RFC 8414, OpenID Connect Discovery). With a `tokenEndpoint` beside it nothing is looked up,
+   * and it is the audience of assertions only.
+   */
+  readonly issuer?: string | undefined
   /** Name of the platform's service instance to use, if several match. */
   readonly instanceName?: string | undefined
   /** A file that holds a service credential as JSON, e.g. `/opt/service-bind/binding`. Used instead of the platform. */
@@ -37,8 +44,10 @@ export interface CredentialOptions {
    * @default the client's own credentials (RFC 6749 §4.4)
    */
   readonly grant?: Grant | undefined
+  /** Gets a token from whatever is not a token endpoint, in place of server, client and grant. */
+  readonly source?: TokenSource | undefined
   /**
-   * Says who requests the tokens, if nothing else does: with a function of your own as `clientAuth` or `grant`, or a
+   * Says who requests the tokens, if nothing else does: with a function of your own as `clientAuth`, `grant` or `source`, or a
    * key that cannot be compared, a `sharedCache` is used only by providers that have an `identity`, and shared by those
    * that have the same. Two credentials need two of them.
    * @default none
@@ -58,7 +67,12 @@ export const credentialChecks: Checks<CredentialOptions> = {
   tokenEndpoint: httpUrl,
   instanceName: nonEmptyString,
   bindingFile: nonEmptyString,
+  issuer: (name, value) => {
+    const { search, hash } = httpUrl(name, value)
+    if (search !== '' || hash !== '') throw new TypeError(`\`${name}\` must have no query or fragment (RFC 8414 §2)`)
+  },
   grant: callable,
+  source: callable,
   identity: nonEmptyString,
   clientAuth: (name, value) => {
     if (typeof value !== 'function' && !clientAuthNames.includes(value)) {
@@ -67,12 +81,25 @@ export const credentialChecks: Checks<CredentialOptions> = {
   },
 }
 
+/** What `source` stands in place of. */
+const besideSource = [
+  ...(['appId', 'clientId', 'secret', 'serverUrl', 'oauthServerUrl', 'oAuthServerUrl', 'tokenEndpoint'] as const),
+  ...(['issuer', 'instanceName', 'bindingFile', 'clientAuth', 'grant'] as const),
+]
+
 /** @throws TypeError if the options name more than one server. */
 export function checkOneServer(options: CredentialOptions): void {
-  const names = ['serverUrl', 'oauthServerUrl', 'oAuthServerUrl', 'tokenEndpoint'] as const
-  const given: string[] = names.filter((name) => options[name] !== undefined)
-  if (given.length > 1) throw new TypeError(`only one of \`${given.join('`, `')}\` may be given`)
-  if (given.length > 0 && partOf(options.grant)?.server !== undefined) {
-    throw new TypeError(`\`${given[0]}\` must not be given: this \`grant\` names its server, and takes another \`url\``)
+  const given = (names: readonly (keyof CredentialOptions)[]) => names.filter((name) => options[name] !== undefined)
+  if (options.source !== undefined) {
+    const [name] = given(besideSource)
+    if (name !== undefined) throw new TypeError(`\`${name}\` must not be given: \`source\` stands in place of it`)
+  }
+  const ibm = ['serverUrl', 'oauthServerUrl', 'oAuthServerUrl'] as const
+  const servers = given([...ibm, 'tokenEndpoint'])
+  // With a token endpoint, the issuer is not looked up.
+  const all = options.tokenEndpoint === undefined ? given([...ibm, 'issuer']) : servers
+  if (all.length > 1) throw new TypeError(`only one of \`${all.join('`, `')}\` may be given`)
+  if (all[0] !== undefined && partOf(options.grant)?.server !== undefined) {
+    throw new TypeError(`\`${all[0]}\` must not be given: this \`grant\` names its server, and takes another \`url\``)
   }
 }

@@ -29,6 +29,19 @@ export interface Reading {
   write(draft: TokenRequestDraft): void | Promise<void>
 }
 
+/** How a grant sends that has no token request of OAuth's form. */
+export interface OwnSending {
+  readonly scope: string | undefined
+  readonly resource: readonly string[] | undefined
+  readonly parameters: Readonly<Record<string, string>> | undefined
+  readonly signal: AbortSignal
+  readonly hints: string[]
+  /** With the option `fetch`, as all token requests. What is sent is masked in messages. */
+  fetch(url: URL, init: { method: string; headers: Readonly<Record<string, string>>; body?: string }): Promise<Response>
+  /** The `access_token` of a response, judged as that of a token endpoint. */
+  tokenIn(response: Response): Promise<string>
+}
+
 /**
  * One part of a token request: the grant, or the client's authentication. What `ibmIam()`, `privateKeyJwt()` and the
  * like return is a function that carries one.
@@ -44,10 +57,14 @@ export interface CredentialPart {
   readonly canChange: boolean
   /** A static secret, from which keys of a shared cache can be derived. */
   readonly sealingSecret?: string | undefined
-  /** The server that it is for, if it is for one only. Then no client is needed either. */
-  readonly server?: { readonly kind: 'iam' | 'vpc'; readonly url: URL } | undefined
-  /** Whether it works without a `clientId`. */
+  /** The server that it is for, if it is for one only. */
+  readonly server?: { readonly kind: 'iam' | 'vpc'; readonly url: URL; readonly further?: readonly URL[] } | undefined
+  /** Whether a client can authenticate by it without a `clientId`. */
   readonly needsNoClient?: boolean
+  /** In place of OAuth's token request: a response with the token, or the fields that one would have. */
+  readonly send?: (sending: OwnSending) => Promise<Response | Readonly<Record<string, unknown>>>
+  /** What to look at if nothing answers. */
+  readonly silenceHint?: string
   /** @throws McaAuthError, or what a function of the user's threw, marked by `callFunction()`. */
   read(): Reading | Promise<Reading>
 }

@@ -1,28 +1,22 @@
 import { McaAuthError, type McaAuthErrorCode } from '../error.js'
-import { isSecure } from '../origin.js'
-import { httpUrl } from '../validate.js'
 import { besideSecret, publicClient, type Secret, secretMethods, secretPart } from './client-authentication.js'
 import type { CredentialOptions } from './credential-options.js'
 import { type CredentialPart, partOf } from './credential-part.js'
 import { grantPart, ownFunction } from './grant.js'
 import { readBindingFile } from './mounted-binding.js'
 import { applicationId, findServiceInstance, readerNames, unusableNote } from './platform-readers.js'
+import { type Server, secured, serverOf, serverOfInstance, text, tokenEndpointOf } from './server.js'
 import type { ServiceInstance } from './service-instance.js'
+import { sourcePart } from './token-source.js'
 
 /** Who requests tokens, with what, and where. */
 export interface Credentials {
-  readonly server: Server
+  /** `undefined` if a function of the user's gives the tokens. */
+  readonly server: Server | undefined
   readonly clientId: string | undefined
   readonly clientAuth: CredentialPart
   readonly grant: CredentialPart
   readonly identity: string | undefined
-}
-
-/** Where tokens are issued; its kind decides the path of the token endpoint and how the client authenticates. */
-export interface Server {
-  readonly kind: 'mca' | 'appid' | 'iam' | 'vpc' | 'other'
-  /** The server, or the token endpoint. */
-  readonly url: URL
 }
 
 /** A value and where it was found: `options`, or a platform reader and the instance there. */
@@ -39,9 +33,13 @@ export interface FoundCredentials {
   readonly clientId: Found<string> | undefined
   readonly secret: Found<Secret> | undefined
   /** How the platform says that its client authenticates. */
-  readonly clientAuth: CredentialOptions['clientAuth']
+  readonly clientAuth?: CredentialOptions['clientAuth']
   /** About the first of them that is missing. */
   readonly missing: McaAuthError | undefined
+}
+
+const nothingNeeded: FoundCredentials = {
+  ...{ server: undefined, appId: undefined, clientId: undefined, secret: undefined, missing: undefined },
 }
 
 /**
@@ -51,6 +49,7 @@ export interface FoundCredentials {
  * @throws McaAuthError if a source is malformed, or offers several instances.
  */
 export function findCredentials(options: CredentialOptions): FoundCredentials {
+  if (options.source !== undefined) return nothingNeeded
   const grant = partOf(options.grant)
   const explicit = {
     server: grant?.server ?? serverOf(options),
@@ -102,21 +101,23 @@ export function resolveCredentials(
   options: CredentialOptions & { readonly allowInsecureRequests: boolean },
 ): Credentials {
   const { server, appId, clientId, secret, clientAuth, missing } = findCredentials(options)
-  if (missing !== undefined || server === undefined) throw missing
-  const { kind } = server.value
-  const url = secured(tokenEndpointOf(server.value, appId?.value), options.allowInsecureRequests)
+  if (missing !== undefined) throw missing
+  const { kind } = server?.value ?? {}
   return {
-    server: { kind, url },
+    server: server && {
+      ...server.value,
+      url: secured(tokenEndpointOf(server.value, appId?.value), server.value.kind, options.allowInsecureRequests),
+    },
     clientId: clientId?.value,
     clientAuth: clientAuthPart(options.clientAuth ?? clientAuth, kind, secret?.value),
-    grant: grantPart(options.grant),
+    grant: options.source === undefined ? grantPart(options.grant) : sourcePart(options.source),
     identity: options.identity,
   }
 }
 
 function clientAuthPart(
   given: CredentialOptions['clientAuth'],
-  kind: Server['kind'],
+  kind: Server['kind'] | undefined,
   secret: Secret | undefined,
 ): CredentialPart {
   if (typeof given === 'function') {
@@ -124,6 +125,8 @@ function clientAuthPart(
     return secret === undefined ? part : besideSecret(part, secret)
   }
   if (given === 'none' || secret === undefined) return publicClient
+  // What an issuer takes is known once its metadata are.
+  if (kind === 'issuer') return secretPart(given, secret)
   return secretPart(given ?? (kind === 'other' ? 'client_secret_basic' : 'client_secret_basic_raw'), secret)
 }
 
@@ -146,62 +149,9 @@ function notIn({ source, name, credential, unusable }: ServiceInstance): string 
   return `found no such field in ${which}${reason === undefined ? '' : `: ${reason}`}`
 }
 
-function serverOf(
-  fields: Pick<CredentialOptions, 'serverUrl' | 'oauthServerUrl' | 'oAuthServerUrl' | 'tokenEndpoint'>,
-) {
-  const appId = fields.oAuthServerUrl ?? fields.oauthServerUrl
-  if (fields.tokenEndpoint !== undefined) return server('other', 'tokenEndpoint', fields.tokenEndpoint)
-  if (appId !== undefined) return server('appid', 'oauthServerUrl', appId)
-  if (fields.serverUrl === undefined) return undefined
-  const { pathname } = httpUrl('serverUrl', fields.serverUrl)
-  return server(/^\/oauth\/v[34]\//.test(pathname) ? 'appid' : 'mca', 'serverUrl', fields.serverUrl)
-}
-
-/** MCA's own `tokenEndpoint` field is left alone: it serves the authorization-code grant only. */
-function serverOfInstance({ credential, source }: ServiceInstance): Server | undefined {
-  const discovery = text(credential.discoveryEndpoint)?.replace(/\/+\.well-known\/openid-configuration\/*$/, '')
-  const { appidServiceEndpoint, version, tenantId } = credential
-  const endpoint = text(appidServiceEndpoint)?.trim().replace(/\/+$/, '')
-  const built = endpoint && version && tenantId ? `${endpoint}/oauth/v${version}/${tenantId}` : undefined
-  try {
-    const tokenUri = text(credential.tokenUri)
-    if (tokenUri !== undefined) return server('other', 'token-uri', tokenUri)
-    return serverOf({
-      oAuthServerUrl: text(credential.oAuthServerUrl) ?? text(credential.oauthServerUrl) ?? built ?? discovery,
-      serverUrl: text(credential.serverUrl),
-    })
-  } catch (error) {
-    throw new McaAuthError('INVALID_CREDENTIALS_SOURCE', `${source}: ${(error as TypeError).message}`)
-  }
-}
-
 function methodOf(instance: ServiceInstance | undefined): CredentialOptions['clientAuth'] {
   const method = instance?.credential.clientAuth
   return secretMethods.find((known) => known === method)
-}
-
-function server(kind: Server['kind'], option: string, url: string): Server {
-  return { kind, url: httpUrl(option, url) }
-}
-
-function tokenEndpointOf({ kind, url }: Server, appId: string | undefined): URL {
-  if (kind !== 'mca' && kind !== 'appid') return url
-  const base = `${url.origin}${url.pathname.replace(/\/+$/, '')}`
-  return new URL(
-    kind === 'appid' ? `${base}/token` : `${base}/authorization/v1/apps/${encodeURIComponent(appId ?? '')}/token`,
-  )
-}
-
-function secured(endpoint: URL, allowInsecureRequests: boolean): URL {
-  if (isSecure(endpoint.origin) || allowInsecureRequests) return endpoint
-  throw new McaAuthError(
-    'INSECURE_TRANSPORT',
-    `the token endpoint on ${endpoint.origin} is plain http: use https, or set \`allowInsecureRequests: true\``,
-  )
-}
-
-function text(value: unknown): string | undefined {
-  return typeof value === 'string' && value.trim() !== '' ? value : undefined
 }
 
 function missingError(code: McaAuthErrorCode, option: string, where: string): McaAuthError {

@@ -1,7 +1,8 @@
 import { type Checks, checkFields, httpUrl, nonEmptyString, record, rejectUnknownKeys } from '../validate.js'
 import type { CredentialPart, Reading } from './credential-part.js'
 import { asFunction, type Grant } from './grant.js'
-import { checkExpiry, ownerOfToken, readSource, readTokenFile, unusable } from './text-source.js'
+import { tokenReading } from './presented-token.js'
+import { readSource, readTokenFile, unusable } from './text-source.js'
 
 /** An API key, or a trusted profile; `url` names an IAM server other than `https://iam.cloud.ibm.com`. */
 export type IbmIamSettings =
@@ -106,7 +107,6 @@ function apiKeyPart(
     canChange: typeof apikey === 'function',
     sealingSecret: typeof apikey === 'string' ? apikey : undefined,
     server,
-    needsNoClient: true,
     read: async () => readingOf((await readSource('apikey', apikey)).text),
   }
 }
@@ -123,20 +123,13 @@ function trustedProfilePart(
     sharedSettings: ['ibm-iam-profile', field, value],
     canChange: true,
     server,
-    needsNoClient: true,
     read: async () => {
       const token = tokenFile === undefined ? await findTokenFile() : await readTokenFile(tokenFile)
-      return {
-        text: token.text,
-        owner: ownerOfToken(token.text),
-        secrets: [token.text],
-        write: ({ body, now }) => {
-          checkExpiry(token, now)
-          body.set('grant_type', `${grantTypes}cr-token`)
-          body.set('cr_token', token.text)
-          body.set(`profile_${field}`, value)
-        },
-      }
+      return tokenReading([token], ({ body }) => {
+        body.set('grant_type', `${grantTypes}cr-token`)
+        body.set('cr_token', token.text)
+        body.set(`profile_${field}`, value)
+      })
     },
   }
 }

@@ -1,6 +1,5 @@
 import { McaAuthError } from '../error.js'
 import { nonEmptyString, rejectUnknownKeys } from '../validate.js'
-import { claimsOf } from './jwt-claims.js'
 import { callFunction } from './user-function.js'
 
 /**
@@ -64,30 +63,4 @@ function tokenIn(value: unknown, from: string): string {
 
 export function unusable(message: string): McaAuthError {
   return new McaAuthError('INVALID_CREDENTIALS_SOURCE', message)
-}
-
-/**
- * Whom a token is about: the `iss` and `sub` of a JWT, so that one which is renewed each hour stays the same owner's; of
- * anything else, all of it.
- */
-export function ownerOfToken(token: string): string {
-  const { iss, sub } = claimsOf(token) ?? {}
-  const isNamed = [iss, sub].every((claim) => typeof claim === 'string' && claim !== '')
-  return JSON.stringify(isNamed ? ['jwt', iss, sub] : ['opaque', token])
-}
-
-/**
- * @param now - the server's time, in ms since the epoch.
- * @throws McaAuthError `INVALID_CREDENTIALS_SOURCE` if it is a JWT that has expired.
- */
-export function checkExpiry({ text, from }: SourceText, now: number): void {
-  const exp = claimsOf(text)?.exp
-  if (typeof exp !== 'number' || exp * 1000 > now) return
-  throw unusable(`${from} has expired, ${ago(now - exp * 1000)} ago: nothing has renewed it`)
-}
-
-function ago(ms: number): string {
-  const seconds = Math.floor(ms / 1000)
-  if (seconds < 120) return `${seconds} s`
-  return seconds < 7_200 ? `${Math.floor(seconds / 60)} min` : `${Math.floor(seconds / 3_600)} h`
 }

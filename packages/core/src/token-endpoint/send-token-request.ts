@@ -1,20 +1,23 @@
 import type { TokenRequestDraft } from '../credentials/credential-part.js'
 import type { Credentials } from '../credentials/credentials.js'
 import type { Material } from '../credentials/material.js'
-import { McaAuthError } from '../error.js'
-import { FailedAttempt, failedCredentials, ownErrorIn, withMessage } from './failed-attempt.js'
-import { safeCause } from './safe-cause.js'
+import type { ServerMetadata } from './discovery.js'
+import { FailedAttempt, failedCredentials, withMessage } from './failed-attempt.js'
 import { SecretMask } from './secret-mask.js'
 import type { PreparedTokenRequest } from './token-request.js'
 import { readTokenResponse, type TokenResponse } from './token-response.js'
+import type { TokenServer } from './token-server.js'
+import { Wire } from './wire.js'
 
 /** Who sends a token request, and with what. */
 export interface TokenRequestSender {
   readonly credentials: Credentials
+  /** `undefined` if a function of the user's gives the tokens. */
+  readonly server: TokenServer | undefined
   readonly fetch: typeof globalThis.fetch
 }
 
-/** `oauth4webapi` wants an id of every client; what is written is ours, and has none. */
+/** `oauth4webapi` wants an id of every client; what is written is ours, and may have none. */
 const anyClient = { client_id: 'none' }
 
 /**
@@ -28,90 +31,75 @@ export async function sendTokenRequest(
   material: Material,
   signal: AbortSignal,
 ): Promise<TokenResponse> {
-  const { clientId, server } = sender.credentials
-  const mask = new SecretMask(clientId)
+  const { credentials, server, fetch } = sender
+  const mask = new SecretMask(credentials.clientId)
   for (const secret of material.secrets) mask.add(secret)
-  const issuedAt = Date.now()
-  const hints: string[] = []
+  const wire = new Wire(fetch, server?.clock, mask, signal)
+  if (server === undefined || credentials.grant.send !== undefined) {
+    const { sendByItself } = await import('./send-by-itself.js')
+    return sendByItself(credentials.grant, server?.location, request, wire, signal)
+  }
+  const metadata = await server.metadata(signal).catch((error: unknown) => {
+    throw wire.failure(`the discovery of ${server.location}`, error)
+  })
   try {
-    const response = await send(sender, request, material, signal, mask, hints)
-    return await readTokenResponse(response, issuedAt, server.url, mask)
+    return await sendForm(credentials, server, metadata, request, material, wire)
   } catch (error) {
-    if (!(error instanceof FailedAttempt)) throw networkFailure(server.url, error, mask)
-    if (error.kind !== 'denied' || hints.length === 0) throw error
-    throw new FailedAttempt(error.kind, withMessage(error.error, [error.message, ...hints].join('; ')))
+    const elsewhere = error instanceof FailedAttempt ? await server.moved(metadata, error, signal) : undefined
+    if (elsewhere === undefined) throw error
+    return sendForm(credentials, server, elsewhere, request, material, wire)
   }
 }
 
-async function send(
-  { credentials, fetch }: TokenRequestSender,
+/** @throws FailedAttempt */
+async function sendForm(
+  credentials: Credentials,
+  server: TokenServer,
+  metadata: ServerMetadata,
   request: PreparedTokenRequest,
   material: Material,
-  signal: AbortSignal,
-  mask: SecretMask,
-  hints: string[],
-): Promise<Response> {
+  wire: Wire,
+): Promise<TokenResponse> {
   // Loaded by the first token request, so that an application does not pay for it at start.
   const oauth = await import('oauth4webapi')
-  const { server, clientId } = credentials
-  // The issuer is not known. It is the audience of an assertion, for which most servers take the URL of their token
-  // endpoint too (RFC 7523 §3).
-  const metadata = { issuer: server.url.href, token_endpoint: server.url.href }
-  const write = async (body: URLSearchParams, headers: Headers) => {
+  const issuedAt = Date.now()
+  const { origin } = new URL(metadata.token_endpoint)
+  const hints: string[] = []
+  const write = async (_server: unknown, _client: unknown, body: URLSearchParams, headers: Headers) => {
+    const [clientId, issuerIsKnown] = [credentials.clientId, server.issuerIsKnown]
     const draft: TokenRequestDraft = {
-      ...{ server: metadata, issuerIsKnown: false, clientId, body, headers, now: Date.now(), hints },
+      ...{ server: metadata, issuerIsKnown, clientId, body, headers, now: server.clock.now(), hints },
     }
     await material.write(draft).catch((error: unknown) => {
       throw failedCredentials(error) ?? error
     })
   }
-  const authenticate = (_as: unknown, _client: unknown, body: URLSearchParams, headers: Headers) => write(body, headers)
-  return oauth.genericTokenEndpointRequest(
-    metadata,
-    anyClient,
-    authenticate,
-    'client_credentials',
-    request.parameters,
-    {
-      signal,
+  try {
+    const options = {
       headers: { 'user-agent': 'mca-auth' },
-      [oauth.customFetch]: async (url, { method, body, headers }) => {
-        mask.addRequest(body as URLSearchParams, headers)
-        // Without a charset, which the media type does not have and some servers reject; and never from a cache, which a
-        // framework may have put into the global fetch.
-        const plain = { ...headers, 'content-type': 'application/x-www-form-urlencoded' }
-        const init = {
+      // Without a charset, which the media type does not have and some servers reject.
+      [oauth.customFetch]: (
+        url: string,
+        { method, body, headers }: { method: string; body: unknown; headers: object },
+      ) =>
+        wire.send(
+          url,
           method,
-          headers: plain,
-          body: String(body),
-          redirect: 'manual',
-          cache: 'no-store',
-          signal,
-        } as const
-        try {
-          return await fetch(url, init)
-        } catch (error) {
-          return responseIn(error)
-        }
-      },
-      // Plain HTTP has been checked when the credentials were resolved.
+          { ...headers, 'content-type': 'application/x-www-form-urlencoded' },
+          body as URLSearchParams,
+        ),
+      // Plain HTTP has been checked where the endpoint was named.
       [oauth.allowInsecureRequests]: true,
-    },
-  )
-}
-
-/** Some clients (ky) throw an error that has the response, unless its status is a success. */
-function responseIn(error: unknown): Response {
-  const { response } = (typeof error === 'object' && error !== null ? error : {}) as { response?: Response }
-  if (typeof response?.status === 'number' && typeof response.headers?.get === 'function' && !response.bodyUsed) {
-    return response
+    } as const
+    const { parameters } = request
+    // The grant that is written replaces this one.
+    const response = await oauth.genericTokenEndpointRequest(
+      ...([metadata, anyClient, write, 'client_credentials', parameters, options] as const),
+    )
+    return await readTokenResponse(response, issuedAt, `the token endpoint on ${origin}`, wire.mask)
+  } catch (error) {
+    const failure = wire.failure(`the token request to ${origin}`, error)
+    if (failure.kind !== 'denied' || hints.length === 0) throw failure
+    throw new FailedAttempt('denied', withMessage(failure.error, [failure.error.message, ...hints].join('; ')))
   }
-  throw error
-}
-
-function networkFailure(endpoint: URL, error: unknown, mask: SecretMask): FailedAttempt {
-  const own = ownErrorIn(error)
-  const what = `the token request to ${endpoint.origin} failed${own === undefined ? '' : `: ${own.message}`}`
-  const failure = new McaAuthError('TOKEN_REQUEST_FAILED', what, { cause: safeCause(error, mask) })
-  return new FailedAttempt(own === undefined ? 'transient' : 'bad', failure)
 }

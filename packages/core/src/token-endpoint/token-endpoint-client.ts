@@ -167,7 +167,8 @@ export class TokenEndpointClient {
 
   /** Names the whole wait, whatever an attempt's share was: the caller knows only that. */
   #timedOut(): FailedAttempt {
-    const message = `no token response within ${this.#timeoutMs} ms`
+    const { silenceHint } = this.#sender.credentials.grant
+    const message = `no token response within ${this.#timeoutMs} ms${silenceHint === undefined ? '' : `: ${silenceHint}`}`
     return new FailedAttempt('transient', new McaAuthError('TOKEN_REQUEST_FAILED', message))
   }
 }
