@@ -61,6 +61,7 @@ describe('the public interface', () => {
           "requestBody",
           "unixSocket",
           "whileBodyWaits",
+          "withService",
         ],
         "fetch": [
           "mcaAuth",

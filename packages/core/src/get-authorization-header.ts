@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache'
 import { createTokenProvider } from './create-token-provider.js'
 import { canonical } from './credentials/identity.js'
 import { platformEnvironment } from './credentials/platform-readers.js'
+import { serviceEnvironment } from './credentials/service-configuration.js'
 import { checkOptions, type McaAuthOptions } from './options.js'
 import type { CachingTokenProvider } from './provider/token-provider.js'
 
@@ -52,7 +53,8 @@ export function getAuthorizationHeaderFromIncomingRequest(
 function identify({ cacheSize: _, ...options }: McaAuthOptions): string {
   // As a list, since of an object that holds a function `canonical()` compares only the identity.
   const given = Object.entries(options).filter(([, value]) => value !== undefined)
-  const platform = isComplete(options) ? [] : platformEnvironment()
+  const { service } = options
+  const platform = service ? serviceEnvironment(service) : isComplete(options) ? [] : platformEnvironment()
   return canonical([given.sort(([a], [b]) => (a < b ? -1 : 1)), platform])
 }
 

@@ -27,9 +27,8 @@ export interface PlatformReader {
 
 /** Why no client can request tokens with this credential, if that is because of what it is. */
 export function whyUnusable(credential: Json, name: string): string | undefined {
-  if (isRedacted(credential)) {
-    return 'it is REDACTED, since the project has no access: give its service ID access to the instance'
-  }
+  const redacted = whyRedacted(credential)
+  if (redacted !== undefined) return redacted
   if (!isApiKey(credential)) return undefined
   return `it has an \`apikey\` and no \`clientId\`: for tokens of IBM Cloud IAM use \`service: ${quoted(name)}\``
 }
@@ -45,8 +44,11 @@ export function isApiKey(credential: Json): boolean {
 }
 
 /** IBM Cloud shows `{"REDACTED":"REDACTED"}` instead of a credential that the project may not see. */
-export function isRedacted(credential: Json): boolean {
-  return Object.values(credential).some((value) => typeof value === 'string' && /^redacted$/i.test(value))
+export function whyRedacted(credential: Json): string | undefined {
+  const isRedacted = Object.values(credential).some((value) => typeof value === 'string' && /^redacted$/i.test(value))
+  return isRedacted
+    ? 'it is REDACTED, since the project has no access: give its service ID access to the instance'
+    : undefined
 }
 
 function quoted(name: string): string {
