@@ -37,12 +37,17 @@ describe('the public interface', () => {
         ],
         "core": [
           "McaAuthError",
+          "clientAssertion",
           "createTokenProvider",
           "forwardIncoming",
           "getAuthorizationHeader",
           "getAuthorizationHeaderBySecret",
           "getAuthorizationHeaderFromIncomingRequest",
           "ibmIam",
+          "ibmVpc",
+          "jwtBearer",
+          "privateKeyJwt",
+          "tokenExchange",
         ],
         "core/adapter": [
           "SecretMask",
