@@ -2,7 +2,7 @@ import { checkFields, nonEmptyString, record } from '../validate.js'
 import type { ClientAuth } from './client-authentication.js'
 import { asFunction } from './grant.js'
 import { tokenReading } from './presented-token.js'
-import { canChange, checkTextSource, readSource, type TextSource } from './text-source.js'
+import { canChange, checkTextSource, copyOf, readSource, type TextSource } from './text-source.js'
 
 /** What kind of assertion it is. */
 export interface ClientAssertionSettings {
@@ -18,7 +18,7 @@ export interface ClientAssertionSettings {
  * For `clientAuth`: authenticates by an assertion that the platform issues (RFC 7521 §4.2), so that there is no secret: a
  * projected service account token of Kubernetes, a JWT-SVID of SPIFFE, an ID token of a CI job.
  *
- * @param assertion - `{ file }`, which is read for each token request and once more after a denial; a function, which is
+ * @param source - `{ file }`, which is read for each token request and once more after a denial; a function, which is
  *   called as often; or the text.
  * @throws TypeError for bad settings. A file that is missing or empty, and an assertion that has expired, is
  *   `INVALID_CREDENTIALS_SOURCE`, when a token is requested.
@@ -33,8 +33,9 @@ export interface ClientAssertionSettings {
  * })
  * ```
  */
-export function clientAssertion(assertion: TextSource, settings: ClientAssertionSettings = {}): ClientAuth {
-  checkTextSource('assertion', assertion)
+export function clientAssertion(source: TextSource, settings: ClientAssertionSettings = {}): ClientAuth {
+  checkTextSource('assertion', source)
+  const assertion = copyOf(source)
   record('the settings of `clientAssertion`', settings)
   checkFields<ClientAssertionSettings>('setting of `clientAssertion`', settings, { type: nonEmptyString })
   const { type = 'jwt-bearer' } = settings

@@ -72,12 +72,12 @@ export interface CredentialPart {
 /** Copies of core know each other's by it. */
 const brand = Symbol.for('mca-auth.credential-part.1')
 
-/** A function with the part that it stands for. Not enumerable: nothing of it is shown. */
+/** A function with the part that it stands for: behind a function, so that nothing of it is ever shown. */
 export function withPart<F extends (...parts: never[]) => unknown>(write: F, part: CredentialPart): F {
-  return Object.defineProperty(write, brand, { value: part })
+  return Object.defineProperty(write, brand, { value: () => part })
 }
 
 /** The part that a function of ours stands for; `undefined` for any other value. */
 export function partOf(value: unknown): CredentialPart | undefined {
-  return typeof value === 'function' ? (value as { readonly [brand]?: CredentialPart })[brand] : undefined
+  return typeof value === 'function' ? (value as { readonly [brand]?: () => CredentialPart })[brand]?.() : undefined
 }

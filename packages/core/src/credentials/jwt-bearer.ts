@@ -1,7 +1,7 @@
 import { nonEmptyString, record } from '../validate.js'
 import { asFunction, type Grant } from './grant.js'
 import { tokenReading } from './presented-token.js'
-import { canChange, checkTextSource, readSource, type TextSource } from './text-source.js'
+import { canChange, checkTextSource, copyOf, readSource, type TextSource } from './text-source.js'
 
 /** The assertion, and further fields of the form that go with this grant, e.g. `requested_token_use`. */
 export interface JwtBearerSettings {
@@ -29,8 +29,9 @@ const reserved = ['grant_type', 'client_id', 'client_secret', 'client_assertion'
  */
 export function jwtBearer(settings: JwtBearerSettings): Grant {
   record('the settings of `jwtBearer`', settings)
-  const { assertion, ...given } = settings
-  checkTextSource('assertion', assertion)
+  const { assertion: source, ...given } = settings
+  checkTextSource('assertion', source)
+  const assertion = copyOf(source)
   const fields = Object.entries(given).sort(([a], [b]) => (a < b ? -1 : 1))
   for (const [name, value] of fields) {
     if (reserved.includes(name)) throw new TypeError(`\`jwtBearer\` must not set \`${name}\``)

@@ -45,9 +45,10 @@ const checks: Checks<PrivateKeyJwtSettings> = {
  * })
  * ```
  */
-export function privateKeyJwt(key: Key | (() => Key | Promise<Key>), settings: PrivateKeyJwtSettings = {}): ClientAuth {
-  record('the settings of `privateKeyJwt`', settings)
-  checkFields<PrivateKeyJwtSettings>('setting of `privateKeyJwt`', settings, checks)
+export function privateKeyJwt(key: Key | (() => Key | Promise<Key>), given: PrivateKeyJwtSettings = {}): ClientAuth {
+  record('the settings of `privateKeyJwt`', given)
+  checkFields<PrivateKeyJwtSettings>('setting of `privateKeyJwt`', given, checks)
+  const settings = { ...given }
   const { kid, alg, audience, typ, certificate, passphrase } = settings
   const fixed = typeof key === 'function' ? undefined : checkedKey(key, settings)
   const own = typeof key === 'function' ? key : comparable(key)
@@ -108,7 +109,9 @@ function checkCertificate(certificate: string | Uint8Array, { key }: SigningKey)
   if (!matches) throw new TypeError('`certificate` belongs to another key')
 }
 
-/** Equal for equal keys that are given as content. */
+/** Equal for equal keys that are given as content, whatever the caller does to it afterwards. */
 function comparable(key: Key): unknown {
-  return key instanceof Uint8Array ? Buffer.from(key).toString('latin1') : key
+  if (key instanceof Uint8Array) return Buffer.from(key).toString('latin1')
+  const isJwk = typeof key === 'object' && 'kty' in key
+  return isJwk ? { ...key } : key
 }

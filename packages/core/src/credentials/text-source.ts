@@ -20,6 +20,11 @@ export function checkTextSource(name: string, value: unknown): asserts value is 
   }
 }
 
+/** What was checked, so that what the caller changes afterwards changes nothing. */
+export function copyOf(source: TextSource): TextSource {
+  return typeof source === 'object' ? { file: source.file } : source
+}
+
 export function canChange(source: TextSource): boolean {
   return typeof source !== 'string'
 }

@@ -1,7 +1,7 @@
 import { type Checks, checkFields, record } from '../validate.js'
 import { asFunction, type Grant } from './grant.js'
 import { tokenReading } from './presented-token.js'
-import { canChange, checkTextSource, readSource, type TextSource } from './text-source.js'
+import { canChange, checkTextSource, copyOf, readSource, type TextSource } from './text-source.js'
 
 /** What is exchanged, and for what. */
 export interface TokenExchangeSettings {
@@ -47,8 +47,10 @@ const checks: Checks<TokenExchangeSettings> = {
 export function tokenExchange(settings: TokenExchangeSettings): Grant {
   record('the settings of `tokenExchange`', settings)
   checkFields<TokenExchangeSettings>('setting of `tokenExchange`', settings, checks)
-  const { subjectToken, actorToken, requestedTokenType } = settings
-  if (subjectToken === undefined) throw new TypeError('`tokenExchange` needs a `subjectToken`')
+  if (settings.subjectToken === undefined) throw new TypeError('`tokenExchange` needs a `subjectToken`')
+  const subjectToken = copyOf(settings.subjectToken)
+  const actorToken = settings.actorToken === undefined ? undefined : copyOf(settings.actorToken)
+  const { requestedTokenType } = settings
   const subjectType = tokenType('subjectTokenType', settings.subjectTokenType ?? 'access_token')
   const actorType = tokenType('actorTokenType', settings.actorTokenType ?? 'access_token')
   const requestedType = requestedTokenType && tokenType('requestedTokenType', requestedTokenType)
