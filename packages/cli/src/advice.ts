@@ -35,7 +35,7 @@ export function adviceFor(error: McaAuthError): readonly string[] {
 }
 
 function deniedAdvice({ error, status }: McaAuthError): readonly string[] {
-  const ofIbm = ibmAdvice(error)
+  const ofIbm = ibmAdvice(error, status)
   if (ofIbm !== undefined) return [ofIbm]
   if (error === 'invalid_scope') return ['this client may not have that --scope: request less, or have it granted']
   if (error === 'invalid_target') return ['the server does not know that --resource']

@@ -11,11 +11,12 @@ const byCode: Readonly<Record<string, string>> = {
   BXNIM0602E:
     'IAM does not know the client id and secret beside the API key: most keys need neither, so leave both out',
   profile_not_linked: 'link the trusted profile to this virtual server, or make it the default profile of the server',
-  unauthenticated: 'the metadata service rejected the identity token that it issued: try again',
   unauthorized: 'enable the metadata service of this virtual server, and allow it to give identity tokens',
 }
 
 /** `undefined` for the codes of others. */
-export function ibmAdvice(code: string | undefined): string | undefined {
+export function ibmAdvice(code: string | undefined, status: number | undefined): string | undefined {
+  // With 401, other servers mean the client.
+  if (code === 'unauthorized' && status !== 403) return undefined
   return code !== undefined && Object.hasOwn(byCode, code) ? byCode[code] : undefined
 }

@@ -36,9 +36,8 @@ function publicJwk(key: string | object): JsonWebKey {
     return createPublicKey(format as Parameters<typeof createPublicKey>[0]).export({ format: 'jwk' })
   } catch (error) {
     const { code = 'unknown format' } = error as NodeJS.ErrnoException
-    const encrypted = /PASSPHRASE|BAD_DECRYPT/.test(code)
-      ? ': decrypt it with `openssl pkey -in FILE | mca-auth jwk -`'
-      : ''
-    throw new UsageError(`the key must be a private or public key as PEM or JWK (${code})${encrypted}`)
+    const isEncrypted = typeof key === 'string' && key.includes('ENCRYPTED')
+    const hint = isEncrypted ? ': decrypt it with `openssl pkey -in FILE | mca-auth jwk -`' : ''
+    throw new UsageError(`the key must be a private or public key as PEM or JWK (${code})${hint}`)
   }
 }
