@@ -43,6 +43,7 @@ export function clientAssertion(source: TextSource, settings: ClientAssertionSet
     name: 'client assertion',
     settings: ['client-assertion', assertion, type],
     sharedSettings: ['client-assertion', type],
+    isShareable: true,
     canChange: canChange(assertion),
     needsNoClient: true,
     read: async () => {

@@ -37,10 +37,12 @@ export const publicClient: CredentialPart = {
   name: 'no client authentication',
   settings: ['none'],
   sharedSettings: ['none'],
+  isShareable: true,
   canChange: false,
   read: () => ({
     text: '',
     owner: '',
+    isShareable: true,
     secrets: [],
     write: ({ clientId, body }) => {
       if (clientId !== undefined) body.set('client_id', clientId)
@@ -53,6 +55,7 @@ export function secretPart(method: SecretMethod | undefined, secret: Secret): Cr
   const readingOf = (text: string): Reading => ({
     text,
     owner: text,
+    isShareable: true,
     secrets: [text],
     write: (draft) => writeSecret(method ?? methodFor(draft.server, draft.clientId, text), text, draft),
   })
@@ -60,6 +63,7 @@ export function secretPart(method: SecretMethod | undefined, secret: Secret): Cr
     name: method ?? 'client secret',
     settings: [method, secret],
     sharedSettings: [method ?? 'client_secret'],
+    isShareable: true,
     canChange: typeof secret === 'function',
     sealingSecret: typeof secret === 'string' ? secret : undefined,
   }
@@ -80,9 +84,8 @@ export function besideSecret(part: CredentialPart, secret: Secret): CredentialPa
     sealingSecret: other.sealingSecret,
     read: async () => {
       const [own, { text }] = [await part.read(), await other.read()]
-      const owner = own.owner === undefined ? undefined : JSON.stringify([own.owner, text])
-      const secrets = [...own.secrets, text]
-      return { text: JSON.stringify([own.text, text]), owner, secrets, write: own.write }
+      const [bothTexts, owner] = [own.text, own.owner].map((part) => JSON.stringify([part, text])) as [string, string]
+      return { ...own, text: bothTexts, owner, secrets: [...own.secrets, text] }
     },
   }
 }

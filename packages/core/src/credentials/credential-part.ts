@@ -20,10 +20,12 @@ export interface Reading {
   /** Differs if another reading gave something else: then a denial is worth another token request. */
   readonly text: string
   /**
-   * Names whoever presents it, in every process. For a shared cache: only a keyed digest of it leaves this one.
-   * `undefined`: nothing of it can be compared.
+   * Names whoever presents it, in every process, as far as it can be compared. For a shared cache: only a keyed digest of
+   * it leaves this one.
    */
-  readonly owner: string | undefined
+  readonly owner: string
+  /** Whether `owner` says it all. Of a function or a locked key there is nothing to compare. */
+  readonly isShareable: boolean
   /** What a response must not show, in any encoding, beyond what was written. */
   readonly secrets: readonly string[]
   write(draft: TokenRequestDraft): void | Promise<void>
@@ -51,8 +53,10 @@ export interface CredentialPart {
   readonly name: string
   /** Its settings, comparable within this process, as `canonical()` does it. They may hold secrets. */
   readonly settings: readonly unknown[]
-  /** What of the settings other processes can compare, and that holds no secret. `undefined`: nothing. */
-  readonly sharedSettings: readonly unknown[] | undefined
+  /** What of the settings other processes can compare, and that holds no secret. */
+  readonly sharedSettings: readonly unknown[]
+  /** Whether another process can tell that it has the same; if it can, a reading may still find that it cannot. */
+  readonly isShareable: boolean
   /** Whether another reading may give something else. */
   readonly canChange: boolean
   /** A static secret, from which keys of a shared cache can be derived. */

@@ -22,13 +22,14 @@ import { callFunction } from './user-function.js'
  */
 export type Grant = OauthClientAuth
 
-const nothing: Reading = { text: '', owner: '', secrets: [], write: () => {} }
+const nothing: Reading = { text: '', owner: '', isShareable: true, secrets: [], write: () => {} }
 
 /** RFC 6749 §4.4. `grant_type` is there already. */
 const clientCredentials: CredentialPart = {
   name: 'client credentials',
   settings: ['client-credentials'],
   sharedSettings: ['client-credentials'],
+  isShareable: true,
   canChange: false,
   read: () => nothing,
 }
@@ -41,19 +42,14 @@ export function grantPart(grant: Grant | undefined): CredentialPart {
 export function ownFunction(option: 'grant' | 'clientAuth', write: OauthClientAuth): CredentialPart {
   const reading: Reading = {
     text: '',
-    owner: undefined,
+    owner: '',
+    isShareable: false,
     secrets: [],
     write: ({ server, clientId, body, headers }) =>
       callFunction(option, () => write(server, { client_id: clientId ?? '' }, body, headers)),
   }
-  const settings = [option, write]
-  return {
-    name: `a \`${option}\` function`,
-    settings,
-    sharedSettings: undefined,
-    canChange: false,
-    read: () => reading,
-  }
+  const own = { settings: [option, write], sharedSettings: ['function'], isShareable: false, canChange: false }
+  return { ...own, name: `a \`${option}\` function`, read: () => reading }
 }
 
 /** A helper's part as the function that a `grant` or a `clientAuth` is. It also works by itself. */

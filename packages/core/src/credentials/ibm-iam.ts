@@ -93,6 +93,7 @@ function apiKeyPart(
   const readingOf = (text: string): Reading => ({
     text,
     owner: text,
+    isShareable: true,
     secrets: [text],
     write: ({ body }) => {
       body.set('grant_type', `${grantTypes}apikey`)
@@ -104,6 +105,7 @@ function apiKeyPart(
     name: 'IBM Cloud IAM, API key',
     settings: ['ibm-iam', server.url.href, apikey],
     sharedSettings: ['ibm-iam'],
+    isShareable: true,
     canChange: typeof apikey === 'function',
     sealingSecret: typeof apikey === 'string' ? apikey : undefined,
     server,
@@ -121,6 +123,7 @@ function trustedProfilePart(
     name: 'IBM Cloud IAM, trusted profile',
     settings: ['ibm-iam-profile', server.url.href, field, value, tokenFile],
     sharedSettings: ['ibm-iam-profile', field, value],
+    isShareable: true,
     canChange: true,
     server,
     read: async () => {

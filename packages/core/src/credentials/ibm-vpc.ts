@@ -61,14 +61,15 @@ export function ibmVpc(settings: IbmVpcSettings = {}): Grant {
   const part: CredentialPart = {
     name: 'the instance metadata service',
     settings: ['ibm-vpc', iamToken.href, profile],
+    sharedSettings: ['ibm-vpc', profile],
     // Which instance asks cannot be known without asking.
-    sharedSettings: undefined,
+    isShareable: false,
     canChange: false,
     server: { kind: 'vpc', url: iamToken, further: [identityToken] },
     silenceHint:
       'the instance metadata service must be enabled for the instance, and its hop limit must let a container reach it',
     send: (sending) => request(sending, identityToken, iamToken, profile),
-    read: () => ({ text: '', owner: undefined, secrets: [], write: () => {} }),
+    read: () => ({ text: '', owner: '', isShareable: false, secrets: [], write: () => {} }),
   }
   return asFunction(part)
 }

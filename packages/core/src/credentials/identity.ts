@@ -54,7 +54,7 @@ export interface OwnerFields {
 
 /** Whether another process can know that it is the same: of a function there is nothing to compare. */
 export function isShareable({ clientAuth, grant, identity }: OwnerFields): boolean {
-  return identity !== undefined || (clientAuth.sharedSettings !== undefined && grant.sharedSettings !== undefined)
+  return identity !== undefined || (clientAuth.isShareable && grant.isShareable)
 }
 
 /**
@@ -63,8 +63,8 @@ export function isShareable({ clientAuth, grant, identity }: OwnerFields): boole
  */
 export function ownerOf(
   { server, clientId, clientAuth, grant, identity }: OwnerFields,
-  materialDigest: string | undefined,
+  materialDigest: string,
 ): string {
-  const how = [clientAuth, grant].map(({ sharedSettings }) => sharedSettings ?? 'function')
+  const how = [clientAuth.sharedSettings, grant.sharedSettings]
   return canonical([server?.url.href, server?.issuer, clientId, how, identity, materialDigest])
 }

@@ -41,6 +41,7 @@ export function jwtBearer(settings: JwtBearerSettings): Grant {
     name: 'JWT bearer grant',
     settings: ['jwt-bearer', assertion, fields],
     sharedSettings: ['jwt-bearer', fields],
+    isShareable: true,
     canChange: canChange(assertion),
     read: async () => {
       const token = await readSource('assertion', assertion)

@@ -5,8 +5,10 @@ import { canonical } from './identity.js'
 export interface Material {
   /** Differs if anything of it has changed. Secret. */
   readonly text: string
-  /** Names whoever presents it, for a shared cache. `undefined` if another process could not tell. Secret. */
-  readonly owner: string | undefined
+  /** Names whoever presents it, for a shared cache. Secret. */
+  readonly owner: string
+  /** Whether another process could tell that it presents the same. */
+  readonly isShareable: boolean
   readonly secrets: readonly string[]
   readonly write: (draft: TokenRequestDraft) => Promise<void>
 }
@@ -53,10 +55,10 @@ export class MaterialReader {
   async #read(): Promise<Material> {
     const readings: Reading[] = []
     for (const part of this.#parts) readings.push(await part.read())
-    const owners = readings.map(({ owner }) => owner)
     this.#last = {
       text: canonical(readings.map(({ text }) => text)),
-      owner: owners.includes(undefined) ? undefined : canonical(owners),
+      owner: canonical(readings.map(({ owner }) => owner)),
+      isShareable: readings.every(({ isShareable }) => isShareable),
       secrets: readings.flatMap(({ secrets }) => secrets),
       write: async (draft) => {
         for (const reading of readings) await reading.write(draft)

@@ -8,6 +8,7 @@ export function tokenReading(tokens: readonly SourceText[], write: (draft: Token
   return {
     text: JSON.stringify(texts),
     owner: JSON.stringify(texts.map(ownerOfToken)),
+    isShareable: true,
     secrets: texts,
     write: (draft) => {
       for (const token of tokens) checkExpiry(token, draft.now)

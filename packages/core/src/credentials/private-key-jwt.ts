@@ -57,6 +57,7 @@ export function privateKeyJwt(key: Key | (() => Key | Promise<Key>), given: Priv
     name: 'private_key_jwt',
     settings: ['private-key-jwt', own, ...header, passphrase],
     sharedSettings: ['private-key-jwt', ...header],
+    isShareable: fixed === undefined || !('sign' in fixed.key),
     canChange: typeof key === 'function',
     read: () => (typeof key === 'function' ? currentKey(key, settings) : reading(fixed as SigningKey, settings)),
   } satisfies CredentialPart)
@@ -77,7 +78,8 @@ async function reading(key: SigningKey, settings: PrivateKeyJwtSettings): Promis
   const digest = await publicKeyDigest(key)
   return {
     text: digest ?? canonical(key.key),
-    owner: digest,
+    owner: digest ?? '',
+    isShareable: digest !== undefined,
     secrets: [],
     write: async (draft) => {
       const { addPrivateKeyAssertion } = await import('./private-key-assertion.js')

@@ -59,6 +59,7 @@ export function tokenExchange(settings: TokenExchangeSettings): Grant {
     name: 'token exchange',
     settings: ['token-exchange', subjectToken, actorToken, ...types],
     sharedSettings: ['token-exchange', ...types],
+    isShareable: true,
     canChange: canChange(subjectToken) || (actorToken !== undefined && canChange(actorToken)),
     read: async () => {
       const subject = await readSource('subjectToken', subjectToken)

@@ -48,10 +48,11 @@ export function sourcePart(source: TokenSource): CredentialPart {
   return {
     name: '`source` function',
     settings: ['source', source],
-    sharedSettings: undefined,
+    sharedSettings: ['function'],
+    isShareable: false,
     canChange: false,
     send: ({ scope, resource, parameters, signal }) =>
       callFunction('source', async () => ({ ...(await source({ scope, resource, parameters, signal })) })),
-    read: () => ({ text: '', owner: undefined, secrets: [], write: () => {} }),
+    read: () => ({ text: '', owner: '', isShareable: false, secrets: [], write: () => {} }),
   }
 }

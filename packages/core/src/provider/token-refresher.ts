@@ -1,5 +1,5 @@
 import type { Credentials } from '../credentials/credentials.js'
-import { MaterialReader } from '../credentials/material.js'
+import { type Material, MaterialReader } from '../credentials/material.js'
 import type { SharedCacheCoordinator } from '../shared-cache/shared-cache-coordinator.js'
 import type { Telemetry } from '../telemetry.js'
 import type { TokenEndpointClient } from '../token-endpoint/token-endpoint-client.js'
@@ -81,15 +81,16 @@ export class TokenRefresher {
     requestToken: () => Promise<TokenResponse>,
   ): Promise<TokenResponse> {
     if (this.#shared === undefined) return requestToken()
-    let owner: string | undefined
+    let material: Material
     try {
       // The cache is searched by who asks: after a rotation nothing is found.
-      owner = (await this.#endpoint.readMaterial(reader, deadline)).owner
+      material = await this.#endpoint.readMaterial(reader, deadline)
     } catch {
       return requestToken() // which reads it again, and says what is wrong
     }
     // Without an `identity`, another process could not tell that the token is its own too.
-    if (owner === undefined && this.#credentials.identity === undefined) return requestToken()
+    if (!material.isShareable && this.#credentials.identity === undefined) return requestToken()
+    const { owner } = material
     return this.#shared.findOrRequest({ key, owner }, isFreshEnough, deadline, async () => {
       const response = await requestToken()
       return { response, isOwn: reader.last?.owner === owner }

@@ -18,7 +18,7 @@ export interface CoordinatorOptions {
 /** The token to look for: that of a token request with this key, made with credentials of this owner. */
 export interface Wanted {
   readonly key: string
-  readonly owner: string | undefined
+  readonly owner: string
 }
 
 /** A token from the token endpoint. `isOwn` is false if it was requested with credentials of another owner. */
@@ -50,7 +50,7 @@ export class SharedCacheCoordinator {
   /** The last rejected token of each token request: found in the cache, it is not used. */
   readonly #rejected: LRUCache<string, string>
   /** The owner whose token was wanted last, for tokens that are rejected. */
-  #owner: string | undefined
+  #owner = ''
   #sealers: readonly Sealer[] | undefined
   #closed = false
 
@@ -164,7 +164,7 @@ export class SharedCacheCoordinator {
       this.#sealers ??= this.#sealingKeys.map(createSealer)
     }
     return this.#sealers.map((sealer) => {
-      const digest = owner === undefined ? undefined : sealer.credentialDigest(owner)
+      const digest = sealer.credentialDigest(owner)
       const subject = canonical([ownerOf(this.#credentials, digest), key])
       return { sealer, subject, storageKey: sealer.keyFor(subject) }
     })
