@@ -62,6 +62,7 @@ describe('the public interface', () => {
           "maxRecordedBytes",
           "originOf",
           "parseUrl",
+          "partOf",
           "platformReaders",
           "requestBody",
           "unixSocket",

@@ -210,3 +210,29 @@ describe('an API key of a bound service', () => {
     expect(await requested()).toEqual([token, `c:${secret}`])
   })
 })
+
+describe('a single-page application', () => {
+  const page = { clientId: 'page', oauthServerUrl, type: 'singlepageapp' }
+  const regular = { clientId: 'c', secret, oauthServerUrl, type: 'regularwebapp' }
+
+  it('is passed over for an application that has a secret, in the same source and in a later one', async () => {
+    env({ CE_SERVICES: JSON.stringify({ appid: [{ credentials: page }, { credentials: regular }] }) })
+    expect(await requested()).toEqual([token, `c:${secret}`])
+    env({ CE_SERVICES: JSON.stringify({ appid: [{ credentials: page }] }), BINDING: JSON.stringify(regular) })
+    expect(await requested()).toEqual([token, `c:${secret}`])
+  })
+
+  it('in a variable says why it has no secret', () => {
+    env({ BINDING: JSON.stringify({ name: 'shop', credentials: page }) })
+    const { code, message } = problemOf()
+    expect(code).toBe('MISSING_SECRET_ERROR')
+    expect(message).toMatch(/BINDING, instance "shop": a single-page application has no secret/)
+    env({
+      BINDING: undefined,
+      APPID_CLIENTID: 'page',
+      APPID_OAUTHSERVERURL: oauthServerUrl,
+      APPID_TYPE: 'singlepageapp',
+    })
+    expect(problemOf().message).toMatch(/APPID_\*: a single-page application has no secret/)
+  })
+})

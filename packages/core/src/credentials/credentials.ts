@@ -6,7 +6,7 @@ import { grantPart, ownFunction } from './grant.js'
 import { readBindingFile } from './mounted-binding.js'
 import { applicationId, findServiceInstance, readerNames, unusableNote } from './platform-readers.js'
 import { type Server, secured, serverOf, serverOfInstance, text, tokenEndpointOf } from './server.js'
-import type { ServiceInstance } from './service-instance.js'
+import { isSinglePage, type ServiceInstance } from './service-instance.js'
 import { sourcePart } from './token-source.js'
 
 /** Who requests tokens, with what, and where. */
@@ -141,8 +141,7 @@ function findInstance(options: CredentialOptions): ReturnType<typeof findService
 
 /** Why an instance lacks a field, as far as can be seen. */
 function notIn({ source, name, credential, unusable }: ServiceInstance): string {
-  const isSinglePage = /^single-?page/i.test(String(credential.type))
-  const reason = isSinglePage
+  const reason = isSinglePage(credential)
     ? 'a single-page application has no secret, and can request no token: bind a regular web application'
     : unusable
   const which = source === name ? source : `${source}, instance ${JSON.stringify(name)}`

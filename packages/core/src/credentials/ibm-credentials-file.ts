@@ -7,7 +7,7 @@ const fileName = 'ibm-credentials.env'
 
 /** A line of it, as `dotenv` reads them: IBM's own client does. */
 const assignment =
-  /^\s*(?:export\s+)?([\w.-]+)(?:\s*=|:\s)[^\S\r\n]*('[^']*'|"(?:\\"|[^"])*"|`[^`]*`|[^#\r\n]*)\s*(?:#.*)?$/gm
+  /^[^\S\n]*(?:export\s+)?([\w.-]+)(?:\s*=|:\s)[^\S\r\n]*('[^']*'|"(?:\\"|[^"])*"|`[^`]*`|[^#\r\n]*)[^\S\n]*(?:#.*)?$/gm
 
 /** The variables in the credentials file of IBM's SDKs, and its path. `undefined` if there is no such file. */
 export function ibmCredentialsFile():

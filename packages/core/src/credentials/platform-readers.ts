@@ -2,7 +2,7 @@ import { boundServicesReader } from './bound-services.js'
 import { jsonVariable, operatorVariables, prefixVariables } from './environment-variables.js'
 import { mountedBindings } from './mounted-binding.js'
 import { invalid, parseObject } from './platform-text.js'
-import type { PlatformReader, ServiceInstance } from './service-instance.js'
+import { isSinglePage, type PlatformReader, type ServiceInstance } from './service-instance.js'
 
 /** In the order in which they are read; the first that has an instance is the only one used. */
 export const platformReaders: readonly PlatformReader[] = [
@@ -35,9 +35,12 @@ export function findServiceInstance(name: string | undefined): {
   readonly unusable: readonly ServiceInstance[]
 } {
   const unusable: ServiceInstance[] = []
+  let singlePage: ServiceInstance | undefined
   for (const reader of platformReaders) {
     const instances = reader.read(name)
-    const usable = instances.filter((instance) => instance.unusable === undefined)
+    const possible = instances.filter((instance) => instance.unusable === undefined)
+    const usable = possible.filter(({ credential }) => !isSinglePage(credential))
+    singlePage ??= possible.find(({ credential }) => isSinglePage(credential))
     unusable.push(...instances.filter((instance) => instance.unusable !== undefined))
     if (usable.length > 1) {
       const names = usable.map((instance) => instance.name).join(', ')
@@ -45,6 +48,8 @@ export function findServiceInstance(name: string | undefined): {
     }
     if (usable[0] !== undefined) return { instance: usable[0], unusable }
   }
+  // For the message that says what it lacks.
+  if (singlePage !== undefined) return { instance: singlePage, unusable }
   if (name !== undefined) {
     throw invalid(`no instance named ${JSON.stringify(name)} in ${readerNames}${unusableNote(unusable)}`)
   }

@@ -43,6 +43,11 @@ export function isApiKey(credential: Json): boolean {
   return 'apikey' in credential && !('clientId' in credential)
 }
 
+/** A single-page application of App ID has no secret, and can request no token. */
+export function isSinglePage({ type, secret }: Json): boolean {
+  return typeof type === 'string' && /^single-?page/i.test(type) && !secret
+}
+
 /** IBM Cloud shows `{"REDACTED":"REDACTED"}` instead of a credential that the project may not see. */
 export function whyRedacted(credential: Json): string | undefined {
   const isRedacted = Object.values(credential).some((value) => typeof value === 'string' && /^redacted$/i.test(value))
