@@ -22,7 +22,11 @@ export function recordingFetch(answer: Answer = token) {
     const form = Object.fromEntries(new URLSearchParams(body))
     const request = { url: String(url), method: init.method ?? 'GET', headers, body, form }
     sent.push(request)
-    return answer(request, sent.length)
+    const { signal } = init
+    const aborted = new Promise<never>((_resolve, reject) => {
+      signal?.addEventListener('abort', () => reject(signal.reason))
+    })
+    return Promise.race([answer(request, sent.length), aborted])
   }
   return { fetch: fetch as typeof globalThis.fetch, sent }
 }
