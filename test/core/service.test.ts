@@ -200,6 +200,14 @@ describe('the configuration of a service', () => {
     expect(names).toEqual(['vcap', 'ce', 'variable', 'home', 'working', 'directory', 'file'])
   })
 
+  it('is found if there is no working directory', async () => {
+    vi.spyOn(process, 'cwd').mockImplementation(() => {
+      throw Object.assign(new Error('ENOENT: uv_cwd'), { code: 'ENOENT' })
+    })
+    file('ibm-credentials.env', `CLOUDANT_APIKEY=${iam.account.apikey}\nCLOUDANT_AUTH_URL=${iam.url}`)
+    expect((await requested('cloudant')).form).toEqual(byKey(iam.account.apikey))
+  })
+
   it('is not taken from variables of the program that only begin alike', async () => {
     env({ CLOUDANT_DATABASE: 'orders', CLOUDANT_LOG_LEVEL: 'debug', CLOUDANT_ORDERS_APIKEY: password })
     services('CE_SERVICES', { cloudant: [{ credentials: { apikey: iam.account.apikey, auth_url: iam.url } }] })

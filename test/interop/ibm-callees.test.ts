@@ -59,6 +59,16 @@ describe.each(clients)('$name, called with tokens of IAM:', ({ start: begin }) =
     expect(await running.call(service.origin)).toBe(200)
   })
 
+  it("the token goes to the origin of the service's URL alone", async () => {
+    await using provider = await start('cloudant')
+    await using running = begin(provider, true)
+    await using other = await startProtectedResource({ authorizationServer: iam })
+    expect(await running.call(other.origin)).toBe(401)
+    expect(other.received.map(({ headers }) => headers.authorization)).toEqual([undefined])
+    expect(iam.tokenRequests).toBe(0)
+    expect(await running.call(`${service.origin}/orders`)).toBe(200)
+  })
+
   it('a 403 of Cloud Object Storage, which says the same of a bucket that is not ours, is delivered', async () => {
     await using provider = await start('cos')
     await using running = begin(provider, true)

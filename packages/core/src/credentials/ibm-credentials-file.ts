@@ -22,10 +22,24 @@ export function ibmCredentialsFile():
 
 /** The file or the directory that the variable names; else the working directory, else the home directory. */
 function pathOf(given: string | undefined): string | undefined {
-  if (!given) return [process.cwd(), homedir()].map((directory) => join(directory, fileName)).find(isFile)
+  if (!given)
+    return directories()
+      .map((directory) => join(directory, fileName))
+      .find(isFile)
   const path = [given, join(given, fileName)].find(isFile)
   if (path === undefined) throw invalid(`IBM_CREDENTIALS_FILE names ${given}, where there is no file`)
   return path
+}
+
+/** Those that there are: the working directory may be gone, and the user of a container may have no home. */
+function directories(): string[] {
+  return [() => process.cwd(), homedir].flatMap((find) => {
+    try {
+      return [find()]
+    } catch {
+      return []
+    }
+  })
 }
 
 function isFile(path: string): boolean {
