@@ -195,11 +195,23 @@ describe('an API key of a bound service', () => {
     expect(problemOf().message).toContain("`service: 'db'`")
     const bindingFile = join(directory, 'file')
     writeFileSync(bindingFile, JSON.stringify(cloudant))
-    expect(problemOf({ bindingFile }).message).toContain('it has an `apikey`')
+    expect(problemOf({ bindingFile }).message).toMatch(/it has an `apikey`.*`grant: ibmIam\(\{ apikey \}\)`/)
     env({ SERVICE_BINDING_ROOT: undefined, BINDING: JSON.stringify({ name: 'db', credentials: cloudant }) })
-    expect(problemOf().message).toContain('"db" in BINDING: it has an `apikey`')
+    expect(problemOf().message).toMatch(/"db" in BINDING: it has an `apikey`.*`grant: ibmIam\(\{ apikey \}\)`/)
     env({ BINDING: undefined, APPID_APIKEY: secret })
-    expect(problemOf().message).toContain('"APPID_*" in APPID_*: it has an `apikey`')
+    expect(problemOf().message).toMatch(/"APPID_\*" in APPID_\*: it has an `apikey`.*`service: 'appid'`/)
+  })
+
+  it('is used by the option that the message names', () => {
+    const hint = (options: McaAuthOptions = {}) => /`service: '(.*?)'`/.exec(problemOf(options).message)?.[1] ?? ''
+    const provide = (service: string) => createTokenProvider({ service }).close()
+    env({ CE_SERVICES: JSON.stringify({ cloudantnosqldb: [{ name: 'orders db', credentials: cloudant }] }) })
+    provide(hint())
+    env({ CE_SERVICES: undefined, APPID_APIKEY: secret })
+    provide(hint())
+    env({ APPID_APIKEY: undefined })
+    bind('mounted', { type: 'cloudant', ...cloudant })
+    provide(hint())
   })
 
   it('does not hide a client, nor make two of one', async () => {

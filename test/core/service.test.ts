@@ -21,7 +21,7 @@ beforeEach(async () => {
   iam = await startIam({ apikey: 'fake-api-key-of-a-binding' })
   directory = mkdtempSync(join(tmpdir(), 'mca-auth-service-'))
   for (const name of Object.keys(process.env)) {
-    if (/^(VCAP_|CE_SERVICES|IBM_CREDENTIALS_FILE|CLOUDANT|WATSONX|APPID|BINDING)/.test(name)) {
+    if (/^(VCAP_|CE_SERVICES|SERVICE_BINDING_ROOT|IBM_CREDENTIALS_FILE|CLOUDANT|WATSONX|APPID|BINDING)/.test(name)) {
       vi.stubEnv(name, undefined)
     }
   }
@@ -176,6 +176,10 @@ describe('the configuration of a service', () => {
       Object.entries(configured(host))
         .map(([name, value]) => `CLOUDANT_${name.toUpperCase()}=${value}\n`)
         .join('')
+    env({ SERVICE_BINDING_ROOT: join(directory, 'bindings') })
+    for (const path of ['bindings', 'bindings/orders-db']) mkdirSync(join(directory, path))
+    file('bindings/orders-db/binding', JSON.stringify({ type: 'cloudantNoSQLDB', ...configured('mounted') }))
+    await look()
     services('VCAP_SERVICES', { cloudant: [{ credentials: configured('vcap') }] })
     await look()
     services('CE_SERVICES', { cloudant: [{ credentials: configured('ce') }] })
@@ -197,7 +201,7 @@ describe('the configuration of a service', () => {
     symlinkSync(file('data', lines('file')), join(directory, 'link.env'))
     env({ IBM_CREDENTIALS_FILE: join(directory, 'link.env') })
     await look()
-    expect(names).toEqual(['vcap', 'ce', 'variable', 'home', 'working', 'directory', 'file'])
+    expect(names).toEqual(['mounted', 'vcap', 'ce', 'variable', 'home', 'working', 'directory', 'file'])
   })
 
   it('is found if there is no working directory', async () => {
@@ -217,11 +221,13 @@ describe('the configuration of a service', () => {
   it('that is nowhere is an error that lists the places', () => {
     const { code, message } = problemOf({ service: 'cloudant' })
     expect(code).toBe('INVALID_CREDENTIALS_SOURCE')
-    expect(message).toContain('ibm-credentials.env, CLOUDANT_*, CE_SERVICES and VCAP_SERVICES')
+    expect(message).toContain('ibm-credentials.env, CLOUDANT_*, CE_SERVICES, VCAP_SERVICES and SERVICE_BINDING_ROOT')
     env({ IBM_CREDENTIALS_FILE: join(directory, 'missing') })
     expect(problemOf({ service: 'cloudant' }).message).toMatch(/^IBM_CREDENTIALS_FILE names .*missing/)
     env({ IBM_CREDENTIALS_FILE: file('other.env', 'KMS_APIKEY=x') })
     expect(problemOf({ service: 'cloudant' }).message).toContain('other.env, CLOUDANT_*')
+    env({ IBM_CREDENTIALS_FILE: undefined, SERVICE_BINDING_ROOT: join(directory, 'nowhere') })
+    expect(problemOf({ service: 'cloudant' }).message).toMatch(/nowhere of SERVICE_BINDING_ROOT can't be read/)
   })
 })
 

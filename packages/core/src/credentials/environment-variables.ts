@@ -23,7 +23,8 @@ export const prefixVariables: PlatformReader = {
   read: (wanted) => {
     const credential = readPrefixed()
     if (Object.keys(credential).length === 0) return []
-    return named(wanted, { source: 'APPID_*', name: process.env.APPID_SERVICENAME || 'APPID_*', credential })
+    const name = process.env.APPID_SERVICENAME || 'APPID_*'
+    return named(wanted, { source: 'APPID_*', name, credential }, 'appid')
   },
 }
 
@@ -68,7 +69,8 @@ function readPrefixed(): Json {
   return Object.fromEntries(fields.filter(([, value]) => value !== undefined))
 }
 
-function named(wanted: string | undefined, instance: ServiceInstance): ServiceInstance[] {
+/** @param service - the name by which the option `service` finds it. */
+function named(wanted: string | undefined, instance: ServiceInstance, service?: string): ServiceInstance[] {
   if (wanted !== undefined && wanted !== instance.name) return []
-  return [{ ...instance, unusable: instance.unusable ?? whyNotOurs(instance.credential, instance.name) }]
+  return [{ ...instance, unusable: instance.unusable ?? whyNotOurs(instance.credential, service) }]
 }

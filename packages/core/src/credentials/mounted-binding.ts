@@ -9,12 +9,9 @@ export const mountedBindings: PlatformReader = {
   isSet: () => Boolean(process.env.SERVICE_BINDING_ROOT),
   environment: () => [process.env.SERVICE_BINDING_ROOT],
   read: (wanted) => {
-    const root = process.env.SERVICE_BINDING_ROOT
-    if (!root) return []
-    return directory(root)
-      .filter((entry) => !entry.startsWith('..') && (wanted === undefined || entry === wanted))
-      .map((name) => {
-        const fields = fieldsOf(join(root, name))
+    return mountedCredentials()
+      .filter(({ name }) => wanted === undefined || name === wanted)
+      .map(({ name, fields }) => {
         const credential = isOauth2(fields) ? fromOauth2(fields) : fields
         const unusable = (isOauth2(fields) ? whyNotForServices(fields) : undefined) ?? whyNotOurs(credential, name)
         return { source: 'SERVICE_BINDING_ROOT', name, credential, unusable }
@@ -22,10 +19,18 @@ export const mountedBindings: PlatformReader = {
   },
 }
 
+/** All bindings, whatever their service. */
+export function mountedCredentials(): { readonly name: string; readonly fields: Json }[] {
+  const root = process.env.SERVICE_BINDING_ROOT
+  if (!root) return []
+  const names = directory(root).filter((entry) => !entry.startsWith('..'))
+  return names.map((name) => ({ name, fields: fieldsOf(join(root, name)) }))
+}
+
 /** The credential in a file: flat, as Kubernetes Service mounts it, or in an envelope, as in VCAP_SERVICES. */
 export function readBindingFile(path: string): ServiceInstance {
   const credential = credentialIn(parseObject(readText(path), path))
-  return { source: path, name: path, credential, unusable: whyUnusable(credential, path) }
+  return { source: path, name: path, credential, unusable: whyUnusable(credential, undefined) }
 }
 
 /** Without the envelope that VCAP_SERVICES puts around it. */

@@ -1,5 +1,6 @@
 import { type BoundService, boundServices } from './bound-services.js'
 import { ibmCredentialsFile } from './ibm-credentials-file.js'
+import { mountedCredentials } from './mounted-binding.js'
 import { invalid } from './platform-text.js'
 import { whyRedacted } from './service-instance.js'
 
@@ -24,8 +25,8 @@ const decisive =
 
 /**
  * The configuration of a service, from the first source that has one: the credentials file of IBM's SDKs, variables with
- * its name as prefix, the bindings of Code Engine and Cloud Foundry by instance name, then by label. Nothing of a second
- * source is added.
+ * its name as prefix, the bindings of Code Engine, Cloud Foundry and Kubernetes by the name of the instance or binding,
+ * then by the service's. Nothing of a second source is added.
  *
  * @throws McaAuthError `INVALID_CREDENTIALS_SOURCE` if there is none, if it cannot be read, or if several match.
  */
@@ -34,11 +35,12 @@ export function findServiceConfiguration(service: string): ServiceConfiguration 
   const found =
     (file && withPrefix(service, file.variables, file.path)) ??
     withPrefix(service, process.env) ??
-    inBindings('CE_SERVICES', service) ??
-    inBindings('VCAP_SERVICES', service)
+    inBindings('CE_SERVICES', boundServices('CE_SERVICES'), service) ??
+    inBindings('VCAP_SERVICES', boundServices('VCAP_SERVICES'), service) ??
+    inBindings('SERVICE_BINDING_ROOT', mountedServices(), service)
   if (found !== undefined) return found
   const [prefix] = prefixesOf(service)
-  const places = `${file?.path ?? 'ibm-credentials.env'}, ${prefix}*, CE_SERVICES and VCAP_SERVICES`
+  const places = `${file?.path ?? 'ibm-credentials.env'}, ${prefix}*, CE_SERVICES, VCAP_SERVICES and SERVICE_BINDING_ROOT`
   throw invalid(`the service ${JSON.stringify(service)} is not configured: found nothing about it in ${places}`)
 }
 
@@ -46,7 +48,12 @@ export function findServiceConfiguration(service: string): ServiceConfiguration 
 export function serviceEnvironment(service: string): readonly unknown[] {
   const prefixes = prefixesOf(service)
   const own = Object.entries(process.env).filter(([name]) => prefixes.some((prefix) => name.startsWith(prefix)))
-  return [own, ...['IBM_CREDENTIALS_FILE', 'CE_SERVICES', 'VCAP_SERVICES'].map((name) => process.env[name])]
+  return [
+    own,
+    ...['IBM_CREDENTIALS_FILE', 'CE_SERVICES', 'VCAP_SERVICES', 'SERVICE_BINDING_ROOT'].map(
+      (name) => process.env[name],
+    ),
+  ]
 }
 
 function namesOf(service: string): string[] {
@@ -72,8 +79,16 @@ function withPrefix(
   return undefined
 }
 
-function inBindings(variable: string, service: string): ServiceConfiguration | undefined {
-  const all = boundServices(variable)
+/** By servicebinding.io, `type` says which service it is. */
+function mountedServices(): BoundService[] {
+  return mountedCredentials().map(({ name, fields }) => ({
+    label: String(fields.type ?? ''),
+    name,
+    credential: fields,
+  }))
+}
+
+function inBindings(variable: string, all: readonly BoundService[], service: string): ServiceConfiguration | undefined {
   const bound = only(variable, byName(all, service)) ?? only(variable, byLabel(all, service))
   if (bound === undefined) return undefined
   const unusable = whyRedacted(bound.credential)

@@ -25,17 +25,22 @@ export interface PlatformReader {
   read(instanceName?: string): ServiceInstance[]
 }
 
-/** Why no client can request tokens with this credential, if that is because of what it is. */
-export function whyUnusable(credential: Json, name: string): string | undefined {
+/**
+ * Why no client can request tokens with this credential, if that is because of what it is.
+ *
+ * @param service - the name by which the option `service` finds it, if it does.
+ */
+export function whyUnusable(credential: Json, service: string | undefined): string | undefined {
   const redacted = whyRedacted(credential)
   if (redacted !== undefined) return redacted
   if (!isApiKey(credential)) return undefined
-  return `it has an \`apikey\` and no \`clientId\`: for tokens of IBM Cloud IAM use \`service: ${quoted(name)}\``
+  const option = service === undefined ? 'grant: ibmIam({ apikey })' : `service: ${quoted(service)}`
+  return `it has an \`apikey\` and no \`clientId\`: for tokens of IBM Cloud IAM use \`${option}\``
 }
 
 /** Likewise, for a place that holds more than the credentials of our services. */
-export function whyNotOurs(credential: Json, name: string): string | undefined {
-  return whyUnusable(credential, name) ?? ('clientId' in credential ? undefined : 'it has no `clientId`')
+export function whyNotOurs(credential: Json, service: string | undefined): string | undefined {
+  return whyUnusable(credential, service) ?? ('clientId' in credential ? undefined : 'it has no `clientId`')
 }
 
 /** Whether it is for IBM Cloud IAM. App ID's own credential has an API key too, for its management API. */
