@@ -1,6 +1,6 @@
 // What a token request sends, seen by the `fetch` that is given to a provider.
 
-interface SentRequest {
+export interface SentRequest {
   readonly url: string
   readonly method: string
   readonly headers: Readonly<Record<string, string>>

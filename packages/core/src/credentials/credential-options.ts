@@ -83,7 +83,9 @@ export const credentialChecks: Checks<CredentialOptions> = {
   identity: nonEmptyString,
   clientAuth: (name, value) => {
     if (typeof value !== 'function' && !clientAuthNames.includes(value)) {
-      throw new TypeError(`\`${name}\` must be one of ${clientAuthNames.join(', ')}, or a function`)
+      throw new TypeError(
+        `\`${name}\` must be one of ${clientAuthNames.join(', ')}, or a function, e.g. \`privateKeyJwt()\``,
+      )
     }
   },
 }

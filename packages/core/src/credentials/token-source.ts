@@ -7,7 +7,7 @@ export interface TokenSourceRequest {
   readonly scope: string | undefined
   readonly resource: readonly string[] | undefined
   readonly parameters: Readonly<Record<string, string>> | undefined
-  /** Aborts when nobody waits for the token any longer: at the deadline, or when the provider is closed. */
+  /** Aborts at the deadline of `timeoutMs`, and when the provider is closed. */
   readonly signal: AbortSignal
 }
 

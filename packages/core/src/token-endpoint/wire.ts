@@ -31,9 +31,17 @@ export class Wire {
     const init = { method, headers, body: text, redirect: 'manual', cache: 'no-store', signal } as const
     const { fetch } = { fetch: this.#fetch }
     const sentAt = Date.now()
-    const response = await fetch(url, init as RequestInit).catch(responseIn)
+    const response = await this.#response(() => fetch(url, init as RequestInit))
     this.#clock?.observe(response.headers.get('date'), sentAt, Date.now())
     return response
+  }
+
+  async #response(send: () => Promise<Response>): Promise<Response> {
+    try {
+      return await send()
+    } catch (error) {
+      return responseIn(error)
+    }
   }
 
   /** @param what - e.g. `the token request to https://idp.example.com`. */
