@@ -298,6 +298,9 @@ describe('AUTH_TYPE', () => {
   )
 
   it('that IBM does not know is an error that does not repeat it', () => {
+    env({ CLOUDANT_AUTH_TYPE: 'constructor', CLOUDANT_APIKEY: 'x' })
+    expect(problemOf({ service: 'cloudant' }).message).toMatch(/AUTH_TYPE must be iam, container or vpc$/)
+    expect(problemOf({ service: 'constructor' }).message).toMatch(/"constructor" is not configured/)
     env({ CLOUDANT_AUTH_TYPE: password, CLOUDANT_APIKEY: 'x' })
     expect(problemOf({ service: 'cloudant' }).message).toMatch(/AUTH_TYPE must be iam, container or vpc/)
     env({ CLOUDANT_AUTH_TYPE: 'iam', CLOUDANT_APIKEY: undefined, CLOUDANT_URL: 'https://a.example.com' })

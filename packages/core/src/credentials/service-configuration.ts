@@ -13,11 +13,11 @@ export interface ServiceConfiguration {
 }
 
 /** What IBM Cloud calls a service whose SDK has a shorter name. */
-const labels: Readonly<Record<string, string>> = {
-  cloudant: 'cloudantnosqldb',
-  'event-streams': 'messagehub',
-  'key-protect': 'kms',
-}
+const labels: ReadonlyMap<string, string> = new Map([
+  ['cloudant', 'cloudantnosqldb'],
+  ['event-streams', 'messagehub'],
+  ['key-protect', 'kms'],
+])
 
 /** Fields without which variables say nothing: others with the same prefix may be the program's own. */
 const decisive =
@@ -48,16 +48,12 @@ export function findServiceConfiguration(service: string): ServiceConfiguration 
 export function serviceEnvironment(service: string): readonly unknown[] {
   const prefixes = prefixesOf(service)
   const own = Object.entries(process.env).filter(([name]) => prefixes.some((prefix) => name.startsWith(prefix)))
-  return [
-    own,
-    ...['IBM_CREDENTIALS_FILE', 'CE_SERVICES', 'VCAP_SERVICES', 'SERVICE_BINDING_ROOT'].map(
-      (name) => process.env[name],
-    ),
-  ]
+  const sources = ['IBM_CREDENTIALS_FILE', 'CE_SERVICES', 'VCAP_SERVICES', 'SERVICE_BINDING_ROOT']
+  return [own, ...sources.map((name) => process.env[name])]
 }
 
 function namesOf(service: string): string[] {
-  const label = labels[spelling(service)]
+  const label = labels.get(spelling(service))
   return label === undefined ? [service] : [service, label]
 }
 

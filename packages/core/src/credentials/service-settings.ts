@@ -19,17 +19,17 @@ export interface ServiceSettings {
 
 type Fields = ServiceConfiguration['fields']
 
-/** What to do about the ways to authenticate of IBM's SDKs that are not ours. In lower case: so they compare them. */
-const others: Readonly<Record<string, string>> = {
-  basic: 'use an API key instead of user name and password',
-  bearertoken: 'use an API key or a trusted profile, since a fixed token cannot be refreshed',
-  couchdb_session: 'use an API key instead of user name and password',
-  cp4d: 'use the option `source`, with a function that requests the token',
-  iamassume: 'use the option `source`, with a function that requests the token',
-  mcsp: 'use the option `source`, with a function that requests the token',
-  mcspv2: 'use the option `source`, with a function that requests the token',
-  noauth: 'its requests carry no token',
-}
+/** What to do about the ways to authenticate of IBM's SDKs that are not ours. In lower case, as they are compared. */
+const others: ReadonlyMap<string, string> = new Map([
+  ['basic', 'use an API key instead of user name and password'],
+  ['bearertoken', 'use an API key or a trusted profile, since a fixed token cannot be refreshed'],
+  ['couchdb_session', 'use an API key instead of user name and password'],
+  ['cp4d', 'use the option `source`, with a function that requests the token'],
+  ['iamassume', 'use the option `source`, with a function that requests the token'],
+  ['mcsp', 'use the option `source`, with a function that requests the token'],
+  ['mcspv2', 'use the option `source`, with a function that requests the token'],
+  ['noauth', 'its requests carry no token'],
+])
 
 /**
  * Reads the configuration of a service, and what it means: `AUTH_TYPE` as IBM's SDKs take it, or the fields of App ID.
@@ -73,8 +73,9 @@ function credentialsOf(fields: Fields, from: string): CredentialOptions {
     case 'appid':
       return appId(fields, from)
     default: {
-      const named = others[type] === undefined ? 'its value' : `${type}: ${others[type]}`
-      throw invalid(`${from}: AUTH_TYPE must be iam, container or vpc, and cannot be ${named}`)
+      const advice = others.get(type)
+      const instead = advice === undefined ? '' : `, and cannot be ${type}: ${advice}`
+      throw invalid(`${from}: AUTH_TYPE must be iam, container or vpc${instead}`)
     }
   }
 }
