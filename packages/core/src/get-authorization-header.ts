@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache'
 import { createTokenProvider } from './create-token-provider.js'
 import { canonical } from './credentials/identity.js'
 import { platformEnvironment } from './credentials/platform-readers.js'
+import { serviceEnvironment } from './credentials/service-configuration.js'
 import { checkOptions, type McaAuthOptions } from './options.js'
 import type { CachingTokenProvider } from './provider/token-provider.js'
 
@@ -52,5 +53,14 @@ export function getAuthorizationHeaderFromIncomingRequest(
 function identify({ cacheSize: _, ...options }: McaAuthOptions): string {
   // As a list, since of an object that holds a function `canonical()` compares only the identity.
   const given = Object.entries(options).filter(([, value]) => value !== undefined)
-  return canonical([given.sort(([a], [b]) => (a < b ? -1 : 1)), platformEnvironment()])
+  const { service } = options
+  const platform = service ? serviceEnvironment(service) : isComplete(options) ? [] : platformEnvironment()
+  return canonical([given.sort(([a], [b]) => (a < b ? -1 : 1)), platform])
+}
+
+/** Whether nothing is left to the platform. Looking at all its variables would take longer than the rest of a call. */
+function isComplete({ clientId, secret, appId, serverUrl, ...options }: McaAuthOptions): boolean {
+  const { oauthServerUrl, oAuthServerUrl, tokenEndpoint } = options
+  const server = oauthServerUrl ?? oAuthServerUrl ?? tokenEndpoint ?? (appId && serverUrl)
+  return clientId !== undefined && secret !== undefined && server !== undefined
 }

@@ -5,8 +5,9 @@ import type { SharedTokenCache } from '../shared-cache/shared-token-cache.js'
 import { Telemetry } from '../telemetry.js'
 import { CoolDowns } from '../token-endpoint/cool-downs.js'
 import { TokenEndpointClient } from '../token-endpoint/token-endpoint-client.js'
-import { registerTokenEndpoint } from '../token-endpoint/token-endpoints.js'
+import { OwnEndpoints } from '../token-endpoint/token-endpoints.js'
 import type { TokenRequest } from '../token-endpoint/token-request.js'
+import { TokenServer } from '../token-endpoint/token-server.js'
 import { type AccessToken, CachedToken } from './access-token.js'
 import { type AuthorizationOptionsAsGiven, providerInternals } from './provider-internals.js'
 import { type ResolvedRefreshPolicy, tokenState } from './refresh-policy.js'
@@ -36,7 +37,7 @@ const unregister = new FinalizationRegistry<() => void>((free) => free())
 export class OAuthTokenProvider implements CachingTokenProvider {
   readonly #cache: TokenCache
   readonly #coolDowns: CoolDowns
-  readonly #endpoint: URL
+  readonly #location: () => string
   readonly #freeEndpoint: () => void
 
   constructor({
@@ -49,16 +50,21 @@ export class OAuthTokenProvider implements CachingTokenProvider {
   }: ResolvedProviderOptions) {
     const credentials = resolveCredentials(given)
     const { cacheSize, refresh } = provider
-    const telemetry = new Telemetry(credentials.tokenEndpoint, credentials.clientId)
+    const endpoints = new OwnEndpoints()
     const coolDowns = new CoolDowns(cacheSize)
     const { fetch, timeoutMs } = tokenEndpoint
-    const client = new TokenEndpointClient({ credentials, fetch }, timeoutMs, coolDowns, telemetry)
+    const { allowInsecureRequests } = given
+    const server = credentials.server && new TokenServer(credentials.server, fetch, allowInsecureRequests, endpoints)
+    const location = () => server?.location ?? 'source'
+    const telemetry = new Telemetry(location, credentials.clientId)
+    const sender = { credentials, server, fetch }
+    const client = new TokenEndpointClient(sender, timeoutMs, coolDowns, telemetry)
     const coordinator = createCoordinator({ ...sharedCache, cacheSize }, credentials)
-    const refresher = new TokenRefresher(credentials.secret, client, coordinator, telemetry, timeoutMs, refresh)
+    const refresher = new TokenRefresher(credentials, client, coordinator, telemetry, timeoutMs, refresh)
     this.#coolDowns = coolDowns
     this.#cache = new TokenCache({ rules: authorization, tokenRequest, cacheSize, refresher, coolDowns, telemetry })
-    this.#endpoint = credentials.tokenEndpoint
-    this.#freeEndpoint = registerTokenEndpoint(this.#endpoint)
+    this.#location = location
+    this.#freeEndpoint = () => endpoints.free()
     unregister.register(this.#cache, this.#freeEndpoint, this.#cache)
     Object.defineProperty(this, providerInternals, { value: this.#cache })
   }
@@ -92,7 +98,7 @@ export class OAuthTokenProvider implements CachingTokenProvider {
     const { key } = this.#cache.prepare()
     const token = this.#cache.peek(key)
     return {
-      tokenEndpoint: `${this.#endpoint.origin}${this.#endpoint.pathname}`,
+      tokenEndpoint: this.#location(),
       cachedTokens: this.#cache.size,
       flights: this.#cache.flights,
       token: token && { state: tokenState(token, now), expiresAt: token.expiresAt },

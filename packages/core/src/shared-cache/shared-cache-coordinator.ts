@@ -15,13 +15,13 @@ export interface CoordinatorOptions {
   readonly cacheSize: number
 }
 
-/** The token to look for: that of a token request with this key, made with this secret. */
+/** The token to look for: that of a token request with this key, made with credentials of this owner. */
 export interface Wanted {
   readonly key: string
-  readonly secret: string | undefined
+  readonly owner: string
 }
 
-/** A token from the token endpoint. `isOwn` is false if it was requested with another secret than the wanted one. */
+/** A token from the token endpoint. `isOwn` is false if it was requested with credentials of another owner. */
 interface Requested {
   readonly response: TokenResponse
   readonly isOwn: boolean
@@ -49,8 +49,8 @@ export class SharedCacheCoordinator {
   readonly #budgetMs: number
   /** The last rejected token of each token request: found in the cache, it is not used. */
   readonly #rejected: LRUCache<string, string>
-  /** The secret that was wanted last, for tokens that are rejected. */
-  #secret: string | undefined
+  /** The owner whose token was wanted last, for tokens that are rejected. */
+  #owner = ''
   #sealers: readonly Sealer[] | undefined
   #closed = false
 
@@ -77,7 +77,7 @@ export class SharedCacheCoordinator {
     deadline: number,
     request: () => Promise<Requested>,
   ): Promise<TokenResponse> {
-    this.#secret = wanted.secret
+    this.#owner = wanted.owner
     const session = new LeaseSession(this.#cache, this.#budgetMs)
     const search = await this.#search(wanted, isFreshEnough, deadline, session)
     if ('found' in search) return search.found
@@ -124,7 +124,7 @@ export class SharedCacheCoordinator {
   /** A resource rejected this token: no process should take it from the cache again. */
   reject(key: string, accessToken: string): void {
     this.#rejected.set(key, accessToken)
-    ignoringErrors(async () => this.#forget(await this.#placesOf({ key, secret: this.#secret }), accessToken))
+    ignoringErrors(async () => this.#forget(await this.#placesOf({ key, owner: this.#owner }), accessToken))
   }
 
   /** Ends the waits for other processes. */
@@ -157,14 +157,14 @@ export class SharedCacheCoordinator {
   }
 
   /** Where the token may be: under the first key, and under those that sealed before it. */
-  async #placesOf({ key, secret }: Wanted): Promise<readonly Place[]> {
+  async #placesOf({ key, owner }: Wanted): Promise<readonly Place[]> {
     if (this.#sealers === undefined) {
       // `node:crypto` is loaded by the first token request, not before.
       const { createSealer } = await import('./sealing.js')
       this.#sealers ??= this.#sealingKeys.map(createSealer)
     }
     return this.#sealers.map((sealer) => {
-      const digest = secret === undefined ? undefined : sealer.credentialDigest(secret)
+      const digest = sealer.credentialDigest(owner)
       const subject = canonical([ownerOf(this.#credentials, digest), key])
       return { sealer, subject, storageKey: sealer.keyFor(subject) }
     })
@@ -182,8 +182,8 @@ export function createCoordinator(
 ): SharedCacheCoordinator | undefined {
   const { sharedCache } = options
   if (sharedCache === undefined) return undefined
-  const { secret } = credentials
-  const sealingKeys = sharedCache.encryptionKeys ?? (typeof secret === 'string' ? [secret] : [])
+  const secret = credentials.clientAuth.sealingSecret ?? credentials.grant.sealingSecret
+  const sealingKeys = sharedCache.encryptionKeys ?? (secret === undefined ? [] : [secret])
   if (sealingKeys.length === 0) {
     throw new TypeError(
       '`sharedCache` needs `encryptionKeys`: there is no `secret` of type string to derive a key from',
