@@ -1,12 +1,11 @@
-import type { AuthorizationServer, ClientAuth as OauthClientAuth } from 'oauth4webapi'
 import { McaAuthError } from '../error.js'
-import type { CredentialPart, Reading, TokenRequestDraft } from './credential-part.js'
+import type { CredentialPart, Reading, ServerMetadata, TokenRequestDraft } from './credential-part.js'
 import { callFunction } from './user-function.js'
 
 /**
  * Adds the client's authentication to a token request: `(as, client, body, headers) => void | Promise<void>`. `body`
  * is the form as `URLSearchParams`, `headers` a `Headers`, `client` holds `client_id`, `as` holds `token_endpoint`.
- * It is the `ClientAuth` of `oauth4webapi`, so that its `PrivateKeyJwt()` fits as is.
+ * The `ClientAuth` of `oauth4webapi` fits, so that its `PrivateKeyJwt()` can be used as is.
  *
  * @example
  * ```ts
@@ -18,7 +17,13 @@ import { callFunction } from './user-function.js'
  * }
  * ```
  */
-export type ClientAuth = OauthClientAuth
+export type ClientAuth = (
+  // Type literals, which fit a parameter that has an index signature. Interfaces would not.
+  as: { readonly issuer: string; readonly token_endpoint: string },
+  client: { readonly client_id: string },
+  body: URLSearchParams,
+  headers: Headers,
+) => void | Promise<void>
 
 /** The methods of RFC 6749 §2.3.1 and OpenID Connect Core §9 that use the client's secret. */
 export const secretMethods = [
@@ -100,7 +105,7 @@ async function currentSecret(read: () => string | Promise<string>): Promise<stri
  * The method for a server with metadata: Basic if it is listed or nothing is (RFC 8414 §2). Servers disagree on whether
  * id and secret are form-encoded there, so where it matters the form itself is preferred.
  */
-function methodFor(server: AuthorizationServer, clientId = '', secret: string): SecretMethod {
+function methodFor(server: ServerMetadata, clientId = '', secret: string): SecretMethod {
   const listed = server.token_endpoint_auth_methods_supported ?? ['client_secret_basic']
   const takes = (method: SecretMethod) => listed.includes(method)
   if (takes('client_secret_basic') && !(takes('client_secret_post') && encodingMatters(clientId, secret))) {
@@ -113,8 +118,8 @@ function methodFor(server: AuthorizationServer, clientId = '', secret: string): 
 async function writeSecret(method: SecretMethod, secret: string, draft: TokenRequestDraft): Promise<void> {
   const { body, headers, clientId = '' } = draft
   if (method === 'client_secret_jwt') {
-    const { signWithSecret } = await import('./client-secret-jwt.js')
-    return signWithSecret(secret, draft)
+    const { addSecretAssertion } = await import('./signed-assertions.js')
+    return addSecretAssertion(secret, draft)
   }
   if (method === 'client_secret_post') {
     body.set('client_id', clientId)

@@ -1,10 +1,17 @@
-import type { AuthorizationServer } from 'oauth4webapi'
+/** Metadata of an authorization server, as far as they are of use (RFC 8414 §2). */
+export interface ServerMetadata {
+  /** The issuer; where it is not known, the token endpoint. */
+  readonly issuer: string
+  readonly token_endpoint: string
+  readonly token_endpoint_auth_methods_supported?: readonly string[]
+  readonly token_endpoint_auth_signing_alg_values_supported?: readonly string[]
+  readonly mtls_endpoint_aliases?: Readonly<Record<string, unknown>>
+}
 
 /** A token request that is being written. */
 export interface TokenRequestDraft {
-  /** Metadata of the server, as far as they are known (RFC 8414). */
-  readonly server: AuthorizationServer
-  /** Whether `server.issuer` is the issuer; otherwise it is not known, and the token endpoint stands there. */
+  readonly server: ServerMetadata
+  /** Whether `server.issuer` is the issuer. */
   readonly issuerIsKnown: boolean
   readonly clientId: string | undefined
   readonly body: URLSearchParams

@@ -1,4 +1,4 @@
-import type { ClientAuth as OauthClientAuth } from 'oauth4webapi'
+import type { ClientAuth } from './client-authentication.js'
 import { type CredentialPart, partOf, type Reading, type TokenRequestDraft, withPart } from './credential-part.js'
 import { callFunction } from './user-function.js'
 
@@ -20,7 +20,7 @@ import { callFunction } from './user-function.js'
  * createTokenProvider({ tokenEndpoint: 'https://idp.example.com/token', grant: deviceToken })
  * ```
  */
-export type Grant = OauthClientAuth
+export type Grant = ClientAuth
 
 const nothing: Reading = { text: '', owner: '', isShareable: true, secrets: [], write: () => {} }
 
@@ -39,7 +39,7 @@ export function grantPart(grant: Grant | undefined): CredentialPart {
 }
 
 /** A function of the user's own. Another process cannot tell that it is the same. */
-export function ownFunction(option: 'grant' | 'clientAuth', write: OauthClientAuth): CredentialPart {
+export function ownFunction(option: 'grant' | 'clientAuth', write: ClientAuth): CredentialPart {
   const reading: Reading = {
     text: '',
     owner: '',
@@ -53,8 +53,8 @@ export function ownFunction(option: 'grant' | 'clientAuth', write: OauthClientAu
 }
 
 /** A helper's part as the function that a `grant` or a `clientAuth` is. It also works by itself. */
-export function asFunction(part: CredentialPart): OauthClientAuth {
-  const write: OauthClientAuth = async (server, client, body, headers) => {
+export function asFunction(part: CredentialPart): ClientAuth {
+  const write: ClientAuth = async (server, client, body, headers) => {
     const reading = await part.read()
     const draft: TokenRequestDraft = {
       ...{ server, body, headers, now: Date.now(), hints: [] },

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache'
-import type { AuthorizationServer } from 'oauth4webapi'
+import type { ServerMetadata } from '../credentials/credential-part.js'
 import { ServerClock } from '../credentials/server-clock.js'
 import { McaAuthError } from '../error.js'
 import { parseUrl } from '../origin.js'
@@ -9,9 +9,6 @@ import { printable } from './printable.js'
 import { SecretMask } from './secret-mask.js'
 import { SharedWork } from './shared-work.js'
 import { wellKnownUrls } from './well-known.js'
-
-/** Metadata of an authorization server (RFC 8414 §2), of which the token endpoint is there and a URL. */
-export type ServerMetadata = AuthorizationServer & { readonly token_endpoint: string }
 
 const validMs = 24 * 3_600_000
 /** Between two look-ups because something failed. */
@@ -105,7 +102,7 @@ function checked(fields: Readonly<Record<string, unknown>>, issuer: string, what
   }
   const { mtls_endpoint_aliases: aliases } = fields
   if (typeof aliases === 'object' && aliases !== null) metadata.mtls_endpoint_aliases = aliases
-  return metadata as ServerMetadata & Record<string, unknown>
+  return metadata as Record<string, unknown> & ServerMetadata
 }
 
 function invalid(message: string): FailedAttempt {

@@ -2,6 +2,7 @@ import { claimsOf } from '../credentials/jwt-claims.js'
 import { type Fields, readEndpointResponse } from './endpoint-response.js'
 import { httpDate } from './retry-after.js'
 import type { SecretMask } from './secret-mask.js'
+import { fitsHeader } from './token-syntax.js'
 
 const unknownLifetimeMs = 5 * 60_000
 /** The largest count of seconds that 32 bits hold, so that `1e99` is a long lifetime and not an overflow. */
@@ -62,11 +63,6 @@ function isBearerToken(fields: Fields): fields is Fields & { readonly access_tok
   const isBearer =
     type === undefined || type === null || (typeof type === 'string' && /^\s*(?:bearer(?:token)?)?\s*$/i.test(type))
   return isBearer && fitsHeader(token)
-}
-
-/** RFC 6750 §2.1 is narrower still, but servers are not. */
-export function fitsHeader(token: unknown): token is string {
-  return typeof token === 'string' && /^[\x21-\x7e]+$/.test(token)
 }
 
 /** In ms; `undefined` for junk. Without `expires_in`: what a JWT says, by the server's own clock. */
