@@ -179,7 +179,8 @@ describe('mca-auth doctor --issuer', () => {
   })
 
   it('shows when an assertion of the platform expires, from which file', async () => {
-    const args = ['--issuer', issuer, '--client-id', 'orders', '--assertion-file']
+    // The assertion says which client it is.
+    const args = ['--issuer', issuer, '--assertion-file']
     const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
     const claims = { iss: 'https://cluster.example.com', sub: 'orders', exp: Math.floor(Date.now() / 1000) + 30 }
     const file = fixture.file('idp', `${part({ alg: 'RS256' })}.${part(claims)}.ZmFrZS1zaWduYXR1cmU\n`)

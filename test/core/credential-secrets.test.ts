@@ -93,7 +93,7 @@ describe.each(ways)('%s', (_name, options, secretsOf) => {
     const { fetch, sent } = recordingFetch((request, count) =>
       request.method === 'PUT' ? Response.json({ access_token: 'fake-identity-token' }) : answer(request, count),
     )
-    await using provider = createTokenProvider({ fetch, timeoutMs: 500, ...options() })
+    await using provider = createTokenProvider({ fetch, ...options() })
     const error: McaAuthError = await provider.getToken().then(
       () => expect.fail('expected a failure'),
       (thrown) => thrown,

@@ -1,14 +1,18 @@
+import { generateKeyPairSync } from 'node:crypto'
 import {
   createTokenProvider,
   type Grant,
+  ibmIam,
   jwtBearer,
   type McaAuthError,
   type McaAuthOptions,
+  privateKeyJwt,
   tokenExchange,
 } from '@mca-auth/core'
 import { describe, expect, it } from 'vitest'
 import { type Answer, recordingFetch, unsignedJwt } from '../servers/sent-token-requests.ts'
 
+const key = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
 const tokenEndpoint = 'https://idp.example.com/token'
 
 async function requested(options: McaAuthOptions, answer?: Answer) {
@@ -81,6 +85,29 @@ describe('tokenExchange', () => {
   })
 
   it.each([
+    ['a secret without an id', { secret: 'fake' }, 'MISSING_CLIENTID_ERROR'],
+    ['a method without an id', { clientAuth: 'client_secret_post' as const, secret: 'fake' }, 'MISSING_CLIENTID_ERROR'],
+    ['a method without a secret', { clientAuth: 'client_secret_post' as const, clientId: 'c' }, 'MISSING_SECRET_ERROR'],
+    ["'none' without an id", { clientAuth: 'none' as const }, 'MISSING_CLIENTID_ERROR'],
+    ['a key without an id', { clientAuth: privateKeyJwt(key) }, 'MISSING_CLIENTID_ERROR'],
+  ])('takes nothing of a bound service to another server, but misses it: %s', (_what, options, code) => {
+    const credentials = { clientId: 'bound', secret: 'fake-bound', oauthServerUrl: 'https://x.example.com/oauth/v4/t' }
+    process.env.CE_SERVICES = JSON.stringify({ appid: [{ name: 'my-appid', credentials }] })
+    try {
+      for (const grant of [tokenExchange({ subjectToken: 'fake' }), () => {}]) {
+        expect(() => createTokenProvider({ grant, tokenEndpoint, ...options })).toThrow(
+          expect.objectContaining({ code }),
+        )
+      }
+      expect(() => createTokenProvider({ grant: ibmIam({ apikey: 'fake' }), ...options })).toThrow(
+        expect.objectContaining({ code }),
+      )
+    } finally {
+      delete process.env.CE_SERVICES
+    }
+  })
+
+  it.each([
     [{}],
     [{ subjectToken: '' }],
     [{ subjectToken: { path: '/x' } }],
@@ -139,7 +166,7 @@ describe('a grant of your own', () => {
 
   it('that fails is named, without what it said', async () => {
     const grant: Grant = () => Promise.reject(Object.assign(new Error('fake-device-secret'), { code: 'EVAULT' }))
-    const { outcome, sent } = await requested({ grant, timeoutMs: 50 })
+    const { outcome, sent } = await requested({ grant })
     expect(sent).toEqual([])
     expect(outcome).toMatchObject({ code: 'TOKEN_REQUEST_FAILED' })
     expect(String(outcome)).toContain('the `grant` function failed: EVAULT')

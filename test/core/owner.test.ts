@@ -49,15 +49,28 @@ async function tokenOf(options: McaAuthOptions, sharedCache: SharedTokenCache): 
 
 /** Whether one process gets the token of another one. */
 async function shares(one: McaAuthOptions, other: McaAuthOptions): Promise<boolean> {
-  const sharedCache = memoryTokenCache({ encryptionKeys })
+  const { sharedCache, settled } = fleetCache()
   const first = await tokenOf(one, sharedCache)
   await settled()
   return (await tokenOf(other, sharedCache)) === first
 }
 
-/** The token that was requested last is stored in the background, by promises alone: no I/O is awaited. */
-const settled = async () => {
-  for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve))
+/** A cache that tells when nothing is on its way to it: the lease on a key is given up once the token is stored. */
+function fleetCache(keys: { encryptionKeys?: string[] } = { encryptionKeys }) {
+  const cache = memoryTokenCache(keys)
+  const leases = new Set<string>()
+  const sharedCache: SharedTokenCache = {
+    ...cache,
+    lease: async (key, ...rest) => {
+      leases.add(key)
+      return cache.lease(key, ...rest)
+    },
+    release: async (key, ...rest) => {
+      leases.delete(key)
+      return cache.release(key, ...rest)
+    },
+  }
+  return { sharedCache, settled: () => expect.poll(() => leases.size).toBe(0) }
 }
 
 const noServer = { tokenEndpoint: undefined }
@@ -229,7 +242,7 @@ describe('a token is not shared by processes that differ in', () => {
 
 describe('a fleet', () => {
   it('does not get the token of the old API key after a rotation', async () => {
-    const sharedCache = memoryTokenCache({ encryptionKeys })
+    const { sharedCache, settled } = fleetCache()
     let apikey = 'fake-old'
     const options = { fetch, grant: ibmIam({ apikey: () => apikey }), sharedCache }
     await using one = createTokenProvider(options)
@@ -241,7 +254,7 @@ describe('a fleet', () => {
   })
 
   it('does not store a token that was requested with other material than was looked up', async () => {
-    const sharedCache = memoryTokenCache({ encryptionKeys })
+    const { sharedCache, settled } = fleetCache()
     const keys = ['fake-old', 'fake-new']
     const denying = recordingFetch(({ form }) =>
       form.apikey === 'fake-old'
@@ -258,7 +271,7 @@ describe('a fleet', () => {
   })
 
   it('derives the keys of its cache from an API key, if there is nothing else', async () => {
-    const sharedCache = memoryTokenCache()
+    const { sharedCache, settled } = fleetCache({})
     const options = { ...iam(ibmIam({ apikey: 'fake-apikey' })), fetch }
     const first = await tokenOf(options, sharedCache)
     await settled()

@@ -171,7 +171,7 @@ describe('privateKeyJwt', () => {
     ['that fails', () => Promise.reject(new Error('fake-vault-secret')), 'TOKEN_REQUEST_FAILED'],
     ['that returns nothing', () => new Uint8Array(), 'INVALID_CREDENTIALS_SOURCE'],
   ])('reports a signer %s', async (_what, signature, code) => {
-    const { outcome, sent } = await assertions({ alg: 'ES256', sign: signature }, {}, undefined, { timeoutMs: 50 })
+    const { outcome, sent } = await assertions({ alg: 'ES256', sign: signature })
     expect([(outcome as McaAuthError).code, sent]).toEqual([code, []])
     expect(inspect(outcome)).not.toContain('fake-vault-secret')
   })

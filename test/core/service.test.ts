@@ -10,6 +10,7 @@ import {
   type McaAuthOptions,
 } from '@mca-auth/core'
 import { withService } from '@mca-auth/core/adapter'
+import { mcaAuth as fetchAuth } from '@mca-auth/fetch'
 import { type Iam, startIam, startInstanceMetadata } from '@mca-auth/testing'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 
@@ -114,8 +115,37 @@ describe('the configuration of a service', () => {
     const withUser = `https://orders:${password}@orders.example.com/db?x=${password}`
     env({ CLOUDANT_APIKEY: iam.account.apikey, CLOUDANT_AUTH_URL: iam.url, CLOUDANT_URL: withUser })
     expect((await requested('cloudant')).origins).toBe('https://orders.example.com')
-    env({ CLOUDANT_URL: 'not a URL' })
-    expect((await requested('cloudant')).origins).toBeUndefined()
+  })
+
+  it.each([
+    `not a URL ${password}`,
+    `ftp://u:${password}@a.example.com`,
+    'https://*.example.com',
+    'orders.example.com',
+  ])('with the URL %j names no origin, so that one must be given', async (text) => {
+    env({ CLOUDANT_APIKEY: iam.account.apikey, CLOUDANT_AUTH_URL: iam.url, CLOUDANT_URL: text })
+    expect(problemOf({ service: 'cloudant' })).toMatchObject({
+      code: 'INVALID_CREDENTIALS_SOURCE',
+      message: expect.stringMatching(/^the service's URL in CLOUDANT_\* is not an http\(s\) URL of one host/),
+    })
+    const origins = 'https://orders.example.com'
+    expect((await requested('cloudant', { origins })).origins).toBe(origins)
+  })
+
+  it('is shown by nothing that is made of it', async () => {
+    env({
+      CLOUDANT_APIKEY: iam.account.apikey,
+      CLOUDANT_AUTH_URL: iam.url,
+      CLOUDANT_URL: `https://u:${password}@a.example.com`,
+    })
+    await using provider = createTokenProvider({ service: 'cloudant' })
+    await provider.getToken()
+    const made = [provider, provider.health(), withService({ service: 'cloudant' }), fetchAuth({ service: 'cloudant' })]
+    for (const value of made) {
+      const shown = `${inspect(value, { depth: 20, showHidden: true })} ${JSON.stringify(value)} ${String(value)}`
+      expect(shown).not.toContain(iam.account.apikey)
+      expect(shown).not.toContain(password)
+    }
   })
 
   it('is no consent to plain HTTP', async () => {

@@ -2,7 +2,7 @@ import type { AuthorizationOptions } from './authorization/authorization-options
 import type { CredentialOptions } from './credentials/credential-options.js'
 import { serviceSettings } from './credentials/service-settings.js'
 import { McaAuthError } from './error.js'
-import { isSecure } from './origin.js'
+import { isSecure, parseUrl } from './origin.js'
 import type { TokenRequest } from './token-endpoint/token-request.js'
 
 /** The options that a service's configuration may complete. */
@@ -42,12 +42,22 @@ export function checkService(options: CredentialOptions): void {
 export function withService<O extends Options>(options: O): { readonly options: O & Options; readonly from?: string } {
   if (options.service === undefined) return { options }
   const { from, credentials, url, scope } = serviceSettings(options.service)
-  const { origins = url && originOf(url, from, options.allowInsecureRequests === true) } = options
+  const { origins = url === undefined ? undefined : originOf(url, from, options.allowInsecureRequests) } = options
   return { options: { ...options, service: undefined, ...credentials, scope: options.scope ?? scope, origins }, from }
 }
 
-/** A configuration is no consent to send tokens over plain HTTP: only the option `origins` is. */
-function originOf(url: URL, from: string, isInsecureAllowed: boolean): string {
+/**
+ * The origin of the service, without the user and password that a URL may have. A configuration is not the caller's
+ * consent to send tokens over plain HTTP, or to several hosts: only the option `origins` is.
+ */
+function originOf(text: string, from: string, isInsecureAllowed = false): string {
+  const url = parseUrl(text)
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.hostname.includes('*')) {
+    throw new McaAuthError(
+      'INVALID_CREDENTIALS_SOURCE',
+      `the service's URL in ${from} is not an http(s) URL of one host: correct it, or give \`origins\``,
+    )
+  }
   if (isSecure(url.origin) || isInsecureAllowed) return url.origin
   throw new McaAuthError(
     'INSECURE_TRANSPORT',

@@ -118,8 +118,8 @@ function methodFor(server: ServerMetadata, clientId = '', secret: string): Secre
 async function writeSecret(method: SecretMethod, secret: string, draft: TokenRequestDraft): Promise<void> {
   const { body, headers, clientId = '' } = draft
   if (method === 'client_secret_jwt') {
-    const { signWithSecret } = await import('./client-secret-jwt.js')
-    return signWithSecret(secret, draft)
+    const { addSecretAssertion } = await import('./signed-assertions.js')
+    return addSecretAssertion(secret, draft)
   }
   if (method === 'client_secret_post') {
     body.set('client_id', clientId)

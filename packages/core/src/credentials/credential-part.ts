@@ -1,17 +1,17 @@
-/** Metadata of an authorization server (RFC 8414 §2), as far as they are known and used. */
-// A type literal, which fits a parameter that has an index signature. An interface would not.
-export type ServerMetadata = {
+/** Metadata of an authorization server, as far as they are of use (RFC 8414 §2). */
+export interface ServerMetadata {
+  /** The issuer; where it is not known, the token endpoint. */
   readonly issuer: string
   readonly token_endpoint: string
-  readonly token_endpoint_auth_methods_supported?: string[]
-  readonly token_endpoint_auth_signing_alg_values_supported?: string[]
-  readonly mtls_endpoint_aliases?: { readonly token_endpoint?: string }
+  readonly token_endpoint_auth_methods_supported?: readonly string[]
+  readonly token_endpoint_auth_signing_alg_values_supported?: readonly string[]
+  readonly mtls_endpoint_aliases?: Readonly<Record<string, unknown>>
 }
 
 /** A token request that is being written. */
 export interface TokenRequestDraft {
   readonly server: ServerMetadata
-  /** Whether `server.issuer` is the issuer; otherwise it is not known, and the token endpoint stands there. */
+  /** Whether `server.issuer` is the issuer. */
   readonly issuerIsKnown: boolean
   readonly clientId: string | undefined
   readonly body: URLSearchParams

@@ -50,26 +50,27 @@ const nothingNeeded: FoundCredentials = {
  */
 export function findCredentials(options: CredentialOptions): FoundCredentials {
   if (options.source !== undefined) return nothingNeeded
-  const grant = partOf(options.grant)
+  const [grant, clientAuth] = [partOf(options.grant), partOf(options.clientAuth)]
   const explicit = {
     server: grant?.server ?? serverOf(options),
     clientId: options.clientId,
     appId: options.appId,
     secret: options.secret,
   }
-  // With a grant, the client is one more thing that may be presented: both of its fields, or none.
-  const isClient = options.grant === undefined || explicit.clientId !== undefined || explicit.secret !== undefined
-  const needsId = isClient && partOf(options.clientAuth)?.needsNoClient !== true
-  const needsSecret =
-    typeof options.clientAuth !== 'function' &&
-    options.clientAuth !== 'none' &&
-    (options.grant === undefined || grant?.server !== undefined) &&
-    isClient
+  // With a grant, the client is one more thing that may be presented, or not.
+  const named = [explicit.clientId, explicit.secret, typeof options.clientAuth === 'string' || undefined]
+  const isClient = options.grant === undefined || named.some((given) => given !== undefined)
+  const needsId = clientAuth === undefined ? isClient : clientAuth.needsNoClient !== true
+  // A server of IBM's takes id and secret together; others have public clients.
+  const needsOne = options.grant === undefined || options.clientAuth !== undefined || grant?.server !== undefined
+  const needsSecret = isClient && needsOne && typeof options.clientAuth !== 'function' && options.clientAuth !== 'none'
   const complete =
-    (explicit.clientId !== undefined || !needsId) &&
-    explicit.server !== undefined &&
-    (explicit.secret !== undefined || !needsSecret) &&
-    (explicit.server.kind !== 'mca' || explicit.appId !== undefined)
+    // Nothing of a bound service is presented to another server.
+    (options.grant !== undefined && explicit.server !== undefined) ||
+    ((explicit.clientId !== undefined || !needsId) &&
+      explicit.server !== undefined &&
+      (explicit.secret !== undefined || !needsSecret) &&
+      (explicit.server.kind !== 'mca' || explicit.appId !== undefined))
   const { instance, unusable } = complete ? { unusable: [] } : findInstance(options)
   const foreign = explicit.clientId !== undefined || explicit.server !== undefined
   const { source, name } = instance ?? {}
@@ -82,7 +83,10 @@ export function findCredentials(options: CredentialOptions): FoundCredentials {
   const clientId = found(explicit.clientId, 'options') ?? field('clientId')
   const secret = found(explicit.secret, 'options') ?? (foreign ? undefined : field('secret'))
 
-  const where = instance ? notIn(instance) : `found no instance in ${readerNames}${unusableNote(unusable)}`
+  const noInstance = complete
+    ? 'the options name the server'
+    : `found no instance in ${readerNames}${unusableNote(unusable)}`
+  const where = instance ? notIn(instance) : noInstance
   const rule = "the platform's secret is not used if the options name the client or the server"
   let missing: McaAuthError | undefined
   if (server?.value.kind === 'mca' && appId === undefined) {

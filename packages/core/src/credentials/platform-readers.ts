@@ -15,9 +15,17 @@ export const platformReaders: readonly PlatformReader[] = [
   jsonVariable,
 ]
 
-/** All that the environment says about the platform: if it is the same, the same instances are found. */
-export function platformEnvironment(): readonly (string | undefined)[] {
-  return platformReaders.flatMap((reader) => reader.environment())
+/** All that the environment says about the first so many sources: if it is the same, the same instances are found there. */
+export function platformEnvironment(readers: number): readonly (string | undefined)[] {
+  return platformReaders.slice(0, readers).flatMap((reader) => reader.environment())
+}
+
+/** How many sources are looked at for an instance: none behind the one that has it. */
+export function readersFor(instanceName: string | undefined): number {
+  const { instance } = findServiceInstance(instanceName)
+  const found =
+    instance?.unusable === undefined ? platformReaders.findIndex(({ name }) => name === instance?.source) : -1
+  return found === -1 ? platformReaders.length : found + 1
 }
 
 /** The readers' names as a message lists them. */

@@ -74,17 +74,14 @@ async function currentKey(read: () => Key | Promise<Key>, settings: PrivateKeyJw
 
 async function reading(key: SigningKey, settings: PrivateKeyJwtSettings): Promise<Reading> {
   // Signing is loaded by the first token request.
-  const { publicKeyDigest } = await import('./private-key-signature.js')
+  const { addPrivateKeyAssertion, publicKeyDigest } = await import('./signed-assertions.js')
   const digest = await publicKeyDigest(key)
   return {
     text: digest ?? canonical(key.key),
     owner: digest ?? '',
     isShareable: digest !== undefined,
     secrets: [],
-    write: async (draft) => {
-      const { addPrivateKeyAssertion } = await import('./private-key-assertion.js')
-      return addPrivateKeyAssertion(key, settings, draft)
-    },
+    write: (draft) => addPrivateKeyAssertion(key, settings, draft),
   }
 }
 

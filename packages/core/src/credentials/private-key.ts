@@ -93,7 +93,8 @@ function ofKeyObject(key: KeyObject): readonly string[] {
   if (type === 'rsa' || type === 'rsa-pss') {
     checkLength(details.modulusLength)
     const bits = /\d{3}/.exec(details.hashAlgorithm ?? '')?.[0]
-    return type === 'rsa' ? rsa : pss.filter((name) => bits === undefined || name.endsWith(bits))
+    const allowed = type === 'rsa' ? rsa : pss.filter((name) => bits === undefined || name.endsWith(bits))
+    if (allowed.length > 0) return allowed
   }
   const curve = curves[details.namedCurve ?? '']
   if (type === 'ec' && curve !== undefined) return [curve]

@@ -1,5 +1,4 @@
 import { McaAuthError } from '../error.js'
-import { parseUrl } from '../origin.js'
 import type { CredentialOptions } from './credential-options.js'
 import { ibmIam } from './ibm-iam.js'
 import { ibmVpc } from './ibm-vpc.js'
@@ -12,8 +11,8 @@ export interface ServiceSettings {
   /** Where it was found. */
   readonly from: string
   readonly credentials: CredentialOptions
-  /** The service, if its URL is known. */
-  readonly url: URL | undefined
+  /** The service, if it is known, as it was written: perhaps with a password. */
+  readonly url: string | undefined
   readonly scope: string | undefined
 }
 
@@ -120,9 +119,6 @@ function appId(fields: Fields, from: string): CredentialOptions {
     : { clientId, secret, oauthServerUrl: server.url.href }
 }
 
-/** User and password in it, as in the credentials of Cloudant, are not part of the origin. */
-function urlOf({ url, host, port = '443' }: Fields): URL | undefined {
-  const text = url ?? (host === undefined ? undefined : `https://${host}:${port}`)
-  const parsed = text === undefined ? undefined : parseUrl(text)
-  return parsed !== undefined && /^https?:$/.test(parsed.protocol) ? parsed : undefined
+function urlOf({ url, host, port = '443' }: Fields): string | undefined {
+  return url ?? (host === undefined ? undefined : `https://${host}:${port}`)
 }

@@ -102,7 +102,7 @@ function checked(fields: Readonly<Record<string, unknown>>, issuer: string, what
   }
   const { mtls_endpoint_aliases: aliases } = fields
   if (typeof aliases === 'object' && aliases !== null) metadata.mtls_endpoint_aliases = aliases
-  return metadata as ServerMetadata & Record<string, unknown>
+  return metadata as Record<string, unknown> & ServerMetadata
 }
 
 function invalid(message: string): FailedAttempt {

@@ -4,6 +4,8 @@ import type { Credentials } from '../credentials/credentials.js'
 import type { Material } from '../credentials/material.js'
 import { FailedAttempt, failedCredentials, withMessage } from './failed-attempt.js'
 import { SecretMask } from './secret-mask.js'
+import { sendByItself } from './send-by-itself.js'
+import { metadataElsewhere, metadataOf } from './server-lookup.js'
 import type { PreparedTokenRequest } from './token-request.js'
 import { readTokenResponse, type TokenResponse } from './token-response.js'
 import type { TokenServer } from './token-server.js'
@@ -36,16 +38,16 @@ export async function sendTokenRequest(
   for (const secret of material.secrets) mask.add(secret)
   const wire = new Wire(fetch, server?.clock, mask, signal)
   if (server === undefined || credentials.grant.send !== undefined) {
-    const { sendByItself } = await import('./send-by-itself.js')
     return sendByItself(credentials.grant, server?.location, request, wire, signal)
   }
-  const metadata = await server.metadata(signal).catch((error: unknown) => {
+  const metadata = await metadataOf(server, signal).catch((error: unknown) => {
     throw wire.failure(`the discovery of ${server.location}`, error)
   })
   try {
     return await sendForm(credentials, server, metadata, request, material, wire)
   } catch (error) {
-    const elsewhere = error instanceof FailedAttempt ? await server.moved(metadata, error, signal) : undefined
+    const elsewhere =
+      error instanceof FailedAttempt ? await metadataElsewhere(server, metadata, error, signal) : undefined
     if (elsewhere === undefined) throw error
     return sendForm(credentials, server, elsewhere, request, material, wire)
   }
@@ -72,25 +74,18 @@ async function sendForm(
       throw failedCredentials(error) ?? error
     })
   }
+  // Without a charset, which the media type does not have and some servers reject.
+  const contentType = { 'content-type': 'application/x-www-form-urlencoded' }
+  const send = (url: string, { method, body, headers }: { method: string; body: unknown; headers: object }) =>
+    wire.send(url, method, { ...headers, ...contentType }, body as URLSearchParams)
+  // Plain HTTP has been checked where the endpoint was named.
+  const options = { headers: { 'user-agent': 'mca-auth' }, [customFetch]: send, [allowInsecureRequests]: true } as const
+  const endpoint = { issuer: metadata.issuer, token_endpoint: metadata.token_endpoint }
+  const { parameters } = request
   try {
-    const options = {
-      headers: { 'user-agent': 'mca-auth' },
-      // Without a charset, which the media type does not have and some servers reject.
-      [customFetch]: (url: string, { method, body, headers }: { method: string; body: unknown; headers: object }) =>
-        wire.send(
-          url,
-          method,
-          { ...headers, 'content-type': 'application/x-www-form-urlencoded' },
-          body as URLSearchParams,
-        ),
-      // Plain HTTP has been checked where the endpoint was named.
-      [allowInsecureRequests]: true,
-    } as const
-    const { parameters } = request
-    // The grant that is written replaces this one.
-    const response = await genericTokenEndpointRequest(
-      ...([metadata, anyClient, write, 'client_credentials', parameters, options] as const),
-    )
+    // What the grant writes replaces this one.
+    const type = 'client_credentials'
+    const response = await genericTokenEndpointRequest(endpoint, anyClient, write, type, parameters, options)
     return await readTokenResponse(response, issuedAt, `the token endpoint on ${origin}`, wire.mask)
   } catch (error) {
     const failure = wire.failure(`the token request to ${origin}`, error)
