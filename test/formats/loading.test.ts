@@ -36,8 +36,7 @@ async function loadedBy(format: 'esm' | 'cjs', name: string, before: readonly st
   return files.map((url) => url.replace(/^.*\/(node_modules|packages)\//, '')).sort()
 }
 
-const core = (format: string) =>
-  ['adapter', 'create-token-provider', 'secret-mask'].map((file) => `core/dist/${format}/${file}.js`)
+const core = (format: string) => ['adapter', 'shared'].map((file) => `core/dist/${format}/${file}.js`)
 const lruCache = { esm: 'lru-cache/dist/esm/node/index.min.js', cjs: 'lru-cache/dist/commonjs/node/index.min.js' }
 
 describe.each(['esm', 'cjs'] as const)('%s', (format) => {
@@ -45,7 +44,7 @@ describe.each(['esm', 'cjs'] as const)('%s', (format) => {
     ['fetch', []],
     ['got', []],
     ['undici', ['undici']],
-  ])('the adapter of %s loads one file of its own, three of core and lru-cache', async (name, before) => {
+  ])('the adapter of %s loads one file of its own, two of core and lru-cache', async (name, before) => {
     const expected = [...core(format), `${name}/dist/${format}/index.js`, lruCache[format]].sort()
     expect(await loadedBy(format, `@mca-auth/${name}`, before)).toEqual(expected)
   })
@@ -58,7 +57,7 @@ describe.each(['esm', 'cjs'] as const)('%s', (format) => {
   })
 
   it('core alone loads two files and lru-cache', async () => {
-    const files = ['create-token-provider', 'index'].map((file) => `core/dist/${format}/${file}.js`)
+    const files = ['index', 'shared'].map((file) => `core/dist/${format}/${file}.js`)
     expect(await loadedBy(format, '@mca-auth/core', [])).toEqual([...files, lruCache[format]])
   })
 
