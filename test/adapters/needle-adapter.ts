@@ -24,9 +24,9 @@ export function mcaAuth(auth?: McaAuthOptions | TokenProvider, rules?: ClientOpt
       Object.entries(options.headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]),
     )
     // needle takes proxies from the environment, and makes a header of `username`.
-    const proxied = Boolean(options.proxy ?? process.env.HTTP_PROXY ?? process.env.http_proxy)
+    const isProxied = () => Boolean(options.proxy ?? process.env.HTTP_PROXY ?? process.env.http_proxy)
     const own = headers.authorization ?? options.username
-    let sending = { url: address, method: verb.toUpperCase(), authorization: own, proxied }
+    let sending = { url: address, method: verb.toUpperCase(), authorization: own, isProxied }
     const authorization = options[outermost]?.applies
       ? undefined
       : authorizer.begin({ ...sending, signal: options.signal })

@@ -26,6 +26,7 @@ import { World } from './world.js'
  * @property {boolean} [takesSignal] unless `false`
  * @property {string[]} [only] the steps of a row that is about one thing
  * @property {Record<string, string>} [skips] steps that this client cannot do, and why
+ * @property {RegExp} [flaw] an error that this client makes now and then by itself: then the step is played again
  * @property {Record<string, { shows: RegExp, text: string }>} [limits] steps that fail, how, and what that means
  * @property {import('./contract.js').Step[]} [steps] more than the contract
  *
@@ -138,6 +139,24 @@ function textOf(/** @type {any} */ error) {
     .slice(0, 400)
 }
 
+/** Plays one step: its failure, and whether a naive plugin falls. @param {Group} group @param {Row} row */
+async function playStep(group, row, /** @type {import('./contract.js').Step} */ step) {
+  const limit = row.limits?.[step.id]
+  let bare
+  try {
+    bare = await play(group, row, step, 'bare')
+  } catch (error) {
+    return { failure: `without mca-auth too: ${textOf(error)}` }
+  }
+  const failure = await failureOf(group, row, step, 'ours', bare)
+  const hangs = failure?.startsWith('hangs') === true
+  const falls = !hangs && step.bites !== undefined && (await failureOf(group, row, step, 'naive', bare)) !== undefined
+  if (limit === undefined) return { failure, hangs, falls }
+  const asDeclared = limit.shows.test(failure ?? '')
+  const text = `is a declared limit, but ${failure === undefined ? 'holds' : `shows as: ${failure}`}`
+  return { failure: asDeclared ? undefined : text, hangs, falls }
+}
+
 /** Runs one row: what failed, by step, with what was declared about it. */
 async function runRow(group, row) {
   const failures = /** @type {Record<string, string>} */ ({})
@@ -145,19 +164,14 @@ async function runRow(group, row) {
   for (const step of [...steps, ...(row.steps ?? [])]) {
     if (row.only?.includes(step.id) === false || row.skips?.[step.id] !== undefined) continue
     if (step.applies?.(row) === false) continue
-    const limit = row.limits?.[step.id]
-    try {
-      const bare = await play(group, row, step, 'bare')
-      const failure = await failureOf(group, row, step, 'ours', bare)
-      if (limit === undefined && failure !== undefined) failures[step.id] = failure
-      if (limit !== undefined && !limit.shows.test(failure ?? '')) {
-        failures[step.id] = `is a declared limit, but ${failure === undefined ? 'holds' : `shows as: ${failure}`}`
-      }
-      if (failure?.startsWith('hangs')) break // so would the next ones, for a minute each
-      if (step.bites !== undefined && (await failureOf(group, row, step, 'naive', bare))) fallen.add(step.bites)
-    } catch (error) {
-      failures[step.id] = `without mca-auth too: ${textOf(error)}`
+    let played = await playStep(group, row, step)
+    for (let again = 0; again < 3 && row.flaw?.test(played.failure ?? ''); again += 1) {
+      played = await playStep(group, row, step)
     }
+    const { failure, hangs, falls } = played
+    if (failure !== undefined) failures[step.id] = failure
+    if (hangs) break // so would the next ones, for a minute each
+    if (step.bites !== undefined && falls) fallen.add(step.bites)
   }
   return { failures, fallen: [...fallen] }
 }

@@ -27,16 +27,15 @@ export interface AxiosConfig {
 export function requestOf(config: AxiosConfig, adapter: unknown): BeginRequest {
   const { baseURL, socketPath, method = 'get', signal } = config
   const url = targetOf(config)
-  const named = baseURL !== undefined && !socketPath && originOf(baseURL) !== undefined
+  // Field by field: this runs twice for each request, and a spread or an accessor in a literal takes a microsecond.
   return {
     url,
     method: method.toUpperCase(),
     signal: isSignal(signal) ? signal : undefined,
     authorization: authorizationOf(config, url),
-    get proxied() {
-      return !usesFetch(adapter) && isProxied(config, url)
-    },
-    ...(socketPath ? { origin: unixSocket } : named && { base: baseURL }),
+    isProxied: () => isProxied(config, url) && !usesFetch(adapter),
+    origin: socketPath ? unixSocket : undefined,
+    base: baseURL !== undefined && !socketPath && originOf(baseURL) !== undefined ? baseURL : undefined,
   }
 }
 
@@ -55,9 +54,19 @@ function targetOf({ url = '', baseURL, allowAbsoluteUrls, socketPath }: AxiosCon
 function authorizationOf(config: AxiosConfig, target: string): unknown {
   // An interceptor may have made a plain record of them.
   const headers = (config.headers ?? {}) as Readonly<Record<string, unknown>>
-  const name = Object.keys(headers).find((key) => key.toLowerCase() === 'authorization')
+  const name = authorizationIn(headers)
   if (name !== undefined && headers[name] !== undefined) return headers[name]
   return config.auth != null || /^[^/?#]*\/\/[^/?#]*@/.test(target) ? 'Basic' : undefined
+}
+
+/** The name by which the header is there. */
+export function authorizationIn(headers: object): string | undefined {
+  for (const name in headers) if (isAuthorization(name) && Object.hasOwn(headers, name)) return name
+  return undefined
+}
+
+function isAuthorization(name: string): boolean {
+  return name.length === 13 && name.toLowerCase() === 'authorization'
 }
 
 /** Whether axios would send a plain HTTP request through a proxy, which sees its headers. */
@@ -94,15 +103,15 @@ export function setAuthorization(
   { authorization }: AuthorizationHeaders,
 ): void {
   for (const name in headers) {
-    if (name.length !== 13 || name.toLowerCase() !== 'authorization') continue
-    if (authorization !== undefined || headers[name] === before) delete headers[name]
+    if (isAuthorization(name) && (authorization !== undefined || headers[name] === before)) delete headers[name]
   }
   if (authorization !== undefined) headers.Authorization = authorization
 }
 
 /** Of a list, axios takes the first that the platform has: on Node.js that is not `xhr`. */
 export function usesFetch(adapter: unknown): boolean {
-  return [adapter].flat().find((name) => String(name).toLowerCase() !== 'xhr') === 'fetch'
+  const name = Array.isArray(adapter) ? adapter.find((each) => String(each).toLowerCase() !== 'xhr') : adapter
+  return name === 'fetch'
 }
 
 /** Of any class: packages bring their own. */
@@ -114,6 +123,5 @@ function isSignal(signal: unknown): signal is AbortSignal {
 /** The headers that an adapter has added are in the caller's config afterwards, as without us. */
 export function keepAdded(from: object, to: object): void {
   const [source, target] = [from, to] as [Record<string, unknown>, Record<string, unknown>]
-  for (const name in source)
-    if (name.toLowerCase() !== 'authorization' && !(name in target)) target[name] = source[name]
+  for (const name in source) if (!(name in target) && !isAuthorization(name)) target[name] = source[name]
 }

@@ -35,17 +35,21 @@ export function concealFailure(failure: AxiosFailure, config: AxiosConfig): void
   if (failure.cause !== failure) concealFailure(failure.cause as AxiosFailure, config)
 }
 
-const text = '[request: redacted by mca-auth]'
-const hidden: PropertyDescriptorMap = {
-  [inspect.custom]: { value: () => text, configurable: true },
-  toJSON: { value: () => text, configurable: true },
-}
+const redacted = () => '[request: redacted by mca-auth]'
+const hiddenJson: PropertyDescriptor = { value: redacted, configurable: true }
 
 /** Hides it from loggers wherever they find it: as `request`, behind a response stream, or on a socket. */
 function redact(request: object): void {
+  hide(request)
   // follow-redirects keeps a request around those that it sends.
   const { _redirectable, _currentRequest } = request as { _redirectable?: unknown; _currentRequest?: unknown }
-  for (const each of [request, _redirectable, _currentRequest]) {
-    if (each instanceof Object && Object.isExtensible(each)) Object.defineProperties(each, hidden)
-  }
+  if (_redirectable) hide(_redirectable)
+  if (_currentRequest) hide(_currentRequest)
+}
+
+function hide(request: unknown): void {
+  if (!(request instanceof Object) || !Object.isExtensible(request)) return
+  // Setting takes a tenth of the time of defining, and whoever prints the object doesn't see this property.
+  Reflect.set(request, inspect.custom, redacted) || Object.defineProperty(request, inspect.custom, hiddenJson)
+  Object.defineProperty(request, 'toJSON', hiddenJson)
 }

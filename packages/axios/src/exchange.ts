@@ -6,16 +6,17 @@ import {
   type Sending,
   whileBodyWaits,
 } from '@mca-auth/core/adapter'
+import axios from 'axios'
 import {
   type Adapter,
   type AxiosConfig,
+  authorizationIn,
   copyOf,
   isProxied,
   keepAdded,
   setAuthorization,
   withAuthorization,
 } from './axios-config.js'
-import { axiosCopyOf } from './axios-copy.js'
 import { untilCanceled } from './cancellation.js'
 import { type AxiosFailure, type AxiosResponse, conceal, concealFailure } from './conceal.js'
 import { reportRedirect, watchRedirects } from './fetch-adapter.js'
@@ -23,42 +24,55 @@ import { reportRedirect, watchRedirects } from './fetch-adapter.js'
 /** One request that an authorization decides about, by the caller's own adapter. */
 export interface Exchange {
   readonly config: AxiosConfig
-  /** The adapter for this config, from whose `env` axios' fetch adapter takes its fetch. */
-  readonly adapterFor: (sent: AxiosConfig) => Adapter
-  /** The adapter as the caller gave it, which may be by name. */
-  readonly names: unknown
+  /** As the caller gave it: a function, a name, or several names. */
+  readonly adapter: unknown
   readonly authorization: RequestAuthorization
   readonly sending: Sending
+}
+
+/** What sends with this config, from whose `env` axios' fetch adapter takes its fetch. */
+export function adapterFor(config: AxiosConfig, adapter: unknown): Adapter {
+  if (typeof adapter === 'function') return adapter as Adapter
+  const { defaults, getAdapter } = axios as unknown as AxiosItself
+  return getAdapter(adapter ?? defaults.adapter, config)
+}
+
+/** What is used of axios itself; its types differ from version to version. */
+interface AxiosItself {
+  readonly defaults: { readonly adapter?: unknown }
+  getAdapter(adapters: unknown, config: unknown): Adapter
+  readonly AxiosError: new (message: string, code: string | undefined, config: object) => Error
+  readonly CanceledError: new (message: null, config: object) => Error
 }
 
 /** Sends the request with a token, and resends it once if the token was rejected. */
 export function exchange(request: Exchange): Promise<unknown> {
   const added = request.authorization.headersFor(request.sending)
-  const { config, adapterFor, authorization } = request
+  const { config, adapter, authorization } = request
   if (!(added instanceof Promise)) {
     const isUntouched = !authorization.applies && added.authorization === undefined
-    return isUntouched ? adapterFor(config)(config) : sendWith(request, added)
+    return isUntouched ? adapterFor(config, adapter)(config) : sendWith(request, added)
   }
   // What the caller changes meanwhile is not sent.
   const url = config.url && String(config.url)
   const captured = { ...(url && { url }), data: bodySnapshot(config.data), params: bodySnapshot(config.params) }
   return whileBodyWaits(config.data, untilCanceled(config, added)).then(
     (headers) => sendWith(request, headers, captured),
-    (error) => reject(request, error),
+    (error) => fail(request, error),
   )
 }
 
 /** Sends a copy of the config, and does with the response what the authorization decides. */
 async function sendWith(request: Exchange, added: AuthorizationHeaders, captured?: object): Promise<unknown> {
-  const { config, adapterFor, names, authorization } = request
+  const { config, adapter, authorization } = request
   const sent = Object.assign(copyOf(config), captured)
   sent.headers = withAuthorization(config.headers, added)
   sent.beforeRedirect = redirecting(request, added)
-  watchRedirects(sent, names)
+  watchRedirects(sent, adapter)
   let response: AxiosResponse | undefined
   let settle: () => unknown
   try {
-    const result = (await adapterFor(sent)(sent)) as AxiosResponse
+    const result = (await adapterFor(sent, adapter)(sent)) as AxiosResponse
     conceal(result, config)
     response = result
     settle = () => result
@@ -79,7 +93,7 @@ async function sendWith(request: Exchange, added: AuthorizationHeaders, captured
   const replayable = reportRedirect(response, config, authorization) && isReusable(config.data)
   const verdict = authorization.responded(status, headers, { replayable, fromCache: cached === true })
   const decided =
-    verdict instanceof Promise ? await untilCanceled(config, verdict).catch((error) => reject(request, error)) : verdict
+    verdict instanceof Promise ? await untilCanceled(config, verdict).catch((error) => fail(request, error)) : verdict
   if (decided !== 'resend') return settle()
   discard(response.data)
   return sendWith(request, authorization.headersFor(request.sending) as AuthorizationHeaders, captured)
@@ -91,9 +105,9 @@ function redirecting({ config, authorization }: Exchange, first: AuthorizationHe
   return (options: { href: string; method?: string; headers: Record<string, unknown> }, ...details: never[]) => {
     config.beforeRedirect?.(options as never, ...details)
     const { href: url, method = 'GET', headers } = options
-    const name = Object.keys(headers).find((key) => key.toLowerCase() === 'authorization')
+    const name = authorizationIn(headers)
     const present = name === undefined ? undefined : headers[name]
-    const hop = { url, method, proxied: isProxied(config, url), authorization: present }
+    const hop = { url, method, isProxied: () => isProxied(config, url), authorization: present }
     authorization.redirected(hop)
     const added = authorization.headersFor(hop) as AuthorizationHeaders
     setAuthorization(headers, before.authorization, added)
@@ -101,11 +115,11 @@ function redirecting({ config, authorization }: Exchange, first: AuthorizationHe
   }
 }
 
-/** Fails as axios fails: with an error of the application's copy of axios, which other layers know. */
-async function reject({ config, authorization }: Exchange, cause: unknown): Promise<never> {
+/** Fails as axios fails: with an error of its class, which other layers know. */
+function fail({ config, authorization }: Exchange, cause: unknown): never {
   authorization.failed()
-  const { AxiosError, CanceledError } = await axiosCopyOf(config.headers)
   if ((cause as { __CANCEL__?: boolean } | null)?.__CANCEL__) throw cause
+  const { AxiosError, CanceledError } = axios as unknown as AxiosItself
   if ((config.signal as AbortSignal | undefined)?.aborted) throw new CanceledError(null, config)
   const { message = String(cause), code } = Object(cause) as { message?: string; code?: string }
   const error = new AxiosError(message, code, config)

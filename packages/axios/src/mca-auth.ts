@@ -1,13 +1,13 @@
 import type { McaAuthOptions, TokenProvider } from '@mca-auth/core'
 import {
+  type BeginRequest,
   type ClientOptions,
   createRequestAuthorizer,
   type RequestAuthorization,
   type RequestAuthorizer,
 } from '@mca-auth/core/adapter'
 import { type Adapter, type AxiosConfig, requestOf } from './axios-config.js'
-import { type AxiosCopy, axiosCopyOf } from './axios-copy.js'
-import { type Exchange, exchange } from './exchange.js'
+import { adapterFor, exchange } from './exchange.js'
 
 /** What one `mcaAuth()` knows of the request of a config. */
 interface Begun {
@@ -23,8 +23,33 @@ interface Wrapped {
   readonly begun: readonly Begun[]
 }
 
-/** Not on the adapter functions themselves, so that printing a config shows no sign of us. */
-const wrappedBy = new WeakMap<object, Wrapped>()
+/** Made by each request: as a private field of a function it costs nothing to keep, in a WeakMap a microsecond. */
+const Given = function (this: unknown, value: object) {
+  return value
+} as unknown as new (
+  value: object,
+) => object
+
+/** Adds a private field to an adapter of ours, so that printing a config shows no sign of us. */
+class WrappedAdapter extends Given {
+  readonly #wrapped: Wrapped
+
+  constructor(adapter: Adapter, wrapped: Wrapped) {
+    super(adapter)
+    this.#wrapped = wrapped
+  }
+
+  static of(adapter: unknown): Wrapped | undefined {
+    return typeof adapter === 'function' && #wrapped in adapter ? adapter.#wrapped : undefined
+  }
+}
+
+// One class for all copies of this package, also its ESM and CommonJS builds: interceptors of several may be on one client,
+// and the first one decides.
+const name = Symbol.for('mca-auth.axios.1')
+const shared = globalThis as { [key: symbol]: typeof WrappedAdapter | undefined }
+shared[name] ??= WrappedAdapter
+const Wrapper: typeof WrappedAdapter = shared[name]
 
 /**
  * A request interceptor that attaches a cached access token to every request of an axios instance. If a token is
@@ -49,14 +74,18 @@ export function mcaAuth(
 ): <C extends AxiosConfig>(config: C) => C {
   const authorizer = createRequestAuthorizer('axios', optionsOrProvider, clientOptions)
   return (config) => {
-    const { adapter, begun = [] } = wrapped(config.adapter) ?? { adapter: config.adapter }
+    const { adapter, begun = [] } = Wrapper.of(config.adapter) ?? { adapter: config.adapter }
     // axios runs interceptors in reverse order by default; the first one registered should win.
     const transitional = config.transitional as { legacyInterceptorReqResOrdering?: boolean } | undefined
     const inOrder = transitional?.legacyInterceptorReqResOrdering === false
     const before = begun.find((one) => one.authorizer === authorizer)?.authorization
     // The authenticator of IBM's SDKs calls this without a request.
     const isFresh = config.headers !== undefined
-    const mine = { authorizer, authorization: isFresh ? begin(config, adapter, authorizer, before) : before, isFresh }
+    const mine = {
+      authorizer,
+      authorization: isFresh ? begin(requestOf(config, adapter), authorizer, before) : before,
+      isFresh,
+    }
     const others = begun.filter((one) => one.authorizer !== authorizer)
     const wrapper = wrap(adapter, inOrder ? [...others, mine] : [mine, ...others])
     ;(config as AxiosConfig).adapter = wrapper
@@ -64,13 +93,9 @@ export function mcaAuth(
   }
 }
 
-function wrapped(adapter: unknown): Wrapped | undefined {
-  return typeof adapter === 'function' ? wrappedBy.get(adapter) : undefined
-}
-
 function wrap(adapter: unknown, begun: readonly Begun[]): Adapter {
   const wrapper: Adapter = (config) => decide(config, adapter, begun)
-  wrappedBy.set(wrapper, { adapter, begun })
+  new Wrapper(wrapper, { adapter, begun })
   return wrapper
 }
 
@@ -79,38 +104,32 @@ function wrap(adapter: unknown, begun: readonly Begun[]): Adapter {
  * with it, if it is the same one. With another URL it keeps the caller's context, and after a success it keeps nothing.
  */
 function begin(
-  config: AxiosConfig,
-  adapter: unknown,
+  request: BeginRequest,
   authorizer: RequestAuthorizer,
   before: RequestAuthorization | undefined,
 ): RequestAuthorization | undefined {
-  const request = requestOf(config, adapter)
   if (!before?.isUnfinished) return authorizer.begin(request)
   if (before.continues(request)) return before
   // In the context of the one before, unless somebody else's request is served here.
   return before.belongsHere ? before.run(() => authorizer.begin(request)) : authorizer.begin(request)
 }
 
-/** Finds the caller's adapter, which may be given by name, and the first `mcaAuth()` whose origins match. */
+/** Sends the request as the first `mcaAuth()` decides whose origins match. */
 function decide(config: AxiosConfig, adapter: unknown, wrapped: readonly Begun[]): Promise<unknown> {
+  const sending = requestOf(config, adapter)
   const begun = wrapped.map((one) => {
     const { authorizer, authorization: before, isFresh } = one
     one.isFresh = false
     // Another interceptor may have given the URL since.
-    const isBegun = isFresh && before !== undefined
-    return { authorizer, authorization: isBegun ? before : begin(config, adapter, authorizer, before), isFresh: false }
+    if (isFresh && before !== undefined) return one
+    const authorization = begin(sending, authorizer, before)
+    return authorization === before ? one : { authorizer, authorization, isFresh: false }
   })
   // For whoever sends this config again; the wrapped adapter may have become the default of an instance.
-  if (wrapped.some(({ authorization }, i) => authorization !== begun[i]?.authorization))
-    config.adapter = wrap(adapter, begun)
-  const isAuthorized = begun.every(({ authorization }) => authorization !== undefined)
+  if (begun.some((one, i) => one !== wrapped[i])) config.adapter = wrap(adapter, begun)
   const { authorization } = begun.find((one) => one.authorization?.applies) ?? (begun[0] as Begun)
-  const send = (adapterFor: Exchange['adapterFor']) =>
-    authorization !== undefined && isAuthorized
-      ? exchange({ config, adapterFor, names: adapter, authorization, sending: requestOf(config, adapter) })
-      : adapterFor(config)(config)
-  if (typeof adapter === 'function') return send(() => adapter as Adapter)
-  const lookUp = (axios: AxiosCopy) => send((sent) => axios.getAdapter(adapter ?? axios.defaults.adapter, sent))
-  const axios = axiosCopyOf(config.headers)
-  return axios instanceof Promise ? axios.then(lookUp) : lookUp(axios)
+  if (authorization === undefined || begun.some((one) => one.authorization === undefined)) {
+    return adapterFor(config, adapter)(config)
+  }
+  return exchange({ config, adapter, authorization, sending })
 }

@@ -85,3 +85,8 @@ function hasInstance(this: unknown, value: unknown): boolean {
 function bounded(text: string | undefined, length: number): string | undefined {
   return text === undefined || text.length <= length ? text : `${text.slice(0, length - 1)}…`
 }
+
+/** Of a provider that `close()` has ended. */
+export function closedError(): McaAuthError {
+  return new McaAuthError('TOKEN_REQUEST_FAILED', 'the token provider is closed')
+}

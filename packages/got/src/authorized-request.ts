@@ -16,7 +16,7 @@ import {
   originIn,
   removeHooks,
 } from './got-options.js'
-import { hideHeader } from './hide-header.js'
+import { hideHeaders } from './hide-headers.js'
 
 type Retry = (options: object) => never
 
@@ -33,7 +33,7 @@ export class AuthorizedRequest implements Mark {
   #options: GotOptions
   #header: string | undefined
   /** The headers that got hands to Node.js. */
-  #sentHeaders: object | undefined
+  #sentHeaders: Record<string, unknown> | undefined
   readonly #beforeRequest: Hook
   readonly #afterResponse: Hook
 
@@ -132,7 +132,8 @@ export class AuthorizedRequest implements Mark {
 
   #hideHeader(native?: EventEmitter): void {
     this.#removeHeader()
-    hideHeader(this.#sentHeaders, native)
+    if (this.#sentHeaders !== undefined) delete this.#sentHeaders.authorization
+    if (native !== undefined) hideHeaders(native)
   }
 
   #follow(options: GotOptions): void {

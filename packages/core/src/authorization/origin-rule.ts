@@ -1,4 +1,5 @@
 import { isLoopback, originOf, parseUrl } from '../origin.js'
+import type { Sending } from './sending.js'
 
 /**
  * The origin of a request that leaves through a Unix socket: it stays on this machine, and no entry of `origins` can name
@@ -80,10 +81,10 @@ export class OriginRule {
   }
 
   /** HTTPS, loopback that no proxy sees, or plain HTTP that the caller consented to. */
-  isSecure(origin: string, sending: { readonly proxied?: boolean | undefined }): boolean {
+  isSecure(origin: string, isProxied?: Sending['isProxied']): boolean {
     if (origin !== this.#lastOrigin) this.#evaluate(origin)
     if (this.#insecureAllowed || origin.startsWith('https:') || origin.startsWith(unixSocket)) return true
-    return this.#lastSecure && sending.proxied !== true
+    return this.#lastSecure && isProxied?.() !== true
   }
 
   #evaluate(origin: string): void {

@@ -203,7 +203,7 @@ export class RequestAuthorization {
     if (origin === undefined || (this.#request.hidesRedirects === true && origins.list === undefined)) {
       return missingOrigins(origin)
     }
-    return origins.isSecure(origin, sending) ? undefined : insecure(origin, sending.proxied === true)
+    return origins.isSecure(origin, sending.isProxied) ? undefined : insecure(origin, sending.isProxied?.() === true)
   }
 
   #failWith(error: unknown): unknown {

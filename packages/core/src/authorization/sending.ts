@@ -9,8 +9,8 @@ export interface Sending {
   readonly origin?: string | undefined
   /** The `Authorization` that the request has now. `undefined`: none yet; `false` and `null`: the caller wants none. */
   readonly authorization?: unknown
-  /** Whether it goes through a proxy that would see a token sent over plain HTTP. */
-  readonly proxied?: boolean | undefined
+  /** Whether it goes through a proxy that would see a token sent over plain HTTP; called only where that matters. */
+  readonly isProxied?: (() => boolean) | undefined
 }
 
 /** A request as its caller made it. */

@@ -26,6 +26,12 @@ export interface CredentialOptions {
    * and the issuer is only used as the audience of assertions.
    */
   readonly issuer?: string | undefined
+  /**
+   * A service of IBM Cloud, by the name that IBM's SDKs or the platform give it: its configuration says who requests
+   * tokens, and its URL becomes `origins`, unless they are given.
+   * @default none: the credentials are those of App ID or MCA
+   */
+  readonly service?: string | undefined
   /** Name of the platform's service instance to use, if several match. */
   readonly instanceName?: string | undefined
   /** A file that holds a service credential as JSON, e.g. `/opt/service-bind/binding`. Used instead of the platform. */
@@ -65,6 +71,7 @@ export const credentialChecks: Checks<CredentialOptions> = {
   oauthServerUrl: httpUrl,
   oAuthServerUrl: httpUrl,
   tokenEndpoint: httpUrl,
+  service: nonEmptyString,
   instanceName: nonEmptyString,
   bindingFile: nonEmptyString,
   issuer: (name, value) => {

@@ -1,17 +1,12 @@
 import { McaAuthError, type McaAuthErrorCode } from '../error.js'
-import { publicClient, type Secret, secretPart, withSecretInIdentity } from './client-authentication.js'
+import { publicClient, type Secret, secretMethods, secretPart, withSecretInIdentity } from './client-authentication.js'
 import type { CredentialOptions } from './credential-options.js'
 import { type CredentialPart, partOf } from './credential-part.js'
 import { grantPart, ownFunction } from './grant.js'
-import {
-  applicationId,
-  findServiceInstance,
-  readBindingFile,
-  readerNames,
-  type ServiceInstance,
-  unusableNote,
-} from './platform-readers.js'
+import { readBindingFile } from './mounted-binding.js'
+import { applicationId, findServiceInstance, readerNames, unusableNote } from './platform-readers.js'
 import { type Server, secured, serverOf, serverOfInstance, text, tokenEndpointOf } from './server.js'
+import { isSinglePage, type ServiceInstance } from './service-instance.js'
 import { sourcePart } from './token-source.js'
 
 /** Who requests tokens, with what, and where. */
@@ -37,6 +32,8 @@ export interface FoundCredentials {
   readonly appId: Found<string> | undefined
   readonly clientId: Found<string> | undefined
   readonly secret: Found<Secret> | undefined
+  /** How the platform says that its client authenticates. */
+  readonly clientAuth?: CredentialOptions['clientAuth']
   /** About the first of them that is missing. */
   readonly missing: McaAuthError | undefined
 }
@@ -104,14 +101,14 @@ export function findCredentials(options: CredentialOptions): FoundCredentials {
       where,
     )
   }
-  return { server, appId, clientId, secret, missing }
+  return { server, appId, clientId, secret, clientAuth: foreign ? undefined : methodOf(instance), missing }
 }
 
 /** @throws McaAuthError if something is missing, a source is malformed, or the endpoint is plain HTTP. */
 export function resolveCredentials(
   options: CredentialOptions & { readonly allowInsecureRequests: boolean },
 ): Credentials {
-  const { server, appId, clientId, secret, missing } = findCredentials(options)
+  const { server, appId, clientId, secret, clientAuth, missing } = findCredentials(options)
   if (missing !== undefined) throw missing
   const { kind } = server?.value ?? {}
   return {
@@ -120,7 +117,7 @@ export function resolveCredentials(
       url: secured(tokenEndpointOf(server.value, appId?.value), server.value.kind, options.allowInsecureRequests),
     },
     clientId: clientId?.value,
-    clientAuth: clientAuthPart(options.clientAuth, kind, secret?.value),
+    clientAuth: clientAuthPart(options.clientAuth ?? clientAuth, kind, secret?.value),
     grant: options.source === undefined ? grantPart(options.grant) : sourcePart(options.source),
     identity: options.identity,
   }
@@ -152,12 +149,16 @@ function findInstance(options: CredentialOptions): ReturnType<typeof findService
 
 /** Why an instance lacks a field, as far as can be seen. */
 function notIn({ source, name, credential, unusable }: ServiceInstance): string {
-  const isSinglePage = /^single-?page/i.test(String(credential.type))
-  const reason = isSinglePage
+  const reason = isSinglePage(credential)
     ? 'a single-page application has no secret, and can request no token: bind a regular web application'
     : unusable
   const which = source === name ? source : `${source}, instance ${JSON.stringify(name)}`
   return `found no such field in ${which}${reason === undefined ? '' : `: ${reason}`}`
+}
+
+function methodOf(instance: ServiceInstance | undefined): CredentialOptions['clientAuth'] {
+  const method = instance?.credential.clientAuth
+  return secretMethods.find((known) => known === method)
 }
 
 function missingError(code: McaAuthErrorCode, option: string, where: string): McaAuthError {

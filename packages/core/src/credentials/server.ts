@@ -2,7 +2,7 @@ import { McaAuthError } from '../error.js'
 import { isSecure } from '../origin.js'
 import { httpUrl } from '../validate.js'
 import type { CredentialOptions } from './credential-options.js'
-import type { ServiceInstance } from './platform-readers.js'
+import type { ServiceInstance } from './service-instance.js'
 
 /** Where tokens are issued; its kind decides the path of the token endpoint and how the client authenticates. */
 export interface Server {
@@ -45,6 +45,11 @@ export function serverOfInstance({ credential, source }: ServiceInstance): Serve
   const endpoint = text(appidServiceEndpoint)?.trim().replace(/\/+$/, '')
   const built = endpoint && version && tenantId ? `${endpoint}/oauth/v${version}/${tenantId}` : undefined
   try {
+    const tokenUri = text(credential.tokenUri)
+    const issuerUri = text(credential.issuerUri)
+    if (tokenUri !== undefined || issuerUri !== undefined) {
+      return serverOf({ tokenEndpoint: tokenUri, issuer: issuerUri })
+    }
     return serverOf({
       oAuthServerUrl: text(credential.oAuthServerUrl) ?? text(credential.oauthServerUrl) ?? built ?? discovery,
       serverUrl: text(credential.serverUrl),

@@ -1,10 +1,9 @@
 import type { CredentialOptions } from '../credentials/credential-options.js'
 import { resolveCredentials } from '../credentials/credentials.js'
-import { createCoordinator } from '../shared-cache/shared-cache-coordinator.js'
+import { sealingKeysOf } from '../shared-cache/sealing-keys.js'
 import type { SharedTokenCache } from '../shared-cache/shared-token-cache.js'
 import { Telemetry } from '../telemetry.js'
 import { CoolDowns } from '../token-endpoint/cool-downs.js'
-import { TokenEndpointClient } from '../token-endpoint/token-endpoint-client.js'
 import { OwnEndpoints } from '../token-endpoint/token-endpoints.js'
 import type { TokenRequest } from '../token-endpoint/token-request.js'
 import { TokenServer } from '../token-endpoint/token-server.js'
@@ -13,7 +12,6 @@ import { type AuthorizationOptionsAsGiven, providerInternals } from './provider-
 import { type ResolvedRefreshPolicy, tokenState } from './refresh-policy.js'
 import { TokenCache } from './token-cache.js'
 import type { CachingTokenProvider, GetTokenOptions, TokenProviderHealth } from './token-provider.js'
-import { TokenRefresher } from './token-refresher.js'
 
 /** What each layer receives: its own fields, checked and with their defaults. */
 export interface ResolvedProviderOptions {
@@ -57,10 +55,14 @@ export class OAuthTokenProvider implements CachingTokenProvider {
     const server = credentials.server && new TokenServer(credentials.server, fetch, allowInsecureRequests, endpoints)
     const location = () => server?.location ?? 'source'
     const telemetry = new Telemetry(location, credentials.clientId)
-    const sender = { credentials, server, fetch }
-    const client = new TokenEndpointClient(sender, timeoutMs, coolDowns, telemetry)
-    const coordinator = createCoordinator({ ...sharedCache, cacheSize }, credentials)
-    const refresher = new TokenRefresher(credentials, client, coordinator, telemetry, timeoutMs, refresh)
+    const { sharedCache: cache, ...limits } = sharedCache
+    const sharing = cache && { cache, sealingKeys: sealingKeysOf(cache, credentials), cacheSize, ...limits }
+    const parts = { credentials, server, fetch, timeoutMs, coolDowns, telemetry, refresh, sharing }
+    // What only a token request needs is loaded by the first one, so that an application does not pay for it at start.
+    const refresher = async () => {
+      const { createTokenRefresher } = await import('./create-token-refresher.js')
+      return createTokenRefresher(parts)
+    }
     this.#coolDowns = coolDowns
     this.#cache = new TokenCache({ rules: authorization, tokenRequest, cacheSize, refresher, coolDowns, telemetry })
     this.#location = location

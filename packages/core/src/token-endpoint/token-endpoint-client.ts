@@ -1,9 +1,9 @@
 import type { Material, MaterialReader } from '../credentials/material.js'
-import { McaAuthError } from '../error.js'
+import { closedError, McaAuthError } from '../error.js'
 import type { Telemetry } from '../telemetry.js'
 import type { CoolDowns } from './cool-downs.js'
 import { FailedAttempt, failedCredentials } from './failed-attempt.js'
-import type { TokenRequestSender } from './send-token-request.js'
+import { sendTokenRequest, type TokenRequestSender } from './send-token-request.js'
 import type { PreparedTokenRequest } from './token-request.js'
 import type { TokenResponse } from './token-response.js'
 
@@ -55,11 +55,9 @@ export class TokenEndpointClient {
           material = read
           if (denied !== undefined && read.text === denied.material.text) throw denied.failure
           this.#telemetry.requested(request.key, attempt)
-          const response = await this.#within(share(), async (signal) => {
-            // Loaded by the first token request, so that an application does not pay for it at start.
-            const { sendTokenRequest } = await import('./send-token-request.js')
-            return sendTokenRequest(this.#sender, request, read, signal)
-          })
+          const response = await this.#within(share(), (signal) =>
+            sendTokenRequest(this.#sender, request, read, signal),
+          )
           if (this.#coolDowns.recovered(request.key)) this.#telemetry.coolDownLeft(request.key)
           return response
         } catch (error) {
@@ -185,8 +183,4 @@ async function materialOf(reader: MaterialReader): Promise<Material> {
 
 function unwrapped(error: unknown): unknown {
   return error instanceof FailedAttempt ? error.error : error
-}
-
-export function closedError(): McaAuthError {
-  return new McaAuthError('TOKEN_REQUEST_FAILED', 'the token provider is closed')
 }
