@@ -1,5 +1,5 @@
 import { McaAuthError, type McaAuthErrorCode } from '../error.js'
-import { besideSecret, publicClient, type Secret, secretMethods, secretPart } from './client-authentication.js'
+import { publicClient, type Secret, secretMethods, secretPart, withSecretInIdentity } from './client-authentication.js'
 import type { CredentialOptions } from './credential-options.js'
 import { type CredentialPart, partOf } from './credential-part.js'
 import { grantPart, ownFunction } from './grant.js'
@@ -95,7 +95,11 @@ export function findCredentials(options: CredentialOptions): FoundCredentials {
   else if (secret === undefined && needsSecret) {
     missing = missingError('MISSING_SECRET_ERROR', 'secret', foreign ? rule : where)
   } else if (server === undefined) {
-    missing = missingError('MISSING_SERVER_URL_ERROR', 'serverUrl` (or `oauthServerUrl`, `tokenEndpoint)', where)
+    missing = missingError(
+      'MISSING_SERVER_URL_ERROR',
+      'serverUrl` (or `oauthServerUrl`, `issuer`, `tokenEndpoint)',
+      where,
+    )
   }
   return { server, appId, clientId, secret, clientAuth: foreign ? undefined : methodOf(instance), missing }
 }
@@ -126,7 +130,7 @@ function clientAuthPart(
 ): CredentialPart {
   if (typeof given === 'function') {
     const part = partOf(given) ?? ownFunction('clientAuth', given)
-    return secret === undefined ? part : besideSecret(part, secret)
+    return secret === undefined ? part : withSecretInIdentity(part, secret)
   }
   if (given === 'none' || secret === undefined) return publicClient
   // What an issuer takes is known once its metadata are.
