@@ -9,6 +9,7 @@ export interface GotOptions {
   body?: unknown
   readonly signal?: AbortSignal | undefined
   readonly isStream?: boolean | undefined
+  readonly cache?: unknown
   readonly enableUnixSockets?: boolean | undefined
   readonly retry: { readonly limit?: number; readonly calculateDelay: (attempt: { error: Error }) => unknown }
   readonly hooks: Hooks
@@ -37,6 +38,8 @@ export interface Mark {
   readonly decides: boolean
 }
 
+const none: readonly Mark[] = []
+
 export function marked(hook: Hook, value: Mark): Hook {
   ;(hook as { [mark]?: Mark })[mark] = value
   return hook
@@ -46,7 +49,8 @@ function markOf(hook: Hook): Mark | undefined {
   return (hook as { [mark]?: Mark })[mark]
 }
 
-export function marksIn(hooks: Hooks): Mark[] {
+export function marksIn(hooks: Hooks): readonly Mark[] {
+  if (!hooks.beforeRequest.some(markOf)) return none
   return hooks.beforeRequest.map(markOf).filter((value) => value !== undefined)
 }
 
