@@ -33,14 +33,16 @@ export function canChange(source: TextSource): boolean {
 export interface SourceText {
   readonly text: string
   readonly from: string
+  /** Whether the source may renew it. */
+  readonly canChange: boolean
 }
 
 /** Reads a token without the white space around it, such as the line break at the end of a file. */
 export async function readSource(name: string, source: TextSource): Promise<SourceText> {
-  if (typeof source === 'string') return { text: source.trim(), from: `\`${name}\`` }
+  if (typeof source === 'string') return { text: source.trim(), from: `\`${name}\``, canChange: false }
   if (typeof source === 'function') {
     const from = `what the \`${name}\` function returned`
-    return { text: tokenIn(await callFunction(name, source), from), from }
+    return { text: tokenIn(await callFunction(name, source), from), from, canChange: true }
   }
   return readTokenFile(source.file)
 }
@@ -55,7 +57,7 @@ export async function readTokenFile(path: string): Promise<SourceText> {
   } catch (error) {
     throw unusable(`${path} can't be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`)
   }
-  return { text: tokenIn(text, path), from: path }
+  return { text: tokenIn(text, path), from: path, canChange: true }
 }
 
 /** @throws McaAuthError `INVALID_CREDENTIALS_SOURCE` for what cannot be one token. */
