@@ -32,7 +32,7 @@ export class Wire {
     const { fetch } = { fetch: this.#fetch }
     const sentAt = Date.now()
     const response = await this.#response(() => fetch(url, init as RequestInit))
-    this.#clock?.observe(response.headers.get('date'), sentAt, Date.now())
+    this.#clock?.observe(response.headers, sentAt, Date.now())
     return response
   }
 
