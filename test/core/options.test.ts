@@ -1,6 +1,17 @@
-import { createTokenProvider, getAuthorizationHeader, type McaAuthOptions } from '@mca-auth/core'
+import { generateKeyPairSync } from 'node:crypto'
+import { runInNewContext } from 'node:vm'
+import {
+  clientAssertion,
+  createTokenProvider,
+  getAuthorizationHeader,
+  ibmVpc,
+  type McaAuthOptions,
+  privateKeyJwt,
+} from '@mca-auth/core'
+import { mcaAuth } from '@mca-auth/fetch'
 import { describe, expect, it } from 'vitest'
 
+const { privateKey } = generateKeyPairSync('ed25519')
 const good = { clientId: 'c', secret: 's', tokenEndpoint: 'https://idp.example.com/token' }
 
 const bad: [option: string, values: unknown[], expected: RegExp][] = [
@@ -63,6 +74,45 @@ describe('a bad option', () => {
     for (const options of [null, 'x', 7, []]) {
       expect(caught(() => createTokenProvider(options as never))).toBeInstanceOf(TypeError)
     }
+  })
+
+  // They have no fields, so that they were options, settings and parameters of which everything had been left out.
+  const fieldless: [string, () => object][] = [
+    ['a promise', () => Promise.resolve({ scope: 'read' })],
+    ['a Map', () => new Map([['audience', 'orders']])],
+    ['URLSearchParams', () => new URLSearchParams({ audience: 'orders' })],
+    ['Headers', () => new Headers({ audience: 'orders' })],
+  ]
+  it.each(fieldless)('%s is not taken for an empty object', async (_what, make) => {
+    const provider = createTokenProvider(good)
+    const uses: ((value: never) => unknown)[] = [
+      (value) => createTokenProvider(value),
+      (value) => createTokenProvider({ ...good, parameters: value }),
+      (value) => createTokenProvider({ ...good, refresh: value }),
+      (value) => ibmVpc(value),
+      (value) => privateKeyJwt(privateKey, value),
+      (value) => clientAssertion('fake', value),
+      (value) => mcaAuth(value),
+      (value) => mcaAuth(provider, value),
+    ]
+    for (const use of uses) expect(() => use(make() as never), String(use)).toThrow(/must be a plain object/)
+    for (const request of [make(), { parameters: make() }]) {
+      await expect(provider.getToken(request as never)).rejects.toThrow('must be a plain object')
+    }
+    await expect(getAuthorizationHeader(make())).rejects.toThrow('must be a plain object')
+  })
+
+  it('objects of another realm, without a prototype or with the fields of a class are taken', () => {
+    class Options {
+      readonly clientId = 'c'
+      readonly secret = 's'
+      readonly tokenEndpoint = good.tokenEndpoint
+    }
+    const bare = Object.assign(Object.create(null), good)
+    for (const options of [new Options(), bare, runInNewContext(`(${JSON.stringify(good)})`)]) {
+      expect(createTokenProvider(options).health().tokenEndpoint).toBe(good.tokenEndpoint)
+    }
+    expect(() => createTokenProvider({ ...good, parameters: runInNewContext('({})') })).not.toThrow()
   })
 
   it('a bad token request is rejected when it is made', async () => {
