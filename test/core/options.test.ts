@@ -4,9 +4,12 @@ import {
   clientAssertion,
   createTokenProvider,
   getAuthorizationHeader,
+  ibmIam,
   ibmVpc,
+  jwtBearer,
   type McaAuthOptions,
   privateKeyJwt,
+  tokenExchange,
 } from '@mca-auth/core'
 import { mcaAuth } from '@mca-auth/fetch'
 import { describe, expect, it } from 'vitest'
@@ -113,6 +116,30 @@ describe('a bad option', () => {
       expect(createTokenProvider(options).health().tokenEndpoint).toBe(good.tokenEndpoint)
     }
     expect(() => createTokenProvider({ ...good, parameters: runInNewContext('({})') })).not.toThrow()
+  })
+
+  it('what a helper returns for another option is rejected: an API key went to any token endpoint as clientAuth', () => {
+    const ofGrants = {
+      'IBM Cloud IAM, API key': ibmIam({ apikey: 'fake' }),
+      'IBM Cloud IAM, trusted profile': ibmIam({ trustedProfile: { id: 'fake' } }),
+      'the instance metadata service': ibmVpc(),
+      'token exchange': tokenExchange({ subjectToken: 'fake' }),
+      'JWT bearer grant': jwtBearer({ assertion: 'fake' }),
+    }
+    const ofClients = { private_key_jwt: privateKeyJwt(privateKey), 'client assertion': clientAssertion('fake') }
+    const cases = [
+      ...Object.entries(ofGrants).flatMap(([what, used]) =>
+        ['clientAuth', 'source'].map((name) => ({ name, what, used, right: 'grant' })),
+      ),
+      ...Object.entries(ofClients).flatMap(([what, used]) =>
+        ['grant', 'source'].map((name) => ({ name, what, used, right: 'clientAuth' })),
+      ),
+    ]
+    for (const { name, what, used, right } of cases) {
+      expect(caught(() => createTokenProvider({ ...good, [name]: used })).message).toBe(
+        `\`${name}\` cannot be this function (${what}): give it as \`${right}\``,
+      )
+    }
   })
 
   it('a bad token request is rejected when it is made', async () => {

@@ -39,7 +39,7 @@ export function clientAssertion(source: TextSource, settings: ClientAssertionSet
   record('the settings of `clientAssertion`', settings)
   checkFields<ClientAssertionSettings>('setting of `clientAssertion`', settings, { type: nonEmptyString })
   const { type = 'jwt-bearer' } = settings
-  return asFunction({
+  return asFunction('clientAuth', {
     name: 'client assertion',
     settings: ['client-assertion', assertion, type],
     sharedSettings: ['client-assertion', type],

@@ -52,8 +52,8 @@ export function ownFunction(option: 'grant' | 'clientAuth', write: ClientAuth): 
   return { ...own, name: `a \`${option}\` function`, read: () => reading }
 }
 
-/** A helper's part as the function that a `grant` or a `clientAuth` is. It also works by itself. */
-export function asFunction(part: CredentialPart): ClientAuth {
+/** A helper's part as the function that this option is. It also works by itself. */
+export function asFunction(option: 'grant' | 'clientAuth', part: CredentialPart): ClientAuth {
   const write: ClientAuth = async (server, client, body, headers) => {
     const reading = await part.read()
     const draft: TokenRequestDraft = {
@@ -63,5 +63,5 @@ export function asFunction(part: CredentialPart): ClientAuth {
     }
     await reading.write(draft)
   }
-  return withPart(write, part)
+  return withPart(write, { ...part, option })
 }

@@ -55,7 +55,7 @@ export function tokenExchange(settings: TokenExchangeSettings): Grant {
   const actorType = tokenType('actorTokenType', settings.actorTokenType ?? 'access_token')
   const requestedType = requestedTokenType && tokenType('requestedTokenType', requestedTokenType)
   const types = [subjectType, actorToken && actorType, requestedType]
-  return asFunction({
+  return asFunction('grant', {
     name: 'token exchange',
     settings: ['token-exchange', subjectToken, actorToken, ...types],
     sharedSettings: ['token-exchange', ...types],
