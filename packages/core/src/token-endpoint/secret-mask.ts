@@ -15,6 +15,8 @@ const publicParameters = new Set([
 ])
 const publicHeaders = new Set(['accept', 'content-type', 'user-agent', 'metadata-flavor'])
 const redacted = '[redacted]'
+/** Control and format characters, line separators. */
+const invisible = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
 /** A shorter secret is masked only as a whole word: within words it would leave nothing to read. */
 const shortLength = 6
 /** A longer one, such as an assertion, is too much for a pattern: it is found as a whole, or by how it begins. */
@@ -49,6 +51,15 @@ export class SecretMask {
   mask(text: string): string {
     for (const addSecrets of this.#sources.splice(0)) addSecrets()
     if (this.#forms.size === 0) return text
+    const masked = this.#withoutForms(text)
+    // Wrapped lines, or characters that nobody sees, may split a form.
+    const joined = masked.replaceAll(invisible, '')
+    if (joined === masked) return masked
+    const found = this.#withoutForms(joined)
+    return found === joined ? masked : found
+  }
+
+  #withoutForms(text: string): string {
     this.#pattern ??= patternOf(this.#forms)
     const long = [...this.#forms].filter((form) => form.length > longLength)
     return long.reduce((rest, form) => rest.replaceAll(form, redacted), text).replace(this.#pattern, redacted)
