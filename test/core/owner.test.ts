@@ -117,6 +117,11 @@ describe('a token is shared by processes that are the same to the server', () =>
       () => byKey(privateKeyJwt(key)),
       () => byKey(privateKeyJwt(async () => key.export({ type: 'pkcs8', format: 'pem' }).toString())),
     ],
+    [
+      'one type of assertion, in two spellings',
+      () => byKey(clientAssertion('fake')),
+      () => byKey(clientAssertion('fake', { type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer' })),
+    ],
     ['one public client', () => byKey('none'), () => byKey('none')],
     [
       'one identity that was given to functions',

@@ -1,8 +1,11 @@
 import { checkFields, nonEmptyString, record } from '../validate.js'
 import type { ClientAuth } from './client-authentication.js'
+import type { TokenRequestDraft } from './credential-part.js'
 import { asFunction } from './grant.js'
 import { tokenReading } from './presented-token.js'
 import { canChange, checkTextSource, copyOf, readSource, type TextSource } from './text-source.js'
+
+const types = 'urn:ietf:params:oauth:client-assertion-type:'
 
 /** What kind of assertion it is. */
 export interface ClientAssertionSettings {
@@ -38,7 +41,8 @@ export function clientAssertion(source: TextSource, settings: ClientAssertionSet
   const assertion = copyOf(source)
   record('the settings of `clientAssertion`', settings)
   checkFields<ClientAssertionSettings>('setting of `clientAssertion`', settings, { type: nonEmptyString })
-  const { type = 'jwt-bearer' } = settings
+  const { type: given = 'jwt-bearer' } = settings
+  const type = given.includes(':') ? given : `${types}${given}`
   return asFunction('clientAuth', {
     name: 'client assertion',
     settings: ['client-assertion', assertion, type],
@@ -48,16 +52,14 @@ export function clientAssertion(source: TextSource, settings: ClientAssertionSet
     needsNoClient: true,
     read: async () => {
       const token = await readSource('assertion', assertion)
-      return tokenReading([token], ({ body, clientId }) => {
-        // RFC 7521 §4.2: the assertion names the client. Servers that look the client up by its id want it all the same.
-        if (clientId !== undefined) body.set('client_id', clientId)
-        body.set('client_assertion_type', assertionType(type))
-        body.set('client_assertion', token.text)
-      })
+      return tokenReading([token], (draft) => addAssertion(draft, token.text, type))
     },
   })
 }
 
-function assertionType(type: string): string {
-  return type.includes(':') ? type : `urn:ietf:params:oauth:client-assertion-type:${type}`
+/** RFC 7521 §4.2: the assertion names the client. Servers that look the client up by its id want it all the same. */
+export function addAssertion({ body, clientId }: TokenRequestDraft, assertion: string, type?: string): void {
+  if (clientId !== undefined) body.set('client_id', clientId)
+  body.set('client_assertion_type', type ?? `${types}jwt-bearer`)
+  body.set('client_assertion', assertion)
 }
