@@ -1,11 +1,9 @@
 import { checkFields, nonEmptyString, record } from '../validate.js'
+import { addAssertion, assertionTypes } from './assertion-form.js'
 import type { ClientAuth } from './client-authentication.js'
-import type { TokenRequestDraft } from './credential-part.js'
 import { asFunction } from './grant.js'
 import { tokenReading } from './presented-token.js'
 import { canChange, checkTextSource, copyOf, readSource, type TextSource } from './text-source.js'
-
-const types = 'urn:ietf:params:oauth:client-assertion-type:'
 
 /** What kind of assertion it is. */
 export interface ClientAssertionSettings {
@@ -42,7 +40,7 @@ export function clientAssertion(source: TextSource, settings: ClientAssertionSet
   record('the settings of `clientAssertion`', settings)
   checkFields<ClientAssertionSettings>('setting of `clientAssertion`', settings, { type: nonEmptyString })
   const { type: given = 'jwt-bearer' } = settings
-  const type = given.includes(':') ? given : `${types}${given}`
+  const type = given.includes(':') ? given : `${assertionTypes}${given}`
   return asFunction('clientAuth', {
     name: 'client assertion',
     settings: ['client-assertion', assertion, type],
@@ -55,11 +53,4 @@ export function clientAssertion(source: TextSource, settings: ClientAssertionSet
       return tokenReading([token], (draft) => addAssertion(draft, token.text, type))
     },
   })
-}
-
-/** RFC 7521 §4.2: the assertion names the client. Servers that look the client up by its id want it all the same. */
-export function addAssertion({ body, clientId }: TokenRequestDraft, assertion: string, type?: string): void {
-  if (clientId !== undefined) body.set('client_id', clientId)
-  body.set('client_assertion_type', type ?? `${types}jwt-bearer`)
-  body.set('client_assertion', assertion)
 }

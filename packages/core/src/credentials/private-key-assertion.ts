@@ -1,5 +1,5 @@
 import { createHash, X509Certificate } from 'node:crypto'
-import { addAssertion } from './client-assertion.js'
+import { addAssertion } from './assertion-form.js'
 import { assertionClaims, encodeJws } from './client-assertion-jwt.js'
 import type { TokenRequestDraft } from './credential-part.js'
 import type { PrivateKeyJwtSettings, SigningKey } from './private-key.js'
