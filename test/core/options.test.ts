@@ -142,6 +142,22 @@ describe('a bad option', () => {
     }
   })
 
+  it('a client beside ibmVpc() is rejected, and the type of an actor that is not there: they were ignored', () => {
+    const clients = [
+      { clientId: 'c' },
+      { secret: 's' },
+      { clientAuth: 'none' },
+      { clientAuth: privateKeyJwt(privateKey) },
+    ]
+    for (const client of clients) {
+      const [name] = Object.keys(client)
+      const options = { grant: ibmVpc(), ...client } as McaAuthOptions
+      expect(caught(() => createTokenProvider(options)).message).toMatch(`\`${name}\` must not be given: with this`)
+    }
+    const exchange = () => tokenExchange({ subjectToken: 'fake', actorTokenType: 'jwt' })
+    expect(caught(exchange).message).toBe('`actorTokenType` goes with an `actorToken`')
+  })
+
   it('a bad token request is rejected when it is made', async () => {
     const provider = createTokenProvider(good)
     for (const request of [null, 'scope', { scop: 'x' }, { scope: 7 }, { parameters: { resource: 'x' } }]) {

@@ -102,12 +102,16 @@ const besideSource = [
   ...(['issuer', 'instanceName', 'bindingFile', 'clientAuth', 'grant'] as const),
 ]
 
-/** @throws TypeError if the options name more than one server. */
+/** @throws TypeError if the options name more than one server, or a client that would not be used. */
 export function checkOneServer(options: CredentialOptions): void {
   const given = (names: readonly (keyof CredentialOptions)[]) => names.filter((name) => options[name] !== undefined)
   if (options.source !== undefined) {
     const [name] = given(besideSource)
     if (name !== undefined) throw new TypeError(`\`${name}\` must not be given: \`source\` stands in place of it`)
+  }
+  const [client] = given(['clientId', 'secret', 'clientAuth'])
+  if (client !== undefined && partOf(options.grant)?.send !== undefined) {
+    throw new TypeError(`\`${client}\` must not be given: with this \`grant\` no client authenticates`)
   }
   const ibm = ['serverUrl', 'oauthServerUrl', 'oAuthServerUrl'] as const
   const servers = given([...ibm, 'tokenEndpoint'])
