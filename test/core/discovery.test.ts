@@ -6,10 +6,12 @@ import {
   type McaAuthOptions,
   privateKeyJwt,
 } from '@mca-auth/core'
+import { createRequestAuthorizer } from '@mca-auth/core/adapter'
 import { mcaAuth } from '@mca-auth/fetch'
 import { decodeJwt, decodeProtectedHeader } from 'jose'
+import nodeFetch3 from 'node-fetch'
+import nodeFetch2 from 'node-fetch2'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { isTokenEndpoint } from '../../packages/core/src/token-endpoint/token-endpoints.ts'
 import { startRecorder } from '../servers/recorder.ts'
 import { type Answer, recordingFetch } from '../servers/sent-token-requests.ts'
 
@@ -76,6 +78,24 @@ describe('the token endpoint of an issuer', () => {
     expect(urls).toEqual([url, tokenEndpoint])
   })
 
+  it.each([
+    ['version 2', nodeFetch2],
+    ['version 3', nodeFetch3],
+  ])('is looked up with node-fetch too, of %s', async (_version, foreign) => {
+    let origin = ''
+    await using server = await startRecorder((request, response) => {
+      if (request.url === '/token') response.end('{"access_token":"a"}')
+      else if (request.url === '/.well-known/oauth-authorization-server') {
+        response.end(JSON.stringify({ issuer: origin, token_endpoint: `${origin}/token` }))
+        // A body that is not read keeps its connection.
+      } else response.writeHead(404).end('x'.repeat(200_000))
+    })
+    origin = `http://127.0.0.1:${server.port}`
+    const fetch = ((url: string, init: object) => foreign(url, init as never)) as never
+    await using provider = createTokenProvider({ fetch, issuer: origin, ...client })
+    expect(await provider.getToken()).toMatchObject({ accessToken: 'a' })
+  })
+
   it('is looked up once for all token requests, and all providers with the same fetch', async () => {
     const { fetch, sent } = serving({ [oidc]: metadata })
     await using one = createTokenProvider({ fetch, issuer, ...client })
@@ -85,6 +105,23 @@ describe('the token endpoint of an issuer', () => {
     await one.getToken()
     expect(sent.filter(({ method }) => method === 'GET')).toHaveLength(1)
     expect(sent.filter(({ method }) => method === 'POST')).toHaveLength(7)
+  })
+
+  it('is looked up once for each of more issuers than a process remembers', async () => {
+    const { fetch, sent } = recordingFetch(({ method, url }) => {
+      const of = url.replace('/.well-known/openid-configuration', '')
+      return Response.json(method === 'POST' ? { access_token: 'a' } : { issuer: of, token_endpoint: `${of}/token` })
+    })
+    const issuers = Array.from({ length: 120 }, (_, i) => `https://idp.example.com/tenant-${i}`)
+    const providers = issuers.map((one) => createTokenProvider({ fetch, ...client, issuer: one }))
+    for (let round = 0; round < 2; round++) {
+      for (const provider of providers) {
+        provider.clear()
+        await provider.getToken()
+      }
+    }
+    for (const provider of providers) provider.close()
+    expect(sent.filter(({ method }) => method === 'GET')).toHaveLength(120)
   })
 
   it('is not looked up if it is given: the issuer is the audience of assertions only', async () => {
@@ -182,6 +219,23 @@ describe('metadata', () => {
   })
 })
 
+describe('the time of the server', () => {
+  it.each([
+    ['an hour behind', -3_600_000, 3_600],
+    ['a minute ahead', 60_000, 60],
+    ['a second ahead, which is not worth a correction', 1_000, 0],
+  ])('is known from the look-up, before the first assertion is signed: %s', async (_what, skewMs, seconds) => {
+    const date = () => ({ headers: { date: new Date(Date.now() + skewMs).toUTCString() } })
+    const { last } = await discovered(
+      { [oidc]: () => Response.json(metadata, date()) },
+      { ...client, clientAuth: 'client_secret_jwt' },
+      () => Response.json({ access_token: 'a' }, date()),
+    )
+    const { iat = 0 } = decodeJwt(last?.form.client_assertion ?? '')
+    expect(Math.abs(Math.abs(iat - Date.now() / 1000) - seconds)).toBeLessThan(30)
+  })
+})
+
 describe('the requests of a look-up', () => {
   it('and the token request go without a token of ours, also through a client that adds one everywhere', async () => {
     const counts: Record<string, number> = {}
@@ -211,6 +265,10 @@ describe('the requests of a look-up', () => {
   it('are known as token endpoints from the start, what is found once it is known, until the provider is closed', async () => {
     const { fetch } = serving({ [oidc]: metadata })
     const provider = createTokenProvider({ fetch, issuer, ...client })
+    // Any client, whoever's token it adds.
+    const stub = { getToken: async () => ({ accessToken: 'a', expiresAt: Date.now() + 60_000 }) }
+    const authorizer = createRequestAuthorizer('test', stub)
+    const isTokenEndpoint = (url: string) => authorizer.begin({ url, method: 'POST' }) === undefined
     expect([oidc, rfc8414, tokenEndpoint].map(isTokenEndpoint)).toEqual([true, true, false])
     await provider.getToken()
     expect([oidc, rfc8414, tokenEndpoint].map(isTokenEndpoint)).toEqual([true, true, true])

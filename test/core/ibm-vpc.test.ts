@@ -91,6 +91,15 @@ describe('ibmVpc', () => {
     }
   })
 
+  it.each([
+    { clientId: 'c' },
+    { secret: 'fake' },
+    { clientAuth: 'none' as const },
+    { issuer: 'https://x.example.com' },
+  ])('has no client, and no other server: %o is a TypeError', (options) => {
+    expect(() => createTokenProvider({ grant: ibmVpc(), ...options })).toThrow(TypeError)
+  })
+
   it('does not show the identity token if the service quotes it', async () => {
     const { outcome } = await requested(ibmVpc(), (request, count) =>
       request.method === 'PUT'

@@ -152,7 +152,7 @@ describe('a bad option', () => {
     for (const client of clients) {
       const [name] = Object.keys(client)
       const options = { grant: ibmVpc(), ...client } as McaAuthOptions
-      expect(caught(() => createTokenProvider(options)).message).toMatch(`\`${name}\` must not be given: with this`)
+      expect(caught(() => createTokenProvider(options)).message).toMatch(`\`${name}\` cannot be combined with this`)
     }
     const exchange = () => tokenExchange({ subjectToken: 'fake', actorTokenType: 'jwt' })
     expect(caught(exchange).message).toBe('`actorTokenType` goes with an `actorToken`')

@@ -176,7 +176,7 @@ describe('a mounted binding of type oauth2', () => {
     expect(problemOf()).toMatchObject({
       code: 'MISSING_SERVER_URL_ERROR',
       // One quote was in the wrong place, so that the CLI could not name its own option.
-      message: expect.stringMatching(/^`serverUrl` \(or `oauthServerUrl`, `tokenEndpoint`, `issuer`\) is missing:/),
+      message: expect.stringMatching(/^`serverUrl` \(or `oauthServerUrl`, `issuer`, `tokenEndpoint`\) is missing:/),
     })
   })
 })

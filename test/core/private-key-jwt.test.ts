@@ -33,6 +33,15 @@ const pss = generateKeyPairSync('rsa-pss', {
 const pem = (key: KeyObject, type: 'pkcs8' | 'pkcs1' | 'sec1' = 'pkcs8') =>
   key.export({ type: type as 'pkcs8', format: 'pem' }).toString()
 
+/** `undefined` before Node 24.7. */
+const mlDsa = (() => {
+  try {
+    return generateKeyPairSync('ml-dsa-44' as 'ed25519')
+  } catch {
+    return undefined
+  }
+})()
+
 /** The assertions that are sent with this key. */
 async function assertions(key: Key, settings: PrivateKeyJwtSettings = {}, answer?: Answer, options = {}) {
   const { fetch, sent } = recordingFetch(answer)
@@ -100,6 +109,14 @@ describe('privateKeyJwt', () => {
     expect(decodeProtectedHeader(all[0] ?? '').alg).toBe('PS384')
     const data = Buffer.from(`${header}.${payload}`)
     expect(verify('sha384', data, pss.publicKey, Buffer.from(signature, 'base64url'))).toBe(true)
+  })
+
+  it.runIf(mlDsa)('signs with ML-DSA, if Node has it', async () => {
+    const { privateKey, publicKey } = mlDsa as NonNullable<typeof mlDsa>
+    const { all } = await assertions(pem(privateKey))
+    const [header = '', payload = '', signature = ''] = all[0]?.split('.') ?? []
+    expect(decodeProtectedHeader(all[0] ?? '').alg).toBe('ML-DSA-44')
+    expect(verify(null, Buffer.from(`${header}.${payload}`), publicKey, Buffer.from(signature, 'base64url'))).toBe(true)
   })
 
   it('takes SEC1, and an encrypted PEM with its passphrase', async () => {

@@ -3,7 +3,7 @@ import {
   authorizationChecks,
   checkForwarding,
 } from './authorization/authorization-options.js'
-import { type CredentialOptions, checkOneServer, credentialChecks } from './credentials/credential-options.js'
+import { type CredentialOptions, checkCombination, credentialChecks } from './credentials/credential-options.js'
 import type { ResolvedProviderOptions } from './provider/oauth-token-provider.js'
 import { type ProviderOptions, providerChecks } from './provider/provider-options.js'
 import { checkService, withService } from './service-options.js'
@@ -36,7 +36,7 @@ export function checkOptions(options: unknown): asserts options is McaAuthOption
   record('the options', options)
   checkFields<McaAuthOptions>('option', options, checks)
   checkForwarding(options)
-  checkOneServer(options)
+  checkCombination(options)
   checkService(options)
 }
 

@@ -31,7 +31,7 @@ export function assertionClaims(
   }
 }
 
-/** Header and payload of a JWS (RFC 7515 §7.1), to which the signature is to be added. */
+/** Header and payload of a JWS (RFC 7515 §7.1), without the signature. */
 export function encodeJws(header: object, payload: object): string {
   return [header, payload].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.')
 }

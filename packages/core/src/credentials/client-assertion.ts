@@ -19,7 +19,7 @@ export interface ClientAssertionSettings {
  * For `clientAuth`: authenticates by an assertion that the platform issues (RFC 7521 §4.2), so that there is no secret: a
  * projected service account token of Kubernetes, a JWT-SVID of SPIFFE, an ID token of a CI job.
  *
- * @param source - `{ file }`, which is read for each token request and once more after a denial; a function, which is
+ * @param source - `{ file }`, which is read for each token request and again after a denial; a function, which is
  *   called as often; or the text.
  * @throws TypeError for bad settings. A file that is missing or empty, and an assertion that has expired, is
  *   `INVALID_CREDENTIALS_SOURCE`, when a token is requested.

@@ -37,7 +37,7 @@ export type SecretMethod = (typeof secretMethods)[number]
 /** The client's secret, or a function that returns the current one. */
 export type Secret = string | (() => string | Promise<string>)
 
-/** A client without a secret (`none`), or without so much as an id. */
+/** No authentication: a public client sends its id (`none`), and without a `clientId` nothing is sent. */
 export const publicClient: CredentialPart = {
   name: 'no client authentication',
   settings: ['none'],
@@ -79,8 +79,8 @@ export function secretPart(method: SecretMethod | undefined, secret: Secret): Cr
   return { ...common, read: async () => readingOf(await currentSecret(secret)) }
 }
 
-/** A part that needs no secret, beside which one was given all the same: it is part of who asks. */
-export function besideSecret(part: CredentialPart, secret: Secret): CredentialPart {
+/** Adds a secret to the identity of a part that does not use it: two secrets are two clients. */
+export function withSecretInIdentity(part: CredentialPart, secret: Secret): CredentialPart {
   const other = secretPart(undefined, secret)
   return {
     ...part,
@@ -103,7 +103,7 @@ async function currentSecret(read: () => string | Promise<string>): Promise<stri
 
 /**
  * The method for a server with metadata: Basic if it is listed or nothing is (RFC 8414 §2). Servers disagree on whether
- * id and secret are form-encoded there, so where it matters the form itself is preferred.
+ * id and secret are form-encoded there, so if it matters the form is preferred.
  */
 function methodFor(server: ServerMetadata, clientId = '', secret: string): SecretMethod {
   const listed = server.token_endpoint_auth_methods_supported ?? ['client_secret_basic']

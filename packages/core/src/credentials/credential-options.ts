@@ -21,9 +21,9 @@ export interface CredentialOptions {
   /** Token endpoint of any other OAuth 2.0 server (RFC 6749 §3.2). */
   readonly tokenEndpoint?: string | undefined
   /**
-   * The issuer, as the server writes it, e.g. `https://login.example.com/realms/shop`: token endpoint and ways to
-   * authenticate are looked up (RFC 8414, OpenID Connect Discovery). With a `tokenEndpoint` beside it nothing is looked up,
-   * and it is the audience of assertions only.
+   * The issuer, as the server writes it, e.g. `https://login.example.com/realms/shop`: the token endpoint and how to
+   * authenticate are looked up (RFC 8414, OpenID Connect Discovery). If `tokenEndpoint` is also given, nothing is looked up,
+   * and the issuer is only used as the audience of assertions.
    */
   readonly issuer?: string | undefined
   /**
@@ -50,7 +50,7 @@ export interface CredentialOptions {
    * @default the client's own credentials (RFC 6749 §4.4)
    */
   readonly grant?: Grant | undefined
-  /** Gets a token from whatever is not a token endpoint, in place of server, client and grant. */
+  /** A function that returns a token, for anything that is not a token endpoint. Replaces server, client and grant. */
   readonly source?: TokenSource | undefined
   /**
    * Says who requests the tokens, if nothing else does: with a function of your own as `clientAuth`, `grant` or `source`, or a
@@ -96,22 +96,23 @@ export const credentialChecks: Checks<CredentialOptions> = {
   },
 }
 
-/** What `source` stands in place of. */
-const besideSource = [
+/** Options that `source` replaces. */
+const replacedBySource = [
   ...(['appId', 'clientId', 'secret', 'serverUrl', 'oauthServerUrl', 'oAuthServerUrl', 'tokenEndpoint'] as const),
   ...(['issuer', 'instanceName', 'bindingFile', 'clientAuth', 'grant'] as const),
 ]
 
-/** @throws TypeError if the options name more than one server, or a client that would not be used. */
-export function checkOneServer(options: CredentialOptions): void {
+/** @throws TypeError for options that exclude each other, such as two servers. */
+export function checkCombination(options: CredentialOptions): void {
   const given = (names: readonly (keyof CredentialOptions)[]) => names.filter((name) => options[name] !== undefined)
   if (options.source !== undefined) {
-    const [name] = given(besideSource)
-    if (name !== undefined) throw new TypeError(`\`${name}\` must not be given: \`source\` stands in place of it`)
+    const [name] = given(replacedBySource)
+    if (name !== undefined) throw new TypeError(`\`${name}\` cannot be combined with \`source\``)
   }
-  const [client] = given(['clientId', 'secret', 'clientAuth'])
-  if (client !== undefined && partOf(options.grant)?.send !== undefined) {
-    throw new TypeError(`\`${client}\` must not be given: with this \`grant\` no client authenticates`)
+  if (partOf(options.grant)?.send !== undefined) {
+    const [name] = given(['clientId', 'secret', 'clientAuth'])
+    if (name !== undefined)
+      throw new TypeError(`\`${name}\` cannot be combined with this \`grant\`, which has no client`)
   }
   const ibm = ['serverUrl', 'oauthServerUrl', 'oAuthServerUrl'] as const
   const servers = given([...ibm, 'tokenEndpoint'])
@@ -119,6 +120,8 @@ export function checkOneServer(options: CredentialOptions): void {
   const all = options.tokenEndpoint === undefined ? given([...ibm, 'issuer']) : servers
   if (all.length > 1) throw new TypeError(`only one of \`${all.join('`, `')}\` may be given`)
   if (all[0] !== undefined && partOf(options.grant)?.server !== undefined) {
-    throw new TypeError(`\`${all[0]}\` must not be given: this \`grant\` names its server, and takes another \`url\``)
+    throw new TypeError(
+      `\`${all[0]}\` cannot be combined with this \`grant\`, which has its own server: use its \`url\` setting`,
+    )
   }
 }

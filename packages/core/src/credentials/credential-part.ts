@@ -1,6 +1,6 @@
 /** Metadata of an authorization server, as far as they are of use (RFC 8414 §2). */
 export interface ServerMetadata {
-  /** The issuer; where it is not known, the token endpoint. */
+  /** The issuer, or the token endpoint if the issuer is not known. */
   readonly issuer: string
   readonly token_endpoint: string
   readonly token_endpoint_auth_methods_supported?: readonly string[]
@@ -8,7 +8,7 @@ export interface ServerMetadata {
   readonly mtls_endpoint_aliases?: Readonly<Record<string, unknown>>
 }
 
-/** A token request that is being written. */
+/** A token request under construction. */
 export interface TokenRequestDraft {
   readonly server: ServerMetadata
   /** Whether `server.issuer` is the issuer. */
@@ -27,13 +27,13 @@ export interface Reading {
   /** Differs if another reading gave something else: then a denial is worth another token request. */
   readonly text: string
   /**
-   * Names whoever presents it, in every process, as far as it can be compared. For a shared cache: only a keyed digest of
-   * it leaves this one.
+   * Identifies the client or subject in the same way in every process. Used for a shared cache, which sees only a keyed
+   * digest of it.
    */
   readonly owner: string
-  /** Whether `owner` says it all. Of a function or a locked key there is nothing to compare. */
+  /** Whether `owner` identifies it fully. Functions and keys that cannot be exported cannot be compared. */
   readonly isShareable: boolean
-  /** What a response must not show, in any encoding, beyond what was written. */
+  /** Secrets to mask in messages, in addition to what is sent. */
   readonly secrets: readonly string[]
   write(draft: TokenRequestDraft): void | Promise<void>
 }
@@ -64,7 +64,7 @@ export interface CredentialPart {
   readonly settings: readonly unknown[]
   /** What of the settings other processes can compare, and that holds no secret. */
   readonly sharedSettings: readonly unknown[]
-  /** Whether another process can tell that it has the same; if it can, a reading may still find that it cannot. */
+  /** Whether other processes can have the same identity. If `true`, a reading may still turn out not to be shareable. */
   readonly isShareable: boolean
   /** Whether another reading may give something else. */
   readonly canChange: boolean
@@ -85,12 +85,12 @@ export interface CredentialPart {
 /** Copies of core know each other's by it. */
 const brand = Symbol.for('mca-auth.credential-part.1')
 
-/** A function with the part that it stands for: behind a function, so that nothing of it is ever shown. */
+/** Attaches a part to the function that represents it. Stored behind a closure, so that `inspect()` never shows it. */
 export function withPart<F extends (...parts: never[]) => unknown>(write: F, part: CredentialPart): F {
   return Object.defineProperty(write, brand, { value: () => part })
 }
 
-/** The part that a function of ours stands for; `undefined` for any other value. */
+/** The part that is attached to a function; `undefined` for any other value. */
 export function partOf(value: unknown): CredentialPart | undefined {
   return typeof value === 'function' ? (value as { readonly [brand]?: () => CredentialPart })[brand]?.() : undefined
 }

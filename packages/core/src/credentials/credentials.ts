@@ -1,5 +1,5 @@
 import { McaAuthError, type McaAuthErrorCode } from '../error.js'
-import { besideSecret, publicClient, type Secret, secretMethods, secretPart } from './client-authentication.js'
+import { publicClient, type Secret, secretMethods, secretPart, withSecretInIdentity } from './client-authentication.js'
 import type { CredentialOptions } from './credential-options.js'
 import { type CredentialPart, partOf } from './credential-part.js'
 import { grantPart, ownFunction } from './grant.js'
@@ -97,7 +97,7 @@ export function findCredentials(options: CredentialOptions): FoundCredentials {
   } else if (server === undefined) {
     missing = missingError(
       'MISSING_SERVER_URL_ERROR',
-      '`serverUrl` (or `oauthServerUrl`, `tokenEndpoint`, `issuer`)',
+      '`serverUrl` (or `oauthServerUrl`, `issuer`, `tokenEndpoint`)',
       where,
     )
   }
@@ -130,7 +130,7 @@ function clientAuthPart(
 ): CredentialPart {
   if (typeof given === 'function') {
     const part = partOf(given) ?? ownFunction('clientAuth', given)
-    return secret === undefined ? part : besideSecret(part, secret)
+    return secret === undefined ? part : withSecretInIdentity(part, secret)
   }
   if (given === 'none' || secret === undefined) return publicClient
   // What an issuer takes is known once its metadata are.

@@ -38,7 +38,7 @@ export function grantPart(grant: Grant | undefined): CredentialPart {
   return grant === undefined ? clientCredentials : (partOf(grant) ?? ownFunction('grant', grant))
 }
 
-/** A function of the user's own. Another process cannot tell that it is the same. */
+/** The user's own function. Other processes cannot compare it. */
 export function ownFunction(option: 'grant' | 'clientAuth', write: ClientAuth): CredentialPart {
   const reading: Reading = {
     text: '',
@@ -52,7 +52,7 @@ export function ownFunction(option: 'grant' | 'clientAuth', write: ClientAuth): 
   return { ...own, name: `a \`${option}\` function`, read: () => reading }
 }
 
-/** A helper's part as the function that this option is. It also works by itself. */
+/** Wraps a part in a function, the type of the options `grant` and `clientAuth`, of which it is for one. */
 export function asFunction(option: 'grant' | 'clientAuth', part: CredentialPart): ClientAuth {
   const write: ClientAuth = async (server, client, body, headers) => {
     const reading = await part.read()

@@ -44,7 +44,7 @@ const tokenFiles = [
 
 /**
  * Tokens of IBM Cloud IAM: for Cloudant, watsonx.ai, Object Storage, Code Engine and all other services of IBM Cloud. It
- * names the server, and needs no `clientId`; with `clientId` and `secret` beside it IAM is sent those too.
+ * has its own server and does not need a `clientId`. If `clientId` and `secret` are given, they are sent to IAM as well.
  *
  * With a trusted profile nothing secret is stored: the platform mounts a token of the compute resource (`--trusted-profiles-enabled`
  * in Code Engine, a projected service account token in Kubernetes), which is read again for each token request.

@@ -1,4 +1,4 @@
-/** The claims of a JWT (RFC 7519), or `undefined` if it is none. Not verified: they serve to compare and to explain. */
+/** The claims of a JWT (RFC 7519), or `undefined` for anything else. Not verified: only used to compare tokens and for messages. */
 export function claimsOf(token: string): Readonly<Record<string, unknown>> | undefined {
   const payload = token.split('.')[1]
   if (payload === undefined) return undefined

@@ -5,9 +5,9 @@ import { canonical } from './identity.js'
 export interface Material {
   /** Differs if anything of it has changed. Secret. */
   readonly text: string
-  /** Names whoever presents it, for a shared cache. Secret. */
+  /** Identifies the client or subject, for a shared cache. Secret. */
   readonly owner: string
-  /** Whether another process could tell that it presents the same. */
+  /** Whether `owner` identifies it fully. */
   readonly isShareable: boolean
   readonly secrets: readonly string[]
   readonly write: (draft: TokenRequestDraft) => Promise<void>
@@ -35,7 +35,7 @@ export class MaterialReader {
     return this.#last
   }
 
-  /** Reads the material for whoever needs to know it before the first attempt, which then uses the same. */
+  /** Reads the material before the first attempt, which then uses the same reading. */
   async readAhead(): Promise<Material> {
     this.#ahead = await this.#read()
     return this.#ahead

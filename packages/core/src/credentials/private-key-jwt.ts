@@ -30,7 +30,7 @@ const checks: Checks<PrivateKeyJwtSettings> = {
  * a new one for each token request, valid for 60 s.
  *
  * @param key - PEM, JWK, `KeyObject` or `CryptoKey`; a signer `{ alg, kid, sign }` for a key that is kept elsewhere; or a
- *   function that returns one of these, for a key that is rotated. It is called for each token request, and once more
+ *   function that returns one of these, for a key that is rotated. It is called for each token request, and again
  *   after a denial.
  * @throws TypeError for a key that cannot sign, and for bad settings.
  * @example
@@ -108,7 +108,7 @@ function checkCertificate(certificate: string | Uint8Array, { key }: SigningKey)
   if (!matches) throw new TypeError('`certificate` belongs to another key')
 }
 
-/** Equal for equal keys that are given as content, whatever the caller does to it afterwards. */
+/** A copy that is equal for equal keys, unaffected by later changes to the caller's object. */
 function comparable(key: Key): unknown {
   if (key instanceof Uint8Array) return Buffer.from(key).toString('latin1')
   const isJwk = typeof key === 'object' && 'kty' in key

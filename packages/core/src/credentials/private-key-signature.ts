@@ -7,7 +7,7 @@ import { callFunction } from './user-function.js'
 /** Bytes of r and of s (RFC 7518 §3.4). */
 const coordinates: { readonly [alg: string]: number | undefined } = { ES256: 32, ES384: 48, ES512: 66 }
 
-/** A digest of the public key: whose key it is. `undefined` if it cannot be known: a signer, or a key that is locked. */
+/** A digest of the public key. `undefined` for a signer, and for a key that cannot be exported. */
 export async function publicKeyDigest({ key }: SigningKey): Promise<string | undefined> {
   if ('sign' in key) return undefined
   const held = 'asymmetricKeyType' in key ? key : await exported(key as webcrypto.CryptoKey)

@@ -69,7 +69,7 @@ export function signingKey(input: unknown, passphrase?: string): SigningKey {
 }
 
 function keyObject(input: unknown, passphrase: string | undefined): KeyObject {
-  // Neither loaded by whoever imports the package, nor resolved at run time.
+  // Not loaded when the package is imported, and not resolved at run time.
   const { createPrivateKey } = process.getBuiltinModule('node:crypto')
   if (isKeyObject(input)) {
     if (input.type !== 'private') throw new TypeError(`a private key is needed, this one is ${input.type}`)

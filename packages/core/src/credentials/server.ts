@@ -7,7 +7,7 @@ import type { ServiceInstance } from './service-instance.js'
 /** Where tokens are issued; its kind decides the path of the token endpoint and how the client authenticates. */
 export interface Server {
   readonly kind: 'mca' | 'appid' | 'iam' | 'vpc' | 'other' | 'issuer'
-  /** The server, its token endpoint, or the issuer whose metadata name that. */
+  /** The server, its token endpoint, or the issuer whose metadata names it. */
   readonly url: URL
   /** The issuer, as it was written: it is compared as text (RFC 8414 §3.3). */
   readonly issuer?: string | undefined
@@ -23,7 +23,7 @@ export function serverOf(
   if (fields.tokenEndpoint !== undefined) return { ...server('other', 'tokenEndpoint', fields.tokenEndpoint), issuer }
   if (issuer !== undefined) {
     const url = httpUrl('issuer', issuer)
-    // App ID's token endpoint is known without its metadata.
+    // App ID's token endpoint is known without a lookup.
     return isAppId(url) ? { kind: 'appid', url } : { kind: 'issuer', url, issuer }
   }
   if (appId !== undefined) return server('appid', 'oauthServerUrl', appId)

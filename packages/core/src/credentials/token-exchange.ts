@@ -13,7 +13,7 @@ export interface TokenExchangeSettings {
   readonly actorToken?: TextSource | undefined
   /** As `subjectTokenType`. @default 'access_token' */
   readonly actorTokenType?: string | undefined
-  /** As `subjectTokenType`. @default whatever the server issues */
+  /** As `subjectTokenType`. @default the server's choice */
   readonly requestedTokenType?: string | undefined
 }
 
@@ -28,8 +28,8 @@ const checks: Checks<TokenExchangeSettings> = {
 
 /**
  * For `grant`: exchanges a token that the platform issues for one of the server's (RFC 8693), e.g. a projected service
- * account token of Kubernetes. Most servers want no client then. `audience` and what else a server asks for goes into
- * `parameters`.
+ * account token of Kubernetes. Most servers don't require a client for it. `audience` and other
+ * parameters that a server asks for go into `parameters`.
  *
  * @throws TypeError for bad settings. A file that is missing or empty, and a token that has expired, is
  *   `INVALID_CREDENTIALS_SOURCE`, when a token is requested.

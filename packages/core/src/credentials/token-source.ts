@@ -21,8 +21,9 @@ export interface SourcedToken {
 }
 
 /**
- * Gets a token from whatever is not a token endpoint: another vendor's credential, a service with a protocol of its own. It
- * is called once for all who wait, like a token request; caching, refresh and the memory of failures are ours.
+ * Returns a token from anything that is not a token endpoint: another vendor's credential, or a service with its own
+ * protocol. Like a token request, it is called once for all waiting callers. The token is cached and refreshed, and failures
+ * are remembered.
  *
  * @example
  * ```ts
@@ -43,7 +44,6 @@ export interface SourcedToken {
  */
 export type TokenSource = (request: TokenSourceRequest) => SourcedToken | Promise<SourcedToken>
 
-/** Another process cannot tell that it is the same function. */
 export function sourcePart(source: TokenSource): CredentialPart {
   return {
     name: '`source` function',

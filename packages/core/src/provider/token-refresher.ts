@@ -88,7 +88,7 @@ export class TokenRefresher {
     } catch {
       return requestToken() // which reads it again, and says what is wrong
     }
-    // Without an `identity`, another process could not tell that the token is its own too.
+    // Other processes could not recognise the token as theirs without an `identity`.
     if (!material.isShareable && this.#credentials.identity === undefined) return requestToken()
     const { owner } = material
     return this.#shared.findOrRequest({ key, owner }, isFreshEnough, deadline, async () => {

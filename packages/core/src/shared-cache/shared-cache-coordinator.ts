@@ -49,7 +49,7 @@ export class SharedCacheCoordinator {
   readonly #budgetMs: number
   /** The last rejected token of each token request: found in the cache, it is not used. */
   readonly #rejected: LRUCache<string, string>
-  /** The owner whose token was wanted last, for tokens that are rejected. */
+  /** The owner of the last requested token, used when a token is rejected. */
   #owner = ''
   #closed = false
 

@@ -11,15 +11,15 @@ import { SharedWork } from './shared-work.js'
 import { wellKnownUrls } from './well-known.js'
 
 const validMs = 24 * 3_600_000
-/** Between two look-ups because something failed. */
+/** Minimum time between two lookups that a failure has caused. */
 const againMs = 5 * 60_000
-/** There is no metadata at this location. Anything else that is no success is a failure of the server. */
+/** There is no metadata at this location. Any other failure is an outage of the server. */
 const absent = [400, 403, 404, 405, 410]
 
 /**
  * The metadata of one issuer (RFC 8414, OpenID Connect Discovery), for all providers of the process that ask with the same
- * `fetch`. Looked up by the first token request, again after a day, and if the token endpoint seems to have moved. The old
- * metadata serve while new ones are not to be had.
+ * `fetch`. It is looked up by the first token request, again after a day, and if the token endpoint seems to have moved. If a
+ * later lookup fails, the old metadata stays in use.
  */
 export class Discovery {
   /** What its responses say of the time. */
@@ -27,7 +27,7 @@ export class Discovery {
   readonly #issuer: string
   readonly #fetch: typeof globalThis.fetch
   #known: { readonly metadata: ServerMetadata; readonly at: number } | undefined
-  /** When it was last looked up in vain, or again. */
+  /** Time of the last lookup that a failure has caused, or that has failed. */
   #triedAt = Number.NEGATIVE_INFINITY
   readonly #lookUp: SharedWork<ServerMetadata>
 
@@ -46,7 +46,7 @@ export class Discovery {
     return this.#lookUp.wait(signal).catch(() => known.metadata)
   }
 
-  /** After a failure that may mean that the token endpoint has moved. `undefined` if it has not, as far as is known. */
+  /** Looks up again after a failure. `undefined` if the token endpoint has not moved, as far as is known. */
   async again(before: ServerMetadata, signal: AbortSignal): Promise<ServerMetadata | undefined> {
     if (!isWithin(this.#triedAt, againMs)) {
       this.#triedAt = Date.now()
@@ -68,7 +68,7 @@ export class Discovery {
       this.clock.observe(response.headers, sentAt, Date.now())
       const what = `the discovery document ${url.origin}${url.pathname}`
       if (absent.includes(response.status)) {
-        await response.body?.cancel?.()
+        await discard(response)
         tried.push(`${what} answered ${response.status}`)
         continue
       }
@@ -84,16 +84,19 @@ export class Discovery {
   }
 }
 
-/** RFC 8414 §3.3: metadata that name another issuer must not be used. */
+/** RFC 8414 §3.3: metadata of another issuer must not be used. */
 function checked(fields: Readonly<Record<string, unknown>>, issuer: string, what: string): ServerMetadata {
   if (fields.issuer !== issuer) {
-    const other = typeof fields.issuer === 'string' ? printable(JSON.stringify(fields.issuer.slice(0, 200))) : 'none'
-    const hint = 'a final "/", http instead of https behind a proxy, or an alias of a tenant makes another issuer'
-    throw invalid(`${what} is of another issuer: ${JSON.stringify(issuer)} was asked for, it names ${other}; ${hint}`)
+    const other =
+      typeof fields.issuer === 'string' ? printable(JSON.stringify(fields.issuer.slice(0, 200))) : 'no issuer'
+    const hint = 'check for a trailing "/", http instead of https behind a proxy, or an alias of a tenant'
+    throw invalid(
+      `${what} is for another issuer: ${JSON.stringify(issuer)} is configured, the document has ${other}; ${hint}`,
+    )
   }
   const endpoint = typeof fields.token_endpoint === 'string' ? parseUrl(fields.token_endpoint) : undefined
   if (endpoint === undefined || !/^https?:$/.test(endpoint.protocol) || endpoint.username || endpoint.password) {
-    throw invalid(`${what} names no \`token_endpoint\` that is an http(s) URL`)
+    throw invalid(`${what} has no \`token_endpoint\` that is an http(s) URL`)
   }
   const metadata: Record<string, unknown> = { issuer, token_endpoint: endpoint.href }
   for (const name of ['token_endpoint_auth_methods_supported', 'token_endpoint_auth_signing_alg_values_supported']) {
@@ -105,11 +108,18 @@ function checked(fields: Readonly<Record<string, unknown>>, issuer: string, what
   return metadata as Record<string, unknown> & ServerMetadata
 }
 
+/** Frees the connection. A `fetch` that was given may have a body of another kind: node-fetch's is a stream of Node. */
+async function discard({ body }: Response): Promise<void> {
+  const { cancel, destroy } = (body ?? {}) as { cancel?: () => Promise<void>; destroy?: () => unknown }
+  if (cancel !== undefined) await cancel.call(body).catch(() => {})
+  else destroy?.call(body)
+}
+
 function invalid(message: string): FailedAttempt {
   return new FailedAttempt('bad', new McaAuthError('DISCOVERY_INVALID', message))
 }
 
-/** `at` is compared too: a clock that was set back must not keep old metadata for ever. */
+/** `at` is compared too: a clock that was set back must not keep old metadata forever. */
 function isWithin(at: number, ms: number): boolean {
   const now = Date.now()
   return now >= at && now < at + ms
@@ -117,7 +127,7 @@ function isWithin(at: number, ms: number): boolean {
 
 const perFetch = new WeakMap<typeof globalThis.fetch, LRUCache<string, Discovery>>()
 
-/** One for each issuer and `fetch` of the process. */
+/** One per issuer and `fetch`, shared by the whole process. */
 export function discoveryOf(issuer: string, fetch: typeof globalThis.fetch): Discovery {
   const known = perFetch.get(fetch) ?? new LRUCache<string, Discovery>({ max: 100 })
   perFetch.set(fetch, known)

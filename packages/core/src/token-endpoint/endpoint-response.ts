@@ -10,24 +10,24 @@ const throttledMs = 30_000
 
 export type Fields = Readonly<Record<string, unknown>>
 
-/** A response of an authorization server that is worth reading. */
+/** A response of an authorization server that is neither throttled nor transient. */
 export interface EndpointResponse {
   readonly status: number
   readonly headers: Headers
-  /** Whether the response has an error code, and is no success. */
+  /** Whether the response has an error code instead of a result. */
   readonly hasError: boolean
-  /** The JSON object that is its body. @throws FailedAttempt if it is none. */
+  /** The body, a JSON object. @throws FailedAttempt for any other body. */
   fields(): Fields
   /** @throws FailedAttempt, with what the server says of the reason. */
   fail(kind: FailureKind, code: McaAuthErrorCode, what: string): never
 }
 
-/** What is read, and for whom. */
+/** How to read a response. */
 export interface Expected {
   /** The endpoint, for messages. */
   readonly what: string
   readonly mask: SecretMask
-  /** Whether a successful response without an error code has what was asked for. */
+  /** Whether a successful response without an error code contains the expected result. */
   readonly isResult: (fields: Fields) => boolean
   readonly invalidCode: 'TOKEN_RESPONSE_INVALID' | 'DISCOVERY_INVALID'
 }

@@ -7,7 +7,7 @@ import { McaAuthError, type McaAuthErrorDetails } from '../error.js'
  * - `throttled`: the server says when to come again.
  * - `transient`: worth a retry.
  * - `bad`: not a response of a token endpoint, or an unusable secret. Not worth a retry now.
- * - `unreadable`: what is to be presented cannot be read, or has expired. No server was asked.
+ * - `unreadable`: a credential cannot be read, or has expired. No request was sent.
  */
 export type FailureKind = 'denied' | 'throttled' | 'transient' | 'bad' | 'unreadable'
 

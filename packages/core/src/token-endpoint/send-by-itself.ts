@@ -7,8 +7,7 @@ import { readTokenResponse, type TokenResponse, tokenIn } from './token-response
 import { isResponse, type Wire } from './wire.js'
 
 /**
- * Lets a grant send what it wants that has no token request of OAuth's form, and judges what it gets as the response of a
- * token endpoint.
+ * Sends for a grant that does not use OAuth's token request. Its result is evaluated like the response of a token endpoint.
  *
  * @param location - of the server, `undefined` for a function of the user's.
  * @throws FailedAttempt

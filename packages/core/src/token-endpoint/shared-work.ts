@@ -4,7 +4,7 @@ interface Running<T> {
   waiters: number
 }
 
-/** Work that several wait for. It is aborted once nobody does any more, and started again for the next who comes. */
+/** Work shared by several waiters. It is aborted when the last one leaves, and restarted for the next one. */
 export class SharedWork<T> {
   readonly #start: (signal: AbortSignal) => Promise<T>
   #running: Running<T> | undefined
@@ -38,7 +38,7 @@ export class SharedWork<T> {
   #run(): Running<T> {
     const controller = new AbortController()
     const result = this.#start(controller.signal)
-    // Whoever waits gets the rejection; by the time of it there may be nobody.
+    // Waiters get the rejection; there may be none left by then.
     result.catch(() => {})
     const running = { result, controller, waiters: 0 }
     this.#running = running

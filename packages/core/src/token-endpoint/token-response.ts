@@ -19,7 +19,7 @@ export interface TokenResponse {
 }
 
 /**
- * Reads the response of a token endpoint (RFC 6749 §5). In addition to what `readEndpointResponse()` tells apart:
+ * Reads the response of a token endpoint (RFC 6749 §5). In addition to the cases of `readEndpointResponse()`:
  * - Denied: any other error code, with a 4xx or in place of a token; and 401 and 403 in any case.
  * - Bad: everything else without a usable token.
  *

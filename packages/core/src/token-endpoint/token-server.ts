@@ -7,13 +7,13 @@ import { FailedAttempt } from './failed-attempt.js'
 import type { OwnEndpoints } from './token-endpoints.js'
 import { wellKnownUrls } from './well-known.js'
 
-/** Where the tokens of one provider are requested: known from the start, or looked up by its first token request. */
+/** The server of one provider: known from the start, or looked up by the first token request. */
 export class TokenServer {
   /** The time by the server's clock, as its responses say it. */
   readonly clock: ServerClock = new ServerClock()
   /** The issuer whose metadata must be looked up, if any. */
   readonly lookedUp: string | undefined
-  /** Without an `issuer`, the token endpoint stands in its place. */
+  /** If not, the token endpoint is used as the audience of assertions. */
   readonly issuerIsKnown: boolean
   readonly fetch: typeof globalThis.fetch
   readonly #url: URL
@@ -37,7 +37,7 @@ export class TokenServer {
     if (kind !== 'issuer') this.#metadata = { issuer: issuer ?? url.href, token_endpoint: url.href }
   }
 
-  /** What is known: from the start, or since it was looked up. */
+  /** `undefined` until it has been looked up. */
   get metadata(): ServerMetadata | undefined {
     return this.#metadata
   }
@@ -57,7 +57,7 @@ export class TokenServer {
     if (metadata === this.#metadata) return metadata
     const endpoint = new URL(metadata.token_endpoint)
     if (!isSecure(endpoint.origin) && !this.#allowInsecureRequests) {
-      const what = `the token endpoint on ${endpoint.origin}, named by the issuer's metadata, is plain http`
+      const what = `the token endpoint on ${endpoint.origin}, named in the issuer's metadata, is plain http`
       throw new FailedAttempt('bad', new McaAuthError('INSECURE_TRANSPORT', what))
     }
     this.#endpoints.add(endpoint)
