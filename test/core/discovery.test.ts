@@ -177,6 +177,24 @@ describe('metadata', () => {
     if (expected === 'jwt') expect(decodeJwt(last?.form.client_assertion ?? '').aud).toBe(issuer)
   })
 
+  it('may come from a cache, which made assertions as old as the document: they had expired when they were sent', async () => {
+    const now = Date.now()
+    const issued = async (headers: Record<string, string>) => {
+      const document = () => Response.json(metadata, { headers })
+      const { last } = await discovered({ [oidc]: document }, { ...client, clientAuth: 'client_secret_jwt' })
+      return (decodeJwt(last?.form.client_assertion ?? '').iat ?? 0) * 1000 - now
+    }
+    const before = (ms: number) => new Date(now - ms).toUTCString()
+    const hour = 3_600_000
+    // Of a server whose clock is right, and of one that is an hour behind.
+    expect(Math.abs(await issued({ date: before(hour), age: '3600' }))).toBeLessThan(60_000)
+    expect(Math.abs((await issued({ date: before(2 * hour), age: '3600' })) + hour)).toBeLessThan(60_000)
+    // What cannot be a date, or an age, says nothing.
+    for (const headers of [{ date: '0' }, { date: before(hour), age: 'old' }, { date: before(hour), age: '-1' }]) {
+      expect(Math.abs(await issued(headers as never))).toBeLessThan(60_000)
+    }
+  })
+
   it('do not override what the options say', async () => {
     const document = { ...metadata, token_endpoint_auth_methods_supported: ['client_secret_basic'] }
     const { last } = await discovered({ [oidc]: document }, { ...client, clientAuth: 'client_secret_post' })

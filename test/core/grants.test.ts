@@ -39,6 +39,18 @@ describe('tokenExchange', () => {
     expect(first?.headers.authorization).toBeUndefined()
   })
 
+  it.each([
+    ['bytes, as of a file that was read without an encoding', Buffer.from('fake')],
+    ['nothing', undefined],
+    ['an object', { token: 'fake' }],
+  ])('says of a function that returns %s what is wrong with it: it was called empty', async (_what, value) => {
+    const { outcome } = await requested({ grant: tokenExchange({ subjectToken: async () => value as never }) })
+    expect(outcome).toMatchObject({
+      code: 'INVALID_CREDENTIALS_SOURCE',
+      message: 'what the `subjectToken` function returned is not a string',
+    })
+  })
+
   it('takes types as short names or URIs, and an actor', async () => {
     const { first } = await requested({
       grant: tokenExchange({

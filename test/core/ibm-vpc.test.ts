@@ -1,4 +1,7 @@
 import { createTokenProvider, ibmVpc, type McaAuthError, type McaAuthOptions } from '@mca-auth/core'
+import { startIam, startInstanceMetadata } from '@mca-auth/testing'
+import nodeFetch from 'node-fetch'
+import { fetch as undiciFetch } from 'undici'
 import { describe, expect, it } from 'vitest'
 import { type Answer, recordingFetch } from '../servers/sent-token-requests.ts'
 
@@ -72,6 +75,21 @@ describe('ibmVpc', () => {
       )
     },
   )
+
+  it('takes a response of any fetch: the answers of undici and node-fetch were no tokens, for want of the global class', async () => {
+    await using iam = await startIam()
+    await using service = await startInstanceMetadata({ iam })
+    // A mock's, of no class at all.
+    const plain: typeof globalThis.fetch = async (input, init) => {
+      const { status, headers, body } = await fetch(input, init)
+      return { status, headers, body } as Response
+    }
+    for (const other of [undiciFetch, nodeFetch, plain] as unknown as (typeof globalThis.fetch)[]) {
+      const grant = ibmVpc({ url: service.url, trustedProfile: { id: iam.account.trustedProfile.id } })
+      await using provider = createTokenProvider({ fetch: other, grant })
+      expect((await provider.getToken()).accessToken).toMatch(/^ey/)
+    }
+  })
 
   it.each([
     { clientId: 'c' },

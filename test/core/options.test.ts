@@ -1,6 +1,20 @@
-import { createTokenProvider, getAuthorizationHeader, type McaAuthOptions } from '@mca-auth/core'
+import { generateKeyPairSync } from 'node:crypto'
+import { runInNewContext } from 'node:vm'
+import {
+  clientAssertion,
+  createTokenProvider,
+  getAuthorizationHeader,
+  ibmIam,
+  ibmVpc,
+  jwtBearer,
+  type McaAuthOptions,
+  privateKeyJwt,
+  tokenExchange,
+} from '@mca-auth/core'
+import { mcaAuth } from '@mca-auth/fetch'
 import { describe, expect, it } from 'vitest'
 
+const { privateKey } = generateKeyPairSync('ed25519')
 const good = { clientId: 'c', secret: 's', tokenEndpoint: 'https://idp.example.com/token' }
 
 const bad: [option: string, values: unknown[], expected: RegExp][] = [
@@ -63,6 +77,85 @@ describe('a bad option', () => {
     for (const options of [null, 'x', 7, []]) {
       expect(caught(() => createTokenProvider(options as never))).toBeInstanceOf(TypeError)
     }
+  })
+
+  // They have no fields, so that they were options, settings and parameters of which everything had been left out.
+  const fieldless: [string, () => object][] = [
+    ['a promise', () => Promise.resolve({ scope: 'read' })],
+    ['a Map', () => new Map([['audience', 'orders']])],
+    ['URLSearchParams', () => new URLSearchParams({ audience: 'orders' })],
+    ['Headers', () => new Headers({ audience: 'orders' })],
+  ]
+  it.each(fieldless)('%s is not taken for an empty object', async (_what, make) => {
+    const provider = createTokenProvider(good)
+    const uses: ((value: never) => unknown)[] = [
+      (value) => createTokenProvider(value),
+      (value) => createTokenProvider({ ...good, parameters: value }),
+      (value) => createTokenProvider({ ...good, refresh: value }),
+      (value) => ibmVpc(value),
+      (value) => privateKeyJwt(privateKey, value),
+      (value) => clientAssertion('fake', value),
+      (value) => mcaAuth(value),
+      (value) => mcaAuth(provider, value),
+    ]
+    for (const use of uses) expect(() => use(make() as never), String(use)).toThrow(/must be a plain object/)
+    for (const request of [make(), { parameters: make() }]) {
+      await expect(provider.getToken(request as never)).rejects.toThrow('must be a plain object')
+    }
+    await expect(getAuthorizationHeader(make())).rejects.toThrow('must be a plain object')
+  })
+
+  it('objects of another realm, without a prototype or with the fields of a class are taken', () => {
+    class Options {
+      readonly clientId = 'c'
+      readonly secret = 's'
+      readonly tokenEndpoint = good.tokenEndpoint
+    }
+    const bare = Object.assign(Object.create(null), good)
+    for (const options of [new Options(), bare, runInNewContext(`(${JSON.stringify(good)})`)]) {
+      expect(createTokenProvider(options).health().tokenEndpoint).toBe(good.tokenEndpoint)
+    }
+    expect(() => createTokenProvider({ ...good, parameters: runInNewContext('({})') })).not.toThrow()
+  })
+
+  it('what a helper returns for another option is rejected: an API key went to any token endpoint as clientAuth', () => {
+    const ofGrants = {
+      'IBM Cloud IAM, API key': ibmIam({ apikey: 'fake' }),
+      'IBM Cloud IAM, trusted profile': ibmIam({ trustedProfile: { id: 'fake' } }),
+      'the instance metadata service': ibmVpc(),
+      'token exchange': tokenExchange({ subjectToken: 'fake' }),
+      'JWT bearer grant': jwtBearer({ assertion: 'fake' }),
+    }
+    const ofClients = { private_key_jwt: privateKeyJwt(privateKey), 'client assertion': clientAssertion('fake') }
+    const cases = [
+      ...Object.entries(ofGrants).flatMap(([what, used]) =>
+        ['clientAuth', 'source'].map((name) => ({ name, what, used, right: 'grant' })),
+      ),
+      ...Object.entries(ofClients).flatMap(([what, used]) =>
+        ['grant', 'source'].map((name) => ({ name, what, used, right: 'clientAuth' })),
+      ),
+    ]
+    for (const { name, what, used, right } of cases) {
+      expect(caught(() => createTokenProvider({ ...good, [name]: used })).message).toBe(
+        `\`${name}\` cannot be this function (${what}): give it as \`${right}\``,
+      )
+    }
+  })
+
+  it('a client beside ibmVpc() is rejected, and the type of an actor that is not there: they were ignored', () => {
+    const clients = [
+      { clientId: 'c' },
+      { secret: 's' },
+      { clientAuth: 'none' },
+      { clientAuth: privateKeyJwt(privateKey) },
+    ]
+    for (const client of clients) {
+      const [name] = Object.keys(client)
+      const options = { grant: ibmVpc(), ...client } as McaAuthOptions
+      expect(caught(() => createTokenProvider(options)).message).toMatch(`\`${name}\` cannot be combined with this`)
+    }
+    const exchange = () => tokenExchange({ subjectToken: 'fake', actorTokenType: 'jwt' })
+    expect(caught(exchange).message).toBe('`actorTokenType` goes with an `actorToken`')
   })
 
   it('a bad token request is rejected when it is made', async () => {

@@ -25,6 +25,7 @@ const tokenEndpoint = 'https://idp.example.com/token'
 const key = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
 const otherKey = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
 const jwtOf = (sub: string, iat: number, iss = 'https://cluster.example.com') => unsignedJwt({ iss, sub, iat })
+const forged = (jwt: string) => jwt.replace(/[^.]+$/, 'Zm9yZ2Vk')
 let directory: string
 const file = (name: string, text: string) => {
   const path = join(directory, name)
@@ -75,7 +76,7 @@ function fleetCache(keys: { encryptionKeys?: string[] } = { encryptionKeys }) {
 
 const noServer = { tokenEndpoint: undefined }
 const iam = (grant: Grant): McaAuthOptions => ({ ...noServer, grant })
-const exchange = (subjectToken: string, more = {}): McaAuthOptions => ({
+const exchange = (subjectToken: Parameters<typeof tokenExchange>[0]['subjectToken'], more = {}): McaAuthOptions => ({
   grant: tokenExchange({ subjectToken, ...more }),
 })
 const byKey = (clientAuth: McaAuthOptions['clientAuth'], clientId = 'c'): McaAuthOptions => ({ clientId, clientAuth })
@@ -94,22 +95,32 @@ describe('a token is shared by processes that are the same to the server', () =>
       () => iam(ibmIam({ trustedProfile: profile, tokenFile: file('a', jwtOf('pod', 1)) })),
       () => iam(ibmIam({ trustedProfile: profile, tokenFile: file('b', jwtOf('pod', 2)) })),
     ],
-    ['one subject, whose token was renewed', () => exchange(jwtOf('s', 1)), () => exchange(jwtOf('s', 2))],
+    [
+      'one subject, whose token was renewed',
+      () => exchange(async () => jwtOf('s', 1)),
+      () => exchange({ file: file('s', jwtOf('s', 2)) }),
+    ],
+    ['one subject token that was given as text', () => exchange(jwtOf('s', 1)), () => exchange(jwtOf('s', 1))],
     ['one opaque subject token', () => exchange('fake-opaque'), () => exchange('fake-opaque')],
     [
       'one assertion, that was renewed',
-      () => ({ grant: jwtBearer({ assertion: jwtOf('s', 1) }) }),
+      () => ({ grant: jwtBearer({ assertion: { file: file('h', jwtOf('s', 1)) } }) }),
       () => ({ grant: jwtBearer({ assertion: async () => jwtOf('s', 2) }) }),
     ],
     [
       'one client assertion, that was renewed',
-      () => byKey(clientAssertion(jwtOf('s', 1))),
+      () => byKey(clientAssertion(() => jwtOf('s', 1))),
       () => byKey(clientAssertion({ file: file('c', jwtOf('s', 2)) })),
     ],
     [
       'one key, in two forms',
       () => byKey(privateKeyJwt(key)),
       () => byKey(privateKeyJwt(async () => key.export({ type: 'pkcs8', format: 'pem' }).toString())),
+    ],
+    [
+      'one type of assertion, in two spellings',
+      () => byKey(clientAssertion('fake')),
+      () => byKey(clientAssertion('fake', { type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer' })),
     ],
     ['one public client', () => byKey('none'), () => byKey('none')],
     [
@@ -169,19 +180,44 @@ describe('a token is not shared by processes that differ in', () => {
       () => iam(ibmIam({ trustedProfile: profile, tokenFile: file('f', jwtOf('pod-1', 1)) })),
       () => iam(ibmIam({ trustedProfile: profile, tokenFile: file('g', jwtOf('pod-2', 1)) })),
     ],
-    ['the subject', () => exchange(jwtOf('alice', 1)), () => exchange(jwtOf('bob', 1))],
-    ["the subject's issuer", () => exchange(jwtOf('s', 1, 'https://a')), () => exchange(jwtOf('s', 1, 'https://b'))],
+    // Its signature was not looked at: whoever made up the claims of another one got that one's token.
+    [
+      'the signature of a subject token that was given as text',
+      () => exchange(jwtOf('alice', 1)),
+      () => exchange(forged(jwtOf('alice', 1))),
+    ],
+    [
+      'that of an actor token',
+      () => exchange('fake', { actorToken: jwtOf('alice', 1) }),
+      () => exchange('fake', { actorToken: forged(jwtOf('alice', 1)) }),
+    ],
+    [
+      'that of an assertion',
+      () => ({ grant: jwtBearer({ assertion: jwtOf('alice', 1) }) }),
+      () => ({ grant: jwtBearer({ assertion: forged(jwtOf('alice', 1)) }) }),
+    ],
+    [
+      'that of a client assertion',
+      () => byKey(clientAssertion(jwtOf('alice', 1))),
+      () => byKey(clientAssertion(forged(jwtOf('alice', 1)))),
+    ],
+    ['the subject', () => exchange(() => jwtOf('alice', 1)), () => exchange(() => jwtOf('bob', 1))],
+    [
+      "the subject's issuer",
+      () => exchange(() => jwtOf('s', 1, 'https://a')),
+      () => exchange(() => jwtOf('s', 1, 'https://b')),
+    ],
     ['the opaque subject token', () => exchange('fake-1'), () => exchange('fake-2')],
     [
       'a JWT without a subject',
-      () => exchange(unsignedJwt({ iss: 'a', n: 1 })),
-      () => exchange(unsignedJwt({ iss: 'a', n: 2 })),
+      () => exchange(() => unsignedJwt({ iss: 'a', n: 1 })),
+      () => exchange(() => unsignedJwt({ iss: 'a', n: 2 })),
     ],
-    ['a JWT with an empty one', () => exchange(jwtOf('', 1)), () => exchange(jwtOf('', 2))],
+    ['a JWT with an empty one', () => exchange(() => jwtOf('', 1)), () => exchange(() => jwtOf('', 2))],
     [
       'where issuer and subject are divided',
-      () => exchange(jwtOf('b","c', 1, 'a')),
-      () => exchange(jwtOf('c', 1, 'a","b')),
+      () => exchange(() => jwtOf('b","c', 1, 'a')),
+      () => exchange(() => jwtOf('c', 1, 'a","b')),
     ],
     ['the type of the subject token', () => exchange('fake'), () => exchange('fake', { subjectTokenType: 'jwt' })],
     ['the actor', () => exchange('fake', { actorToken: 'fake-1' }), () => exchange('fake', { actorToken: 'fake-2' })],

@@ -187,6 +187,11 @@ describe('privateKeyJwt', () => {
   it.each([
     ['that fails', () => Promise.reject(new Error('fake-vault-secret')), 'TOKEN_REQUEST_FAILED'],
     ['that returns nothing', () => new Uint8Array(), 'INVALID_CREDENTIALS_SOURCE'],
+    // A number was taken for as many zeros.
+    ['that returns a number', () => 64 as never, 'INVALID_CREDENTIALS_SOURCE'],
+    ['that returns base64', () => 'ZmFrZQ' as never, 'INVALID_CREDENTIALS_SOURCE'],
+    ['that returns a response', () => ({ Signature: new Uint8Array(64) }) as never, 'INVALID_CREDENTIALS_SOURCE'],
+    ['that returns a symbol', () => Symbol('fake') as never, 'INVALID_CREDENTIALS_SOURCE'],
   ])('reports a signer %s', async (_what, signature, code) => {
     const { outcome, sent } = await assertions({ alg: 'ES256', sign: signature })
     expect([(outcome as McaAuthError).code, sent]).toEqual([code, []])

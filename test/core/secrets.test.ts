@@ -120,6 +120,21 @@ describe('a secret that the server quotes is masked', () => {
     expect(error.errorDescription).toBe('no: [redacted] "[redacted]" about [redacted] (end)')
   })
 
+  const invisible = { 'a line break': '\r\n', 'a control character': '\0', 'a zero-width space': '\u200b' }
+  it.each(Object.entries(invisible))('also if it is split by %s, as where lines are wrapped', async (_name, mark) => {
+    const split = (text: string) => (text.match(/.{1,5}/gsu) ?? []).join(mark)
+    for (const text of [secret, base64(secret), base64(`${clientId}:${secret}`)]) {
+      const error = await failure({ fetch: echoing(() => split(text)) })
+      expect(error.errorDescription).toBe('no: [redacted] (end)')
+      expect(shown(error)).not.toContain(text.slice(0, 5))
+      const thrown = await failure({ fetch: () => Promise.reject(new Error(split(text))) })
+      expect((thrown.cause as Error).message).toBe('[redacted]')
+    }
+    // What holds no secret stays as it is.
+    const error = await failure({ fetch: echoing(() => `line${mark}line`) })
+    expect(error.errorDescription).toMatch(/^no: line\W+line \(end\)$/)
+  })
+
   it('also in a failure that is retried', async () => {
     const error = await failure({ fetch: echoing(() => secret, 500) })
     expect(error).toMatchObject({ code: 'TOKEN_REQUEST_FAILED', status: 500 })

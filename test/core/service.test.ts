@@ -380,6 +380,32 @@ describe('`service`', () => {
     expect(() => createTokenProvider({ service: 'cloudant', ...options })).toThrow(Object.keys(options)[0])
   })
 
+  it("in getAuthorizationHeader() is that of the working directory and of the user's home: it was whichever came first", async () => {
+    const headers: string[] = []
+    const ask = async () => headers.push(await getAuthorizationHeader({ service: 'cloudant' }))
+    const configured = (place: string) => {
+      const path = join(directory, place)
+      mkdirSync(path)
+      const text = `CLOUDANT_APIKEY=fake-api-key-of-a-binding\nCLOUDANT_AUTH_URL=${iam.url}\n`
+      writeFileSync(join(path, 'ibm-credentials.env'), text)
+      return path
+    }
+    for (const working of [configured('one'), configured('two')]) {
+      vi.spyOn(process, 'cwd').mockReturnValue(working)
+      await ask()
+      await ask()
+    }
+    vi.spyOn(process, 'cwd').mockReturnValue(directory)
+    for (const home of [configured('alice'), configured('bob')]) {
+      vi.stubEnv('HOME', home)
+      await ask()
+      await ask()
+    }
+    // Each of the four places has a token of its own, and the second call takes it from the cache.
+    expect(iam.tokenRequests).toBe(4)
+    expect(new Set(headers).size).toBe(4)
+  })
+
   it('works in getAuthorizationHeader(), which looks at its configuration at each call', async () => {
     const { apikey } = iam.account
     env({ CLOUDANT_APIKEY: apikey, CLOUDANT_AUTH_URL: iam.url })

@@ -1,5 +1,6 @@
+import { execFileSync } from 'node:child_process'
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
-import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
@@ -91,7 +92,13 @@ const unreadable = (what: string, reason: RegExp, prepare: (file: string) => voi
 
 export const fileFaults: readonly ProviderFault[] = [
   unreadable('is missing', /ENOENT/, () => {}),
-  unreadable('is a directory', /EISDIR/, (file) => mkdirSync(file)),
+  unreadable('is a directory', /is not a file/, (file) => mkdirSync(file)),
+  unreadable('is a named pipe into which nobody writes', /is not a file/, (file) => execFileSync('mkfifo', [file])),
+  unreadable('is a device without an end', /is not a file/, (file) => symlinkSync('/dev/zero', file)),
+  unreadable('is a gigabyte long', /more than 65536 bytes/, (file) => {
+    writeFileSync(file, 'fake')
+    truncateSync(file, 2 ** 30)
+  }),
   unreadable('is a link that leads nowhere', /ENOENT/, (file) => symlinkSync('nowhere', file)),
   unreadable('is empty', /is empty/, (file) => writeFileSync(file, '')),
   unreadable('holds a line break alone', /is empty/, (file) => writeFileSync(file, '\n')),

@@ -28,10 +28,18 @@ export function callable(name: string, value: unknown): void {
   if (typeof value !== 'function') throw expected(name, 'a function', value)
 }
 
+/** An object whose fields can be read: not a `Map` or `URLSearchParams`, nor the promise of one that was not awaited. */
 export function record(what: string, value: unknown): asserts value is object {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new TypeError(`${what} must be an object`)
   }
+  if (Object.keys(value).length === 0 && !isPlain(value)) throw new TypeError(`${what} must be a plain object`)
+}
+
+/** Whether it is a literal, of whatever realm, or the like. */
+export function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
 /** A non-empty string or a list of them, as a list. */

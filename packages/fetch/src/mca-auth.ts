@@ -35,9 +35,11 @@ export function mcaAuth(
   clientOptions: FetchClientOptions = {},
 ): Fetch {
   const { fetch: given, ...rules } = (clientOptions ?? {}) as FetchClientOptions
+  // As they are if they can be: of a promise or a Map, which is wrong, the copy is empty.
+  const checked = Object.hasOwn(clientOptions ?? {}, 'fetch') ? rules : (clientOptions ?? {})
   if (given !== undefined && typeof given !== 'function') throw new TypeError('`fetch` must be a function')
   const globalFetch = new GlobalFetch()
-  const authorizer = createRequestAuthorizer('fetch', optionsOrProvider, rules)
+  const authorizer = createRequestAuthorizer('fetch', optionsOrProvider, checked)
 
   // Nothing is awaited before the call is read, and with a cached token not before it is sent either.
   const authorizedFetch = async (input: unknown, init?: unknown): Promise<Response> => {

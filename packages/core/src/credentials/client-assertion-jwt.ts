@@ -35,10 +35,3 @@ export function assertionClaims(
 export function encodeJws(header: object, payload: object): string {
   return [header, payload].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.')
 }
-
-/** RFC 7521 §4.2. The id is optional there; servers that look a client up by it need it. */
-export function addAssertion({ body, clientId }: TokenRequestDraft, assertion: string, type = 'jwt-bearer'): void {
-  if (clientId !== undefined) body.set('client_id', clientId)
-  body.set('client_assertion_type', `urn:ietf:params:oauth:client-assertion-type:${type}`)
-  body.set('client_assertion', assertion)
-}

@@ -1,4 +1,5 @@
 import { checkFields, nonEmptyString, record } from '../validate.js'
+import { addAssertion, assertionTypes } from './assertion-form.js'
 import type { ClientAuth } from './client-authentication.js'
 import { asFunction } from './grant.js'
 import { tokenReading } from './presented-token.js'
@@ -38,8 +39,9 @@ export function clientAssertion(source: TextSource, settings: ClientAssertionSet
   const assertion = copyOf(source)
   record('the settings of `clientAssertion`', settings)
   checkFields<ClientAssertionSettings>('setting of `clientAssertion`', settings, { type: nonEmptyString })
-  const { type = 'jwt-bearer' } = settings
-  return asFunction({
+  const { type: given = 'jwt-bearer' } = settings
+  const type = given.includes(':') ? given : `${assertionTypes}${given}`
+  return asFunction('clientAuth', {
     name: 'client assertion',
     settings: ['client-assertion', assertion, type],
     sharedSettings: ['client-assertion', type],
@@ -48,16 +50,7 @@ export function clientAssertion(source: TextSource, settings: ClientAssertionSet
     needsNoClient: true,
     read: async () => {
       const token = await readSource('assertion', assertion)
-      return tokenReading([token], ({ body, clientId }) => {
-        // RFC 7521 §4.2: the assertion names the client. Servers that look the client up by its id want it all the same.
-        if (clientId !== undefined) body.set('client_id', clientId)
-        body.set('client_assertion_type', assertionType(type))
-        body.set('client_assertion', token.text)
-      })
+      return tokenReading([token], (draft) => addAssertion(draft, token.text, type))
     },
   })
-}
-
-function assertionType(type: string): string {
-  return type.includes(':') ? type : `urn:ietf:params:oauth:client-assertion-type:${type}`
 }

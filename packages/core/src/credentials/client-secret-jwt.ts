@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto'
-import { addAssertion, assertionClaims, encodeJws } from './client-assertion-jwt.js'
+import { addAssertion } from './assertion-form.js'
+import { assertionClaims, encodeJws } from './client-assertion-jwt.js'
 import type { TokenRequestDraft } from './credential-part.js'
 
 /** `client_secret_jwt` (OpenID Connect Core §9): an assertion with an HMAC of the client's secret. */

@@ -61,6 +61,13 @@ export interface CredentialOptions {
   readonly identity?: string | undefined
 }
 
+/** What a helper returns works in its own option only: in another one it would present nothing, or an API key to anybody. */
+function functionFor(name: string, value: unknown): void {
+  callable(name, value)
+  const { option = name, name: what } = partOf(value) ?? {}
+  if (option !== name) throw new TypeError(`\`${name}\` cannot be this function (${what}): give it as \`${option}\``)
+}
+
 const clientAuthNames: readonly unknown[] = [...secretMethods, 'none']
 
 export const credentialChecks: Checks<CredentialOptions> = {
@@ -78,15 +85,14 @@ export const credentialChecks: Checks<CredentialOptions> = {
     const { search, hash } = httpUrl(name, value)
     if (search !== '' || hash !== '') throw new TypeError(`\`${name}\` must have no query or fragment (RFC 8414 §2)`)
   },
-  grant: callable,
-  source: callable,
+  grant: functionFor,
+  source: functionFor,
   identity: nonEmptyString,
   clientAuth: (name, value) => {
-    if (typeof value !== 'function' && !clientAuthNames.includes(value)) {
-      throw new TypeError(
-        `\`${name}\` must be one of ${clientAuthNames.join(', ')}, or a function, e.g. \`privateKeyJwt()\``,
-      )
-    }
+    if (clientAuthNames.includes(value)) return
+    if (typeof value === 'function') return functionFor(name, value)
+    const names = clientAuthNames.join(', ')
+    throw new TypeError(`\`${name}\` must be one of ${names}, or a function, e.g. \`privateKeyJwt()\``)
   },
 }
 

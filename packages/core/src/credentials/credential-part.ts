@@ -58,6 +58,8 @@ export interface OwnSending {
 export interface CredentialPart {
   /** What it is, without any secret. */
   readonly name: string
+  /** Of what a helper returns: the option that it is for. */
+  readonly option?: 'grant' | 'clientAuth'
   /** Its settings, comparable within this process, as `canonical()` does it. They may hold secrets. */
   readonly settings: readonly unknown[]
   /** What of the settings other processes can compare, and that holds no secret. */

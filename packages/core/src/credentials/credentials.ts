@@ -90,14 +90,14 @@ export function findCredentials(options: CredentialOptions): FoundCredentials {
   const rule = "the platform's secret is not used if the options name the client or the server"
   let missing: McaAuthError | undefined
   if (server?.value.kind === 'mca' && appId === undefined) {
-    missing = missingError('MISSING_APPID_ERROR', 'appId', `${where}, and no application_id in VCAP_APPLICATION`)
-  } else if (clientId === undefined && needsId) missing = missingError('MISSING_CLIENTID_ERROR', 'clientId', where)
+    missing = missingError('MISSING_APPID_ERROR', '`appId`', `${where}, and no application_id in VCAP_APPLICATION`)
+  } else if (clientId === undefined && needsId) missing = missingError('MISSING_CLIENTID_ERROR', '`clientId`', where)
   else if (secret === undefined && needsSecret) {
-    missing = missingError('MISSING_SECRET_ERROR', 'secret', foreign ? rule : where)
+    missing = missingError('MISSING_SECRET_ERROR', '`secret`', foreign ? rule : where)
   } else if (server === undefined) {
     missing = missingError(
       'MISSING_SERVER_URL_ERROR',
-      'serverUrl` (or `oauthServerUrl`, `issuer`, `tokenEndpoint)',
+      '`serverUrl` (or `oauthServerUrl`, `issuer`, `tokenEndpoint`)',
       where,
     )
   }
@@ -162,5 +162,5 @@ function methodOf(instance: ServiceInstance | undefined): CredentialOptions['cli
 }
 
 function missingError(code: McaAuthErrorCode, option: string, where: string): McaAuthError {
-  return new McaAuthError(code, `\`${option}\` is missing: not in the options; ${where}`)
+  return new McaAuthError(code, `${option} is missing: not in the options; ${where}`)
 }

@@ -52,8 +52,8 @@ export function ownFunction(option: 'grant' | 'clientAuth', write: ClientAuth): 
   return { ...own, name: `a \`${option}\` function`, read: () => reading }
 }
 
-/** Wraps a part in a function, the type of the options `grant` and `clientAuth`. */
-export function asFunction(part: CredentialPart): ClientAuth {
+/** Wraps a part in a function, the type of the options `grant` and `clientAuth`, of which it is for one. */
+export function asFunction(option: 'grant' | 'clientAuth', part: CredentialPart): ClientAuth {
   const write: ClientAuth = async (server, client, body, headers) => {
     const reading = await part.read()
     const draft: TokenRequestDraft = {
@@ -63,5 +63,5 @@ export function asFunction(part: CredentialPart): ClientAuth {
     }
     await reading.write(draft)
   }
-  return withPart(write, part)
+  return withPart(write, { ...part, option })
 }

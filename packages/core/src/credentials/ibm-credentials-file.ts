@@ -20,6 +20,11 @@ export function ibmCredentialsFile():
   return { path, variables: Object.fromEntries(lines) }
 }
 
+/** What decides which file that is. */
+export function credentialsFilePlaces(): readonly (string | undefined)[] {
+  return [process.env.IBM_CREDENTIALS_FILE, ...directories()]
+}
+
 /** The file or the directory that the variable names; else the working directory, else the home directory. */
 function pathOf(given: string | undefined): string | undefined {
   if (!given)

@@ -66,12 +66,12 @@ export function ibmIam(settings: IbmIamSettings): Grant {
   const { apikey, trustedProfile, tokenFile, url }: AllSettings = settings
   const server = { kind: 'iam', url: tokenEndpoint(url ?? cloud) } as const
   if (apikey !== undefined && trustedProfile === undefined && tokenFile === undefined) {
-    return asFunction(apiKeyPart(apikey, server))
+    return asFunction('grant', apiKeyPart(apikey, server))
   }
   if (trustedProfile === undefined || apikey !== undefined) {
     throw new TypeError('`ibmIam` takes either `apikey`, or `trustedProfile` and perhaps `tokenFile`')
   }
-  return asFunction(trustedProfilePart(trustedProfile, tokenFile, server))
+  return asFunction('grant', trustedProfilePart(trustedProfile, tokenFile, server))
 }
 
 /** The only field of a trusted profile, and its value. Checked. */

@@ -71,7 +71,7 @@ export function ibmVpc(settings: IbmVpcSettings = {}): Grant {
     send: (sending) => request(sending, identityToken, iamToken, profile),
     read: () => ({ text: '', owner: '', isShareable: false, secrets: [], write: () => {} }),
   }
-  return asFunction(part)
+  return asFunction('grant', part)
 }
 
 async function request(

@@ -1,3 +1,4 @@
+import { isPlain } from '../validate.js'
 import { type CredentialPart, partOf } from './credential-part.js'
 
 const ids = new WeakMap<object, number>()
@@ -14,7 +15,7 @@ export function canonical(value: unknown): string {
   const part = partOf(value)
   if (part !== undefined) return `@${canonical(part.settings)}`
   if (typeof value === 'function' || (typeof value === 'object' && value !== null)) {
-    return isPlain(value) ? `{${fieldsOf(value)}}` : `#${idOf(value)}`
+    return isContent(value) ? `{${fieldsOf(value)}}` : `#${idOf(value)}`
   }
   // Quoted, so that no string looks like one of the other forms, or seems to end earlier.
   return typeof value === 'string' ? JSON.stringify(value) : String(value)
@@ -28,12 +29,10 @@ function fieldsOf(value: object): string {
     .join(',')
 }
 
-function isPlain(value: object): boolean {
+/** What has methods is more than its content: a shared cache, say. */
+function isContent(value: object): boolean {
   if (typeof value === 'function') return false
-  const prototype: unknown = Object.getPrototypeOf(value)
-  // Of any realm. What has methods is more than its content: a shared cache, say.
-  const isObject = prototype === null || Object.getPrototypeOf(prototype) === null
-  return isObject && !Object.values(value).some((field) => typeof field === 'function')
+  return isPlain(value) && !Object.values(value).some((field) => typeof field === 'function')
 }
 
 function idOf(value: object): number {

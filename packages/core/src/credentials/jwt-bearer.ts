@@ -37,7 +37,7 @@ export function jwtBearer(settings: JwtBearerSettings): Grant {
     if (reserved.includes(name)) throw new TypeError(`\`jwtBearer\` must not set \`${name}\``)
     nonEmptyString(name, value)
   }
-  return asFunction({
+  return asFunction('grant', {
     name: 'JWT bearer grant',
     settings: ['jwt-bearer', assertion, fields],
     sharedSettings: ['jwt-bearer', fields],

@@ -7,7 +7,7 @@ export function tokenReading(tokens: readonly SourceText[], write: (draft: Token
   const texts = tokens.map(({ text }) => text)
   return {
     text: JSON.stringify(texts),
-    owner: JSON.stringify(texts.map(ownerOfToken)),
+    owner: JSON.stringify(tokens.map(ownerOfToken)),
     isShareable: true,
     secrets: texts,
     write: (draft) => {
@@ -18,13 +18,14 @@ export function tokenReading(tokens: readonly SourceText[], write: (draft: Token
 }
 
 /**
- * Whom a token is about: the `iss` and `sub` of a JWT, so that one which is renewed each hour stays the same owner's; of
- * anything else, all of it.
+ * Whom a token is about: the `iss` and `sub` of a JWT from a file or a function, so that one which is renewed each hour
+ * stays the same owner's; of anything else, all of it. Nobody has verified a JWT while a cache is searched, and a text may be
+ * whoever's: with claims that somebody made up, it must not find what another one was given.
  */
-function ownerOfToken(token: string): readonly unknown[] {
-  const { iss, sub } = claimsOf(token) ?? {}
+function ownerOfToken({ text, canChange }: SourceText): readonly unknown[] {
+  const { iss, sub } = (canChange && claimsOf(text)) || {}
   const isNamed = [iss, sub].every((claim) => typeof claim === 'string' && claim !== '')
-  return isNamed ? ['jwt', iss, sub] : ['opaque', token]
+  return isNamed ? ['jwt', iss, sub] : ['opaque', text]
 }
 
 /**

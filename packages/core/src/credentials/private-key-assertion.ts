@@ -1,5 +1,6 @@
 import { createHash, X509Certificate } from 'node:crypto'
-import { addAssertion, assertionClaims, encodeJws } from './client-assertion-jwt.js'
+import { addAssertion } from './assertion-form.js'
+import { assertionClaims, encodeJws } from './client-assertion-jwt.js'
 import type { TokenRequestDraft } from './credential-part.js'
 import type { PrivateKeyJwtSettings, SigningKey } from './private-key.js'
 import { signJws } from './private-key-signature.js'

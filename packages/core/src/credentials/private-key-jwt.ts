@@ -53,7 +53,7 @@ export function privateKeyJwt(key: Key | (() => Key | Promise<Key>), given: Priv
   const fixed = typeof key === 'function' ? undefined : checkedKey(key, settings)
   const own = typeof key === 'function' ? key : comparable(key)
   const header = [kid, alg, audience, typ, certificate && String(certificate)]
-  return asFunction({
+  return asFunction('clientAuth', {
     name: 'private_key_jwt',
     settings: ['private-key-jwt', own, ...header, passphrase],
     sharedSettings: ['private-key-jwt', ...header],

@@ -1,4 +1,5 @@
 import { constants, createHash, createPrivateKey, createPublicKey, type KeyObject, sign, webcrypto } from 'node:crypto'
+import { types } from 'node:util'
 import { McaAuthError } from '../error.js'
 import type { Signer, SigningKey } from './private-key.js'
 import { callFunction } from './user-function.js'
@@ -48,10 +49,11 @@ function subtleAlgorithm(alg: string): webcrypto.AlgorithmIdentifier | webcrypto
 
 async function bySigner(signer: Signer, alg: string, data: Buffer): Promise<Uint8Array> {
   const signature: unknown = await callFunction('sign', () => signer.sign(data))
-  const bytes = signature instanceof Uint8Array ? signature : new Uint8Array(signature as ArrayBuffer)
+  const bytes = types.isArrayBuffer(signature) ? new Uint8Array(signature) : signature
   const size = coordinates[alg]
-  if (bytes.length === 0)
-    throw new McaAuthError('INVALID_CREDENTIALS_SOURCE', 'the `sign` function returned no signature')
+  if (!types.isUint8Array(bytes) || bytes.length === 0) {
+    throw new McaAuthError('INVALID_CREDENTIALS_SOURCE', 'the `sign` function returned no signature, which is bytes')
+  }
   // As key management services give it: a SEQUENCE of two INTEGERs (RFC 3279 §2.2.3).
   return size !== undefined && bytes[0] === 0x30 && bytes.length !== 2 * size ? fromDer(bytes, size) : bytes
 }

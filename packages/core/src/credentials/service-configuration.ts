@@ -1,5 +1,5 @@
 import { type BoundService, boundServices } from './bound-services.js'
-import { ibmCredentialsFile } from './ibm-credentials-file.js'
+import { credentialsFilePlaces, ibmCredentialsFile } from './ibm-credentials-file.js'
 import { mountedCredentials } from './mounted-binding.js'
 import { invalid } from './platform-text.js'
 import { whyRedacted } from './service-instance.js'
@@ -48,8 +48,8 @@ export function findServiceConfiguration(service: string): ServiceConfiguration 
 export function serviceEnvironment(service: string): readonly unknown[] {
   const prefixes = prefixesOf(service)
   const own = Object.entries(process.env).filter(([name]) => prefixes.some((prefix) => name.startsWith(prefix)))
-  const sources = ['IBM_CREDENTIALS_FILE', 'CE_SERVICES', 'VCAP_SERVICES', 'SERVICE_BINDING_ROOT']
-  return [own, ...sources.map((name) => process.env[name])]
+  const sources = ['CE_SERVICES', 'VCAP_SERVICES', 'SERVICE_BINDING_ROOT']
+  return [own, ...sources.map((name) => process.env[name]), credentialsFilePlaces()]
 }
 
 function namesOf(service: string): string[] {

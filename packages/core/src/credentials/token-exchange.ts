@@ -48,6 +48,9 @@ export function tokenExchange(settings: TokenExchangeSettings): Grant {
   record('the settings of `tokenExchange`', settings)
   checkFields<TokenExchangeSettings>('setting of `tokenExchange`', settings, checks)
   if (settings.subjectToken === undefined) throw new TypeError('`tokenExchange` needs a `subjectToken`')
+  if (settings.actorTokenType !== undefined && settings.actorToken === undefined) {
+    throw new TypeError('`actorTokenType` goes with an `actorToken`')
+  }
   const subjectToken = copyOf(settings.subjectToken)
   const actorToken = settings.actorToken === undefined ? undefined : copyOf(settings.actorToken)
   const { requestedTokenType } = settings
@@ -55,7 +58,7 @@ export function tokenExchange(settings: TokenExchangeSettings): Grant {
   const actorType = tokenType('actorTokenType', settings.actorTokenType ?? 'access_token')
   const requestedType = requestedTokenType && tokenType('requestedTokenType', requestedTokenType)
   const types = [subjectType, actorToken && actorType, requestedType]
-  return asFunction({
+  return asFunction('grant', {
     name: 'token exchange',
     settings: ['token-exchange', subjectToken, actorToken, ...types],
     sharedSettings: ['token-exchange', ...types],

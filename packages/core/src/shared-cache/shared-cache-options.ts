@@ -1,4 +1,4 @@
-import { type Checks, callable, duration, record, sealingKeys } from '../validate.js'
+import { type Checks, callable, duration, sealingKeys } from '../validate.js'
 import type { SharedTokenCache } from './shared-token-cache.js'
 
 /** Tokens that several processes share. */
@@ -11,7 +11,8 @@ export interface SharedCacheOptions {
 
 export const sharedCacheChecks: Checks<SharedCacheOptions> = {
   sharedCache: (name, value) => {
-    record(`\`${name}\``, value)
+    // Its methods may be those of a class.
+    if (typeof value !== 'object' || value === null) throw new TypeError(`\`${name}\` must be an object`)
     for (const method of ['get', 'set', 'delete', 'lease', 'release']) {
       callable(`${name}.${method}`, (value as Record<string, unknown>)[method])
     }

@@ -65,7 +65,7 @@ export class Discovery {
       const { fetch } = { fetch: this.#fetch }
       const sentAt = Date.now()
       const response = await fetch(url.href, init)
-      this.clock.observe(response.headers.get('date'), sentAt, Date.now())
+      this.clock.observe(response.headers, sentAt, Date.now())
       const what = `the discovery document ${url.origin}${url.pathname}`
       if (absent.includes(response.status)) {
         await discard(response)

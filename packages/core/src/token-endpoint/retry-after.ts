@@ -1,3 +1,5 @@
+import { httpDate } from '../credentials/server-clock.js'
+
 const maxMs = 3_600_000
 
 /**
@@ -8,9 +10,4 @@ export function retryAfter(header: string | null, now: number): number | undefin
   if (header === null) return undefined
   const at = /^\s*\d+\s*$/.test(header) ? now + Number(header) * 1000 : httpDate(header)
   return Number.isNaN(at) ? undefined : Math.min(Math.max(at, now), now + maxMs)
-}
-
-/** NaN for anything but the date formats of RFC 9110 §5.6.7, all of which name a weekday first. */
-export function httpDate(text: string): number {
-  return /^\s*(mon|tue|wed|thu|fri|sat|sun)/i.test(text) ? Date.parse(text) : Number.NaN
 }

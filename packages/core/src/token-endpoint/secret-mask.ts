@@ -3,18 +3,13 @@ import { formEncode } from '../credentials/client-authentication.js'
 /** Parameters of a token request that hold no secret: a server may quote them. All others are masked. */
 const publicParameters = new Set([
   ...['grant_type', 'client_id', 'scope', 'resource', 'audience', 'response_type', 'client_assertion_type'],
-  ...[
-    'subject_token_type',
-    'actor_token_type',
-    'requested_token_type',
-    'requested_token_use',
-    'profile_id',
-    'profile_name',
-    'profile_crn',
-  ],
+  ...['subject_token_type', 'actor_token_type', 'requested_token_type', 'requested_token_use'],
+  ...['profile_id', 'profile_name', 'profile_crn'],
 ])
 const publicHeaders = new Set(['accept', 'content-type', 'user-agent', 'metadata-flavor'])
 const redacted = '[redacted]'
+/** Control and format characters, line separators. */
+const invisible = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
 /** A shorter secret is masked only as a whole word: within words it would leave nothing to read. */
 const shortLength = 6
 /** A longer one, such as an assertion, is too much for a pattern: it is found as a whole, or by how it begins. */
@@ -49,6 +44,15 @@ export class SecretMask {
   mask(text: string): string {
     for (const addSecrets of this.#sources.splice(0)) addSecrets()
     if (this.#forms.size === 0) return text
+    const masked = this.#withoutForms(text)
+    // Wrapped lines, or characters that nobody sees, may split a form.
+    const joined = masked.replaceAll(invisible, '')
+    if (joined === masked) return masked
+    const found = this.#withoutForms(joined)
+    return found === joined ? masked : found
+  }
+
+  #withoutForms(text: string): string {
     this.#pattern ??= patternOf(this.#forms)
     const long = [...this.#forms].filter((form) => form.length > longLength)
     return long.reduce((rest, form) => rest.replaceAll(form, redacted), text).replace(this.#pattern, redacted)

@@ -4,7 +4,7 @@ import { FailedAttempt, failedCredentials, withMessage } from './failed-attempt.
 import { printable } from './printable.js'
 import type { PreparedTokenRequest } from './token-request.js'
 import { readTokenResponse, type TokenResponse, tokenIn } from './token-response.js'
-import type { Wire } from './wire.js'
+import { isResponse, type Wire } from './wire.js'
 
 /**
  * Sends for a grant that does not use OAuth's token request. Its result is evaluated like the response of a token endpoint.
@@ -30,7 +30,7 @@ export async function sendByItself(
   }
   try {
     const answer: unknown = await send?.(sending)
-    if (answer instanceof Response) return await readTokenResponse(answer, issuedAt, what, wire.mask)
+    if (isResponse(answer)) return await readTokenResponse(answer, issuedAt, what, wire.mask)
     const fields = (typeof answer === 'object' && answer !== null ? answer : {}) as Readonly<Record<string, unknown>>
     const token = tokenIn(fields, issuedAt, null)
     if (typeof token !== 'string') return token

@@ -1,6 +1,6 @@
 import { claimsOf } from '../credentials/jwt-claims.js'
+import { httpDate } from '../credentials/server-clock.js'
 import { type Fields, readEndpointResponse } from './endpoint-response.js'
-import { httpDate } from './retry-after.js'
 import type { SecretMask } from './secret-mask.js'
 import { fitsHeader } from './token-syntax.js'
 

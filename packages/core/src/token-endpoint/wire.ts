@@ -32,7 +32,7 @@ export class Wire {
     const { fetch } = { fetch: this.#fetch }
     const sentAt = Date.now()
     const response = await this.#response(() => fetch(url, init as RequestInit))
-    this.#clock?.observe(response.headers.get('date'), sentAt, Date.now())
+    this.#clock?.observe(response.headers, sentAt, Date.now())
     return response
   }
 
@@ -54,11 +54,15 @@ export class Wire {
   }
 }
 
+/** Of any `fetch`: that of undici or node-fetch has a class of its own. */
+export function isResponse(value: unknown): value is Response {
+  const { status, headers } = (typeof value === 'object' && value !== null ? value : {}) as Partial<Response>
+  return typeof status === 'number' && typeof headers?.get === 'function'
+}
+
 /** Some clients (ky) throw an error that has the response, unless its status is a success. */
 function responseIn(error: unknown): Response {
-  const { response } = (typeof error === 'object' && error !== null ? error : {}) as { response?: Response }
-  if (typeof response?.status === 'number' && typeof response.headers?.get === 'function' && !response.bodyUsed) {
-    return response
-  }
+  const { response } = (typeof error === 'object' && error !== null ? error : {}) as { response?: unknown }
+  if (isResponse(response) && !response.bodyUsed) return response
   throw error
 }
