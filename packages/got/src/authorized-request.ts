@@ -48,11 +48,8 @@ export class AuthorizedRequest implements Mark {
     if (target === undefined || marks.some((other) => other.decides && other.authorizer !== authorizer))
       return undefined
     const origin = earlier?.origin ?? originIn(options, options.prefixUrl) ?? target
-    const { url, method, headers, signal } = options
     const base = origin === target ? undefined : origin
-    // Field by field: a literal that begins with a spread takes a microsecond.
-    const request = { url, method, origin: target, authorization: headers.authorization, signal, base }
-    const authorization = authorizer.begin(request)
+    const authorization = authorizer.begin({ ...sendingOf(options), signal: options.signal, base })
     return authorization && new AuthorizedRequest(authorizer, authorization, options, origin)
   }
 
@@ -117,8 +114,6 @@ export class AuthorizedRequest implements Mark {
     this.#header = header
     if (header === undefined) return
     options.headers.authorization = header
-    // If neither a stream nor a cache delays the request, its event comes soon enough, and costs less.
-    if (options.isStream !== true && !options.cache) return
     const read = options.createNativeRequestOptions
     if (typeof read !== 'function') return
     options.createNativeRequestOptions = () => {

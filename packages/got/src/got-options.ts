@@ -9,7 +9,6 @@ export interface GotOptions {
   body?: unknown
   readonly signal?: AbortSignal | undefined
   readonly isStream?: boolean | undefined
-  readonly cache?: unknown
   readonly enableUnixSockets?: boolean | undefined
   readonly retry: { readonly limit?: number; readonly calculateDelay: (attempt: { error: Error }) => unknown }
   readonly hooks: Hooks
@@ -38,8 +37,6 @@ export interface Mark {
   readonly decides: boolean
 }
 
-const none: readonly Mark[] = []
-
 export function marked(hook: Hook, value: Mark): Hook {
   ;(hook as { [mark]?: Mark })[mark] = value
   return hook
@@ -49,8 +46,7 @@ function markOf(hook: Hook): Mark | undefined {
   return (hook as { [mark]?: Mark })[mark]
 }
 
-export function marksIn(hooks: Hooks): readonly Mark[] {
-  if (!hooks.beforeRequest.some(markOf)) return none
+export function marksIn(hooks: Hooks): Mark[] {
   return hooks.beforeRequest.map(markOf).filter((value) => value !== undefined)
 }
 
