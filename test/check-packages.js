@@ -1,13 +1,15 @@
 // Packs each package as it would be published and checks the tarball: what is in it, its exports and its types.
 import { execFile } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { checkBundles } from './bundle-checks.js'
 
 const root = join(import.meta.dirname, '..')
 const directory = mkdtempSync(join(tmpdir(), 'mca-auth-pack-'))
-const allowed = /^(package\.json|README\.md|LICENSE|(dist|src)\/([\w-]+\/)?[\w-]+\.[\w.]+)$/
+const allowed =
+  /^(package\.json|README\.md|LICENSE|dist\/(THIRD-PARTY-LICENSES|main\.js(\.map)?|(esm|cjs)\/([\w-]+\/)?[\w-]+\.[\w.]+))$/
 
 /** @param {string} command @param {string[]} args */
 async function run(command, ...args) {
@@ -34,9 +36,13 @@ async function check(folder) {
   const files = (await run('tar', '-tzf', tarball)).trim().split('\n')
   const stray = files.filter((file) => !allowed.test(file.replace(/^package\//, '')))
   if (stray.length > 0 || !files.includes('package/LICENSE')) throw new Error(`${name} would ship ${files.join(', ')}`)
+  const unpacked = join(directory, folder)
+  mkdirSync(unpacked)
+  await run('tar', '-xzf', tarball, '-C', unpacked, '--strip-components=1')
+  await checkBundles(folder, unpacked)
   await run(tool('publint'), '--strict', tarball)
   // A command has no types to check.
-  if (exports !== undefined) await run(tool('attw'), tarball, '--profile', 'esm-only')
+  if (exports !== undefined) await run(tool('attw'), tarball)
   console.log(`${name}: ${files.length} files, exports and types are sound`)
 }
 

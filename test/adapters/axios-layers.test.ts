@@ -16,7 +16,7 @@ import {
 } from '@mca-auth/testing'
 import axios, { AxiosError, type AxiosRequestConfig, type AxiosResponse, type InternalAxiosRequestConfig } from 'axios'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { watchRedirects } from '../../packages/axios/dist/fetch-adapter.js'
+import { watchRedirects } from '../../packages/axios/src/fetch-adapter.ts'
 import { startRecorder } from '../servers/recorder.ts'
 import { accept, failure } from './contract.ts'
 

@@ -2,7 +2,7 @@ import { getAuthorizationHeader, type McaAuthOptions } from '@mca-auth/core'
 import { memoryTokenCache, startAuthorizationServer } from '@mca-auth/testing'
 import * as fc from 'fast-check'
 import { beforeAll, expect, it } from 'vitest'
-import { canonical } from '../../packages/core/dist/credentials/identity.js'
+import { canonical } from '../../packages/core/src/credentials/identity.ts'
 
 /** The first call's size counts: large enough that nothing here is evicted. */
 const cacheSize = 10_000

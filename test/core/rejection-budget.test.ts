@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
-import { RejectionBudget } from '../../packages/core/dist/authorization/rejection-budget.js'
+import { RejectionBudget } from '../../packages/core/src/authorization/rejection-budget.ts'
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['Date'] })

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createTokenProvider, type McaAuthOptions, type SharedToken, type SharedTokenCache } from '@mca-auth/core'
 import { type AuthorizationServer, memoryTokenCache, startAuthorizationServer } from '@mca-auth/testing'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { createSealer } from '../../packages/core/dist/shared-cache/sealing.js'
+import { createSealer } from '../../packages/core/src/shared-cache/sealing.ts'
 import { VirtualTime } from '../simulation/virtual-time.ts'
 
 /** On a virtual clock too. */

@@ -3,7 +3,7 @@ import {
   hasTokenEndpoint,
   isTokenEndpoint,
   registerTokenEndpoint,
-} from '../../packages/core/dist/token-endpoint/token-endpoints.js'
+} from '../../packages/core/src/token-endpoint/token-endpoints.ts'
 
 const [one, two] = [new URL('https://idp.example.com/one'), new URL('https://idp.example.com/two')]
 

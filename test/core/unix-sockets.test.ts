@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { OriginRule, unixSocket } from '../../packages/core/dist/authorization/origin-rule.js'
+import { OriginRule, unixSocket } from '../../packages/core/src/authorization/origin-rule.ts'
 
 it('each Unix socket is an origin of its own, which needs no https and which no entry of `origins` names', () => {
   const rule = new OriginRule(undefined, false)

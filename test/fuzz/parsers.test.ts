@@ -1,13 +1,13 @@
 import { createTokenProvider, McaAuthError } from '@mca-auth/core'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { bearerErrors, rejectsToken } from '../../packages/core/dist/authorization/challenge.js'
-import { isSecure, originOf } from '../../packages/core/dist/origin.js'
-import { FailedAttempt } from '../../packages/core/dist/token-endpoint/failed-attempt.js'
-import { retryAfter } from '../../packages/core/dist/token-endpoint/retry-after.js'
-import { SecretMask } from '../../packages/core/dist/token-endpoint/secret-mask.js'
-import { readTokenResponse } from '../../packages/core/dist/token-endpoint/token-response.js'
-import { headerOf, readableHeaders, withAuthorization } from '../../packages/undici/dist/headers.js'
+import { bearerErrors, rejectsToken } from '../../packages/core/src/authorization/challenge.ts'
+import { isSecure, originOf } from '../../packages/core/src/origin.ts'
+import { FailedAttempt } from '../../packages/core/src/token-endpoint/failed-attempt.ts'
+import { retryAfter } from '../../packages/core/src/token-endpoint/retry-after.ts'
+import { SecretMask } from '../../packages/core/src/token-endpoint/secret-mask.ts'
+import { readTokenResponse } from '../../packages/core/src/token-endpoint/token-response.ts'
+import { headerOf, readableHeaders, withAuthorization } from '../../packages/undici/src/headers.ts'
 
 const endpoint = new URL('https://idp.example.com/token')
 const token = fc.stringMatching(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,12}$/)

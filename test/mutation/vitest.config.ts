@@ -9,7 +9,6 @@ export default defineConfig({
   root: join(import.meta.dirname, '..'),
   resolve: {
     alias: [
-      { find: /^.*\/packages\/core\/dist\/(.*)\.js$/, replacement: `${packages}/core/src/$1.ts` },
       { find: '@mca-auth/core/adapter', replacement: `${packages}/core/src/adapter.ts` },
       { find: /^@mca-auth\/(core|axios)$/, replacement: `${packages}/$1/src/index.ts` },
     ],

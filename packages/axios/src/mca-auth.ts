@@ -44,6 +44,13 @@ class WrappedAdapter extends Given {
   }
 }
 
+// One class for all copies of this package, also its ESM and CommonJS builds: interceptors of several may be on one client,
+// and the first one decides.
+const name = Symbol.for('mca-auth.axios.1')
+const shared = globalThis as { [key: symbol]: typeof WrappedAdapter | undefined }
+shared[name] ??= WrappedAdapter
+const Wrapper: typeof WrappedAdapter = shared[name]
+
 /**
  * A request interceptor that attaches a cached access token to every request of an axios instance. If a token is
  * rejected, the request is resent once with a new one. It never writes to the config's headers.
@@ -67,7 +74,7 @@ export function mcaAuth(
 ): <C extends AxiosConfig>(config: C) => C {
   const authorizer = createRequestAuthorizer('axios', optionsOrProvider, clientOptions)
   return (config) => {
-    const { adapter, begun = [] } = WrappedAdapter.of(config.adapter) ?? { adapter: config.adapter }
+    const { adapter, begun = [] } = Wrapper.of(config.adapter) ?? { adapter: config.adapter }
     // axios runs interceptors in reverse order by default; the first one registered should win.
     const transitional = config.transitional as { legacyInterceptorReqResOrdering?: boolean } | undefined
     const inOrder = transitional?.legacyInterceptorReqResOrdering === false
@@ -88,7 +95,7 @@ export function mcaAuth(
 
 function wrap(adapter: unknown, begun: readonly Begun[]): Adapter {
   const wrapper: Adapter = (config) => decide(config, adapter, begun)
-  new WrappedAdapter(wrapper, { adapter, begun })
+  new Wrapper(wrapper, { adapter, begun })
   return wrapper
 }
 

@@ -1,4 +1,3 @@
-import { createRequire } from 'node:module'
 import { type AxiosConfig, mcaAuth } from '@mca-auth/axios'
 import type { McaAuthOptions, TokenProvider } from '@mca-auth/core'
 import type { ClientOptions } from '@mca-auth/core/adapter'
@@ -7,12 +6,6 @@ import type { ClientOptions } from '@mca-auth/core/adapter'
 export interface RequestOptions {
   /** What the SDK hands to axios with the request. */
   axiosOptions?: { adapter?: unknown } | undefined
-}
-
-/** The axios that the SDKs send with. */
-interface SdkAxios {
-  readonly defaults: { readonly adapter?: unknown }
-  getAdapter(adapters: unknown): unknown
 }
 
 /**
@@ -34,7 +27,6 @@ interface SdkAxios {
  */
 export class McaAuthenticator {
   readonly #intercept: (config: AxiosConfig) => AxiosConfig
-  #adapter: unknown
 
   /**
    * @param optionsOrProvider - options as for `createTokenProvider()`, or a provider that several clients share.
@@ -46,23 +38,12 @@ export class McaAuthenticator {
 
   /** Called by the SDK before each request, whose axios options it changes. */
   async authenticate(requestOptions: RequestOptions): Promise<void> {
-    const { axiosOptions } = requestOptions
-    const config = { ...axiosOptions, adapter: axiosOptions?.adapter ?? this.#sdkAdapter() }
-    // The interceptor only puts an adapter around that of the config; the headers are made later.
-    requestOptions.axiosOptions = this.#intercept(config as unknown as AxiosConfig)
+    // The interceptor only puts an adapter around that of the config, or around axios' own; the headers are made later.
+    const config = { ...requestOptions.axiosOptions } as unknown as AxiosConfig
+    requestOptions.axiosOptions = this.#intercept(config)
   }
 
   authenticationType(): string {
     return 'mcaAuth'
-  }
-
-  /** The default adapter of the axios copy that the SDK uses; a program may have several copies. */
-  #sdkAdapter(): unknown {
-    if (this.#adapter === undefined) {
-      const require = createRequire(import.meta.url)
-      const axios = createRequire(require.resolve('ibm-cloud-sdk-core'))('axios') as SdkAxios
-      this.#adapter = axios.getAdapter(axios.defaults.adapter)
-    }
-    return this.#adapter
   }
 }

@@ -1,12 +1,12 @@
-import { exportJWK, generateKeyPair, type JWK } from 'jose'
+import type { webcrypto } from 'node:crypto'
+import { exportJWK, generateKeyPair } from 'jose'
 
 export interface SigningKey {
-  readonly privateKey: CryptoKey
-  readonly publicKey: CryptoKey
-  readonly jwk: JWK
+  readonly privateKey: webcrypto.CryptoKey
+  readonly publicKey: webcrypto.CryptoKey
+  /** The public key as a JWK (RFC 7517). */
+  readonly jwk: Readonly<Record<string, unknown>>
 }
-
-type CryptoKey = Awaited<ReturnType<typeof generateKeyPair>>['privateKey']
 
 let made: Promise<SigningKey> | undefined
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { type JWK, jwtVerify, SignJWT } from 'jose'
+import { jwtVerify, SignJWT } from 'jose'
 import type { SigningKey } from './signing-key.js'
 
 /** What a token says about itself, as far as a resource must know. */
@@ -22,7 +22,7 @@ export class TokenIssuer {
     this.#clientId = clientId
   }
 
-  get publicKey(): JWK {
+  get publicKey(): SigningKey['jwk'] {
     return this.#key.jwk
   }
 

@@ -3,7 +3,7 @@ import { onAbort } from '../provider/abort-listener.js'
 import type { ProvidedToken, ProviderInternals } from '../provider/provider-internals.js'
 import type { TokenProvider } from '../provider/token-provider.js'
 import { type PreparedTokenRequest, prepareTokenRequest, type TokenRequest } from '../token-endpoint/token-request.js'
-import { fitsHeader } from '../token-endpoint/token-response.js'
+import { fitsHeader } from '../token-endpoint/token-syntax.js'
 
 interface AnyTokenRequest extends PreparedTokenRequest {
   readonly request: TokenRequest | undefined

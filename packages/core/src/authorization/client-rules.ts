@@ -4,8 +4,14 @@ import type { AuthorizationOptions } from './authorization-options.js'
 import { OriginRule } from './origin-rule.js'
 import { RejectionBudget } from './rejection-budget.js'
 
-/** One for each provider: clients that share a provider share what the rejections of a resource may cost. */
-const budgets = new WeakMap<ProviderInternals, RejectionBudget>()
+type Budgets = WeakMap<ProviderInternals, RejectionBudget>
+
+// One for each provider: clients that share a provider share what the rejections of a resource may cost, also if their
+// adapters are of several copies of this package.
+const shared = globalThis as { [key: symbol]: Budgets | undefined }
+const name = Symbol.for('mca-auth.rejection-budgets.1')
+shared[name] ??= new WeakMap()
+const budgets: Budgets = shared[name]
 
 /** The rules that all requests of one client have in common. */
 export class ClientRules {

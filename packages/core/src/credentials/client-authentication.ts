@@ -1,9 +1,7 @@
-import type { ClientAuth as OauthClientAuth } from 'oauth4webapi'
-
 /**
  * Adds the client's authentication to a token request: `(as, client, body, headers) => void | Promise<void>`. `body`
  * is the form as `URLSearchParams`, `headers` a `Headers`, `client` holds `client_id`, `as` holds `token_endpoint`.
- * It is the `ClientAuth` of `oauth4webapi`, so that its `PrivateKeyJwt()` fits as is.
+ * The `ClientAuth` of `oauth4webapi` fits, so that its `PrivateKeyJwt()` can be used as is.
  *
  * @example
  * ```ts
@@ -15,7 +13,13 @@ import type { ClientAuth as OauthClientAuth } from 'oauth4webapi'
  * }
  * ```
  */
-export type ClientAuth = OauthClientAuth
+export type ClientAuth = (
+  // Type literals, which fit a parameter that has an index signature. Interfaces would not.
+  as: { readonly issuer: string; readonly token_endpoint: string },
+  client: { readonly client_id: string },
+  body: URLSearchParams,
+  headers: Headers,
+) => void | Promise<void>
 
 type SecretMethod = 'client_secret_basic' | 'client_secret_basic_raw' | 'client_secret_post'
 

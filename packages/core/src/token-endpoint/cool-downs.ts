@@ -1,6 +1,5 @@
 import { LRUCache } from 'lru-cache'
 import type { McaAuthError } from '../error.js'
-import { concernsCredential } from './error-response.js'
 import { type FailedAttempt, type FailureKind, withMessage } from './failed-attempt.js'
 
 /** A failure that callers still get, until the next token request may be made. */
@@ -81,4 +80,15 @@ export class CoolDowns {
 /** `at` is compared too: a clock that was set back must not extend a cool-down. */
 function isBlocking({ at, until }: Failure, now: number): boolean {
   return now >= at && now < until
+}
+
+/** Of the client and not of one token request: RFC 6749 §5.2, and IAM's codes about the credential. */
+const credentialErrors = new Set([
+  ...['invalid_client', 'unauthorized_client'],
+  ...['BXNIM0415E', 'BXNIM0462E', 'BXNIM0398E', 'BXNIM0602E', 'BXNIM0308E'],
+])
+
+/** A 401 without a reason is failed client authentication (RFC 6749 §5.2); an empty 403 may be about a scope. */
+function concernsCredential({ error, status }: { readonly error?: string; readonly status?: number }): boolean {
+  return error === undefined ? status === 401 : credentialErrors.has(error)
 }

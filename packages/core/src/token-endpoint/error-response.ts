@@ -50,14 +50,3 @@ const transientErrors = new Set(['temporarily_unavailable', 'server_error', 'slo
 export function isTransient({ error }: Reason): boolean {
   return error !== undefined && transientErrors.has(error)
 }
-
-/** Of the client and not of one token request: RFC 6749 §5.2, and IAM's codes about the credential. */
-const credentialErrors = new Set([
-  ...['invalid_client', 'unauthorized_client'],
-  ...['BXNIM0415E', 'BXNIM0462E', 'BXNIM0398E', 'BXNIM0602E', 'BXNIM0308E'],
-])
-
-/** A 401 without a reason is failed client authentication (RFC 6749 §5.2); an empty 403 may be about a scope. */
-export function concernsCredential({ error, status }: { readonly error?: string; readonly status?: number }): boolean {
-  return error === undefined ? status === 401 : credentialErrors.has(error)
-}

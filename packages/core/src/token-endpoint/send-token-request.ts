@@ -1,3 +1,4 @@
+import { allowInsecureRequests, clientCredentialsGrantRequest, customFetch } from 'oauth4webapi'
 import { clientAuthentication, encodingMatters } from '../credentials/client-authentication.js'
 import type { Credentials } from '../credentials/credentials.js'
 import { McaAuthError } from '../error.js'
@@ -46,18 +47,19 @@ async function send(
   signal: AbortSignal,
   mask: SecretMask,
 ): Promise<Response> {
-  // Loaded by the first token request, so that an application does not pay for it at start.
-  const oauth = await import('oauth4webapi')
   const { tokenEndpoint, clientId, clientAuth } = credentials
   // The issuer is not known. It is the audience of what `PrivateKeyJwt()` signs, for which most servers take the URL of
   // their token endpoint too (RFC 7523 §3).
   const server = { issuer: tokenEndpoint.href, token_endpoint: tokenEndpoint.href }
+  const client = { client_id: clientId }
   const authenticate =
     typeof clientAuth === 'function' ? reported(clientAuth) : clientAuthentication(clientAuth, secret ?? '')
-  return oauth.clientCredentialsGrantRequest(server, { client_id: clientId }, authenticate, request.parameters, {
+  const addAuthentication = (_as: unknown, _client: unknown, body: URLSearchParams, headers: Headers) =>
+    authenticate(server, client, body, headers)
+  return clientCredentialsGrantRequest(server, client, addAuthentication, request.parameters, {
     signal,
     headers: { 'user-agent': 'mca-auth' },
-    [oauth.customFetch]: async (url, { method, body, headers }) => {
+    [customFetch]: async (url, { method, body, headers }) => {
       mask.addRequest(body as URLSearchParams, headers)
       // Without a charset, which the media type does not have and some servers reject; and never from a cache, which a
       // framework may have put into the global fetch.
@@ -77,7 +79,7 @@ async function send(
       }
     },
     // Plain HTTP has been checked when the credentials were resolved.
-    [oauth.allowInsecureRequests]: true,
+    [allowInsecureRequests]: true,
   })
 }
 

@@ -3,7 +3,7 @@ import { McaAuthError } from '../error.js'
 import type { Telemetry } from '../telemetry.js'
 import type { CoolDowns } from './cool-downs.js'
 import { FailedAttempt, failedFunction } from './failed-attempt.js'
-import { sendTokenRequest, type TokenRequestSender } from './send-token-request.js'
+import type { TokenRequestSender } from './send-token-request.js'
 import type { PreparedTokenRequest } from './token-request.js'
 import type { TokenResponse } from './token-response.js'
 
@@ -54,9 +54,11 @@ export class TokenEndpointClient {
           secret = await this.#within(share(), () => secretOf(reading))
           if (denied !== undefined && secret === denied.secret) throw denied.failure
           this.#telemetry.requested(request.key, attempt)
-          const response = await this.#within(share(), (signal) =>
-            sendTokenRequest(this.#sender, request, secret, signal),
-          )
+          const response = await this.#within(share(), async (signal) => {
+            // Loaded by the first token request, so that an application does not pay for it at start.
+            const { sendTokenRequest } = await import('./send-token-request.js')
+            return sendTokenRequest(this.#sender, request, secret, signal)
+          })
           if (this.#coolDowns.recovered(request.key)) this.#telemetry.coolDownLeft(request.key)
           return response
         } catch (error) {

@@ -5,6 +5,7 @@ import { isTextual, printable } from './printable.js'
 import { type BoundedBody, maxBodyBytes, readBounded } from './response-body.js'
 import { httpDate, retryAfter } from './retry-after.js'
 import type { SecretMask } from './secret-mask.js'
+import { fitsHeader } from './token-syntax.js'
 
 const unknownLifetimeMs = 5 * 60_000
 const throttledMs = 30_000
@@ -108,11 +109,6 @@ function isBearerToken(fields: Fields): fields is Fields & { readonly access_tok
   const isBearer =
     type === undefined || type === null || (typeof type === 'string' && /^\s*(?:bearer(?:token)?)?\s*$/i.test(type))
   return isBearer && fitsHeader(token)
-}
-
-/** RFC 6750 §2.1 is narrower still, but servers are not. */
-export function fitsHeader(token: unknown): token is string {
-  return typeof token === 'string' && /^[\x21-\x7e]+$/.test(token)
 }
 
 /** In ms; `undefined` for junk. Without `expires_in`: what a JWT says, by the server's own clock. */

@@ -1,0 +1,132 @@
+// Makes what one package publishes: a bundle for each entry point and module format, its declarations, and the licences
+// of what was bundled.
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { isBuiltin } from 'node:module'
+import { basename, dirname, join } from 'node:path'
+import { rolldown } from 'rolldown'
+
+/**
+ * @typedef {object} Manifest
+ * @property {string} name
+ * @property {Record<string, unknown>} [exports]
+ * @property {Record<string, string>} [bin]
+ * @property {Record<string, string>} [dependencies]
+ * @property {Record<string, string>} [peerDependencies]
+ */
+
+/** Replaces `dist` of the package in this folder. The declarations must be in its `build`. @param {string} folder */
+export async function bundle(folder) {
+  /** @type {Manifest} */
+  const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+  const entries = entriesOf(manifest)
+  const dist = join(folder, 'dist')
+  rmSync(dist, { recursive: true, force: true })
+  // A command is started by Node.js, which reads ES modules. A library is written for whoever loads it.
+  const formats = manifest.exports === undefined ? { '.': 'es' } : { esm: 'es', cjs: 'cjs' }
+  const bundled = await write(folder, manifest, entries, formats)
+  for (const name of manifest.exports === undefined ? [] : Object.keys(formats)) {
+    const directory = join(dist, name)
+    for (const file of reachable(join(folder, 'build'), entries)) {
+      mkdirSync(dirname(join(directory, file)), { recursive: true })
+      cpSync(join(folder, 'build', file), join(directory, file))
+    }
+    // What says `type: module` is the manifest of the package. The nearest one counts, for Node.js and TypeScript.
+    if (name === 'cjs') writeFileSync(join(directory, 'package.json'), `${JSON.stringify({ type: 'commonjs' })}\n`)
+  }
+  if (bundled.size > 0) writeFileSync(join(dist, 'THIRD-PARTY-LICENSES'), [...bundled].map(licenceOf).join('\n\n'))
+}
+
+/** Names of files of `src`, without their extensions. @param {Manifest} manifest */
+function entriesOf({ exports = {}, bin = {} }) {
+  const libraries = Object.keys(exports).map((path) => (path === '.' ? 'index' : path.slice(2)))
+  return [...libraries, ...Object.values(bin).map((path) => basename(path, '.js'))]
+}
+
+/**
+ * Dependencies and peers stay outside, and what else is imported comes in. Of a package's entry points, what they share
+ * is in a file that they import: it exists once for each format.
+ *
+ * @param {string} folder
+ * @param {Manifest} manifest
+ * @param {readonly string[]} entries
+ * @param {Readonly<Record<string, string>>} formats By folder of `dist`.
+ * @returns {Promise<Set<string>>} The folders of the packages that came in.
+ */
+async function write(folder, manifest, entries, formats) {
+  const outside = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies })
+  const bundled = /** @type {Set<string>} */ (new Set())
+  const build = await rolldown({
+    input: Object.fromEntries(entries.map((entry) => [entry, join(folder, 'src', `${entry}.ts`)])),
+    cwd: folder,
+    platform: 'node',
+    transform: { target: 'es2023' },
+    external: (id) => isBuiltin(id) || outside.some((name) => id === name || id.startsWith(`${name}/`)),
+  })
+  for (const [directory, format] of Object.entries(formats)) {
+    const { output } = await build.write({
+      dir: join(folder, 'dist', directory),
+      format: /** @type {'es' | 'cjs'} */ (format),
+      exports: 'named',
+      strict: true,
+      minifyInternalExports: false,
+      esModule: true,
+      entryFileNames: '[name].js',
+      chunkFileNames: '[name].js',
+      sourcemap: true,
+      // Where a package manager keeps its packages is nobody's business.
+      sourcemapPathTransform: (path) => path.replace(/^.*\/node_modules\//, '../../node_modules/'),
+      comments: { legal: true, annotation: true, jsdoc: false },
+      banner: ({ moduleIds }) => noticeOf(moduleIds),
+    })
+    for (const chunk of output) {
+      if (chunk.type === 'chunk') for (const id of chunk.moduleIds) if (isForeign(id)) bundled.add(packageOf(id))
+    }
+  }
+  await build.close()
+  return bundled
+}
+
+/** @param {string} id Path of a module. */
+function isForeign(id) {
+  return id.includes('/node_modules/')
+}
+
+/** The folder of the package that a module belongs to. @param {string} id */
+function packageOf(id) {
+  const [folder = ''] = /^.*\/node_modules\/(@[^/]+\/)?[^/]+/.exec(id) ?? []
+  return folder
+}
+
+/** A comment of the form that minifiers keep. @param {readonly string[]} moduleIds */
+function noticeOf(moduleIds) {
+  const names = [...new Set(moduleIds.filter(isForeign).map(packageOf))].map((folder) => {
+    const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+    return `${name} ${version} (${license})`
+  })
+  return names.length === 0 ? '' : `/*! @license Contains ${names.join(', ')}: see THIRD-PARTY-LICENSES */`
+}
+
+/** @param {string} folder */
+function licenceOf(folder) {
+  const { name, version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+  const file = ['LICENSE.md', 'LICENSE'].map((each) => join(folder, each)).find((path) => existsSync(path))
+  if (file === undefined) throw new Error(`${name} has no licence that can go along`)
+  return `${name} ${version}\n\n${readFileSync(file, 'utf8').trim()}\n`
+}
+
+/**
+ * The declarations that those of the entry points lead to; those of inner modules are nobody's business.
+ *
+ * @param {string} directory
+ * @param {readonly string[]} entries
+ */
+function reachable(directory, entries) {
+  const files = new Set(entries.map((entry) => `${entry}.d.ts`))
+  for (const file of files) {
+    const text = readFileSync(join(directory, file), 'utf8').replaceAll(/\/\*\*.*?\*\//gs, '')
+    for (const [, specifier = ''] of text.matchAll(/\b(?:from |import |import\()'(\.[^']+)'/g)) {
+      files.add(join(dirname(file), specifier.replace(/\.js$/, '.d.ts')))
+    }
+  }
+  return files
+}
