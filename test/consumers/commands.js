@@ -18,7 +18,7 @@ for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM']) process.once(signal, () =>
  * @param {readonly string[]} args
  * @param {{ cwd: string, env?: NodeJS.ProcessEnv, started?: (child: import('node:child_process').ChildProcess) => unknown }} options
  *   `started` is called with the process, which then has an IPC channel.
- * @returns {Promise<string>} What it printed. It rejects with that if the command fails.
+ * @returns {Promise<string>} What it printed. If the command fails, the error has that as `output`.
  */
 export async function execute(command, args, { cwd, env, started }) {
   const child = spawn(command, args, {
@@ -53,7 +53,8 @@ export async function execute(command, args, { cwd, env, started }) {
     return printed
   } catch (error) {
     const name = [command.replace(/^.*\//, ''), ...args].join(' ').replaceAll(`${cwd}/`, '')
-    throw new Error(`${name}: ${error instanceof Error ? error.message : error}\n${printed.trim().slice(-6_000)}`)
+    const message = `${name}: ${error instanceof Error ? error.message : error}\n${printed.trim().slice(-6_000)}`
+    throw Object.assign(new Error(message), { output: printed })
   } finally {
     clearTimeout(timer)
     kill(group)

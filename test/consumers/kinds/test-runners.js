@@ -9,7 +9,7 @@ import { join } from 'node:path'
 const clients = ['axios', 'fetch', 'undici']
 
 /** Of the tests in `source`, and of those that use msw. */
-const count = 9
+const count = 10
 const countOfMsw = 2
 
 /** TypeScript's own compiler, for both formats. */

@@ -64,10 +64,10 @@ function project(version, name, format, mode) {
 /**
  * The packages in whose declarations the compiler found all of its errors, if they are other people's.
  *
- * @param {Error} error
+ * @param {Error & { output: string }} error
  */
 function errorsOfOthers(error) {
-  const files = [...error.message.matchAll(/^(.+)\(\d+,\d+\): error TS/gm)].map(([, file = '']) => file)
+  const files = [...error.output.matchAll(/^(.+)\(\d+,\d+\): error TS/gm)].map(([, file = '']) => file)
   const names = files.map((file) => /^.*\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(file)?.[1] ?? '@mca-auth')
   if (names.length === 0 || names.some((name) => name.startsWith('@mca-auth'))) throw error
   return [...new Set(names)]
