@@ -79,7 +79,10 @@ async function write(folder, manifest, entries, formats) {
       banner: ({ moduleIds }) => noticeOf(moduleIds),
     })
     for (const chunk of output) {
-      if (chunk.type === 'chunk') for (const id of chunk.moduleIds) if (isForeign(id)) bundled.add(packageOf(id))
+      if (chunk.type !== 'chunk') continue
+      for (const id of chunk.moduleIds) if (isForeign(id)) bundled.add(packageOf(id))
+      if (chunk.moduleIds.some(isForeign))
+        leaveOutForeignSources(join(folder, 'dist', directory, `${chunk.fileName}.map`))
     }
   }
   await build.close()
@@ -95,6 +98,13 @@ function isForeign(id) {
 function packageOf(id) {
   const [folder = ''] = /^.*\/node_modules\/(@[^/]+\/)?[^/]+/.exec(id) ?? []
   return folder
+}
+
+/** They are several times larger than what is used of them, and their packages have them. @param {string} file */
+function leaveOutForeignSources(file) {
+  const map = JSON.parse(readFileSync(file, 'utf8'))
+  for (const [i, source] of map.sources.entries()) if (isForeign(source)) map.sourcesContent[i] = null
+  writeFileSync(file, JSON.stringify(map))
 }
 
 /** A comment of the form that minifiers keep. @param {readonly string[]} moduleIds */

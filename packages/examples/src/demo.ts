@@ -64,11 +64,17 @@ function liveRuns(backend: Backend, goal: Goal, sendOf: (client: Client) => Send
 
 async function runWithMcaAuth(backend: Backend, goal: Goal, lifetimeMs: number): Promise<LiveRun[]> {
   backend.tokens?.setLifetime(lifetimeMs)
+  /** The last request of each client that may have lost its token already, by its end or by a revocation. */
+  const startedBefore = clients.map(() => 0)
   const runs = liveRuns(backend, goal, (client) => {
     const counting: typeof fetch = async (url, init) => {
       const response = await fetch(url, init)
-      const live = runs.find(({ name }) => name === client.name)
-      if (response.ok && live !== undefined) happened(live, 'renewed')
+      const index = runs.findIndex(({ name }) => name === client.name)
+      const live = runs[index]
+      if (response.ok && live !== undefined) {
+        happened(live, 'renewed')
+        startedBefore[index] = live.run.started
+      }
       return response
     }
     return client.withMcaAuth({ ...backend.options, fetch: counting })
@@ -78,13 +84,12 @@ async function runWithMcaAuth(backend: Backend, goal: Goal, lifetimeMs: number):
     if (!isTerminal && mark === 'renewed') say(`  ${duration(run.elapsedMs).padStart(7)}  ${name} has a new token`)
   }
   const left = backend.tokens ? [...revocations] : []
-  let startedBefore = runs.map(() => 0)
   await showRuns(runs, () => {
     const progress = runs.reduce((sum, { run }) => sum + run.progress, 0) / runs.length
     if (left[0] === undefined || progress < left[0]) return
     // No request loses its token twice: it is resent once.
     if (runs.some(({ run }, i) => run.settled < (startedBefore[i] ?? 0))) return
-    startedBefore = runs.map(({ run }) => run.started)
+    for (const [i, { run }] of runs.entries()) startedBefore[i] = run.started
     left.shift()
     backend.tokens?.revokeAll()
     for (const live of runs) happened(live, 'revoked')

@@ -17,6 +17,8 @@ export class LoopbackServer {
     const server = createServer((request, response) => {
       answer(request, response).catch((error: unknown) => response.destroy(error as Error))
     })
+    // A client that is slow for five seconds must not meet a connection that is just being closed.
+    server.keepAliveTimeout = 0
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
       // Tests like to begin with a thousand requests at once, which a shorter queue would turn away.

@@ -6,10 +6,11 @@ import { median } from '../statistics.js'
 
 const directory = dirname(import.meta.dirname)
 
-/** @type {{ name: string, client?: string, modules: string[] }[]} */
+/** @type {{ name: string, client?: string, modules: string[], required?: boolean }[]} */
 const weighed = [
   { name: 'an empty module', client: 'axios', modules: ['data:text/javascript,'] },
   { name: '@mca-auth/axios', client: 'axios', modules: ['@mca-auth/axios'] },
+  { name: '@mca-auth/axios, required', client: 'axios', modules: ['@mca-auth/axios'], required: true },
   { name: 'axios-token-interceptor', client: 'axios', modules: ['axios-token-interceptor', 'axios-oauth-client'] },
   { name: 'ibm-cloud-sdk-core', client: 'axios', modules: ['ibm-cloud-sdk-core'] },
   { name: 'ibmcloud-appid', client: 'axios', modules: ['ibmcloud-appid'] },
@@ -17,6 +18,7 @@ const weighed = [
   { name: 'simple-oauth2', client: 'got', modules: ['simple-oauth2'] },
   { name: 'openid-client', client: 'got', modules: ['openid-client'] },
   { name: '@mca-auth/undici', client: 'undici', modules: ['@mca-auth/undici'] },
+  { name: '@mca-auth/undici, required', client: 'undici', modules: ['@mca-auth/undici'], required: true },
   { name: 'undici-oidc-interceptor', client: 'undici', modules: ['undici-oidc-interceptor'] },
   { name: '@badgateway/oauth2-client', modules: ['@badgateway/oauth2-client'] },
   { name: '@azure/core-rest-pipeline', modules: ['@azure/core-rest-pipeline'] },
@@ -38,17 +40,19 @@ export async function measure({ times }) {
 }
 
 /** In a process of its own, after the client is there. */
-function importMs(/** @type {{ client?: string, modules: string[] }} */ { client, modules }) {
+function importMs(/** @type {typeof weighed[number]} */ { client, modules, required }) {
+  const load = (/** @type {string} */ name) => (required ? `require('${name}')` : `await import('${name}')`)
   const code = `
-    ${client === undefined ? '' : `await import('${client}')`}
+    ${client === undefined ? '' : load(client)}
     const start = performance.now()
-    ${modules.map((module) => `await import('${module}')`).join('\n')}
+    ${modules.map(load).join('\n')}
     console.log = () => {}
     process.stderr.write(String(performance.now() - start))`
+  const type = required ? 'commonjs' : 'module'
   const options = { cwd: directory, stdio: /** @type {['ignore', 'ignore', 'pipe']} */ (['ignore', 'ignore', 'pipe']) }
   // On standard error, for some of them log to standard output.
   return Number(
-    execFileSync('bash', ['-c', 'exec "$0" --input-type=module -e "$1" 2>&1 >/dev/null', process.execPath, code], {
+    execFileSync('bash', ['-c', 'exec "$0" --input-type="$1" -e "$2" 2>&1 >/dev/null', process.execPath, type, code], {
       ...options,
       stdio: ['ignore', 'pipe', 'inherit'],
       encoding: 'utf8',
