@@ -1,12 +1,12 @@
-import { LRUCache } from 'lru-cache'
 import { createTokenProvider } from './create-token-provider.js'
 import { canonical } from './credentials/identity.js'
 import { platformEnvironment } from './credentials/platform-readers.js'
+import { LruMap } from './lru-map.js'
 import { checkOptions, type McaAuthOptions } from './options.js'
 import type { CachingTokenProvider } from './provider/token-provider.js'
 
 /** One token each, for credentials that come with each call. The first call's `cacheSize` applies. */
-let providers: LRUCache<string, CachingTokenProvider> | undefined
+let providers: LruMap<CachingTokenProvider> | undefined
 
 /**
  * The call on IBM's page for `bms-mca-oauth-sdk`: a header value for these credentials, from the cache if possible.
@@ -31,7 +31,7 @@ let providers: LRUCache<string, CachingTokenProvider> | undefined
  */
 export async function getAuthorizationHeader(options: McaAuthOptions = {}): Promise<string> {
   checkOptions(options)
-  providers ??= new LRUCache({ max: options.cacheSize ?? 100 })
+  providers ??= new LruMap(options.cacheSize ?? 100)
   const key = identify(options)
   let provider = providers.get(key)
   if (provider === undefined) {
