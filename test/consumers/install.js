@@ -1,6 +1,6 @@
 // Installs what the projects of one kind need, into a folder of its own: the packages that they name, and ours as they
 // would be published.
-import { cpSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { execute } from './commands.js'
 
@@ -20,6 +20,27 @@ export async function install(name, manager, directory, sources = name) {
   if (manager === 'pnpm') await installByPnpm(folder)
   else await execute('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: folder })
   return folder
+}
+
+/**
+ * Writes what npm installs for the projects anew: their package-lock.json, without our packages, of which npm takes those
+ * that it finds, and without the registry that answered.
+ *
+ * @param {string} directory Has the `tarballs`.
+ */
+export async function lock(directory) {
+  for (const name of readdirSync(projects).filter((each) => existsSync(join(projects, each, 'package.json')))) {
+    const folder = join(directory, name)
+    cpSync(join(projects, name, 'package.json'), join(folder, 'package.json'))
+    const args = ['install', '--package-lock-only', '--omit-lockfile-registry-resolved', '--no-audit', '--no-fund']
+    await execute('npm', args, { cwd: folder })
+    const lock = JSON.parse(readFileSync(join(folder, 'package-lock.json'), 'utf8'))
+    const entries = Object.entries(lock.packages).filter(([path]) => !path.includes('node_modules/@mca-auth/'))
+    const own = lock.packages[''].dependencies
+    for (const each of Object.keys(own)) if (each.startsWith('@mca-auth/')) delete own[each]
+    const text = JSON.stringify({ ...lock, packages: Object.fromEntries(entries) }, undefined, 2)
+    writeFileSync(join(projects, name, 'package-lock.json'), `${text}\n`)
+  }
 }
 
 /** @param {string} folder */

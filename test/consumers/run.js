@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util'
 import { pack } from '../pack.js'
 import { programOf } from '../program-of.js'
 import { execute } from './commands.js'
-import { install, versionOf } from './install.js'
+import { install, lock, versionOf } from './install.js'
 import { bundlers } from './kinds/bundlers.js'
 import { frameworks } from './kinds/frameworks.js'
 import { runtimes } from './kinds/runtimes.js'
@@ -48,7 +48,7 @@ import { World } from './world.js'
 
 const { values, positionals: filters } = parseArgs({
   allowPositionals: true,
-  options: { write: { type: 'boolean' }, keep: { type: 'boolean' } },
+  options: { write: { type: 'boolean' }, keep: { type: 'boolean' }, lock: { type: 'boolean' } },
 })
 const began = performance.now()
 const directory = mkdtempSync(join(tmpdir(), 'mca-auth-consumers-'))
@@ -65,6 +65,10 @@ const installations = [bundlers, testRunners, frameworks, typescript, runtimes]
   .filter(({ projects }) => projects.length > 0)
 
 await pack(join(directory, 'tarballs'))
+if (values.lock) {
+  await lock(directory)
+  process.exit()
+}
 const next = async () => {
   for (let one = installations.shift(); one !== undefined; one = installations.shift()) await runAll(one)
 }

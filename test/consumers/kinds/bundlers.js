@@ -45,7 +45,7 @@ function esbuild(...flags) {
 }
 
 /**
- * It makes an ES module of one, and a second file of what is loaded later.
+ * It makes an ES module of one, and more files of what is loaded later.
  *
  * @type {Bundle}
  */
@@ -93,7 +93,7 @@ function project(name, entry, format, as, clients = ['axios', 'fetch', 'undici']
       const file = fileOf(name, entry, format)
       const files = filesOf(await bundle(context, entry, file, format), file)
       await runAlone(context, file, files)
-      return files.length === 1 ? '' : `${as}: ${files.length} files, of which one is loaded later`
+      return files.length === 1 ? '' : `${as}: ${files.length} files, for what is loaded later`
     },
   }
 }
@@ -112,7 +112,8 @@ const ofIbm = ['esbuild', 'webpack'].map((name) =>
 
 /** How much our packages add, rounded up, so that the page does not change with every line of code. @type {Project[]} */
 const sizes = Object.entries(tools)
-  .filter(([name]) => name !== 'esbuild')
+  // ncc does not minify what is loaded later.
+  .filter(([name]) => name !== 'esbuild' && name !== 'ncc')
   .map(([name, tool]) => ({
     section: 'Bundlers',
     uses: name,

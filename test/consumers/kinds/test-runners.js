@@ -65,7 +65,7 @@ async function jest({ node, folder }, cwd, hasMsw) {
 
 /** What msw depends on is an ES module, which Jest can only load if a transform makes CommonJS of it. */
 const needsTransform = 'msw needs a transform of its dependencies, as with babel or swc'
-const transformIgnorePatterns = ['node_modules/(?!(.*/)?(rettime|until-async|@open-draft)/']
+const transformIgnorePatterns = ['node_modules/(?!(.*/)?(rettime|until-async|@open-draft)/)']
 
 /**
  * Of TypeScript, and of JavaScript too where the tool does that.

@@ -19,7 +19,8 @@ test('axios-mock-adapter answers in place of the API', async () => {
       },
     }),
   )
-  const mock = new MockAdapter(api)
+  // Its types are those of axios' CommonJS build.
+  const mock = new MockAdapter(api as never)
   mock.onGet('/orders').reply(({ headers }: AxiosRequestConfig) => {
     const isValid = headers?.Authorization === `Bearer ${valid}`
     return isValid ? [200, []] : [401, 'Unauthorized', { 'www-authenticate': 'Bearer' }]
