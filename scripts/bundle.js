@@ -55,8 +55,9 @@ function entriesOf({ exports = {}, bin = {} }) {
 async function write(folder, manifest, entries, formats) {
   const outside = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies })
   const bundled = /** @type {Set<string>} */ (new Set())
+  const input = Object.fromEntries(entries.map((entry) => [entry, join(folder, 'src', `${entry}.ts`)]))
   const build = await rolldown({
-    input: Object.fromEntries(entries.map((entry) => [entry, join(folder, 'src', `${entry}.ts`)])),
+    input,
     cwd: folder,
     platform: 'node',
     transform: { target: 'es2023' },
@@ -72,6 +73,9 @@ async function write(folder, manifest, entries, formats) {
       esModule: true,
       entryFileNames: '[name].js',
       chunkFileNames: '[name].js',
+      codeSplitting: {
+        groups: [{ debugName: 'shared', name: (id, graph) => (sharedIn(graph, input).has(id) ? 'shared' : null) }],
+      },
       sourcemap: true,
       // Where a package manager keeps its packages is nobody's business.
       sourcemapPathTransform: (path) => path.replace(/^.*\/node_modules\//, '../../node_modules/'),
@@ -87,6 +91,39 @@ async function write(folder, manifest, entries, formats) {
   }
   await build.close()
   return bundled
+}
+
+/** @type {WeakMap<object, Set<string>>} */
+const shared = new WeakMap()
+
+/**
+ * The modules that loading an entry point loads, and that another entry point or what is loaded later needs too: one file,
+ * instead of one for each combination.
+ *
+ * @param {import('rolldown').ChunkingContext} graph
+ * @param {Readonly<Record<string, string>>} input
+ */
+function sharedIn(graph, input) {
+  const known = shared.get(input)
+  if (known !== undefined) return known
+  const later = /** @type {Set<string>} */ (new Set())
+  const reach = (/** @type {string} */ root) => {
+    const ids = new Set([root])
+    for (const id of ids) {
+      const info = graph.getModuleInfo(id)
+      for (const imported of info?.importedIds ?? []) ids.add(imported)
+      for (const imported of info?.dynamicallyImportedIds ?? []) later.add(imported)
+    }
+    return ids
+  }
+  const eager = Object.values(input).map(reach)
+  const lazy = new Set()
+  for (const root of later) for (const id of reach(root)) lazy.add(id)
+  const found = eager.flatMap((ids, i) =>
+    [...ids].filter((id) => lazy.has(id) || eager.some((others, j) => i !== j && others.has(id))),
+  )
+  shared.set(input, new Set(found))
+  return new Set(found)
 }
 
 /** @param {string} id Path of a module. */

@@ -37,11 +37,17 @@ describe('the public interface', () => {
         ],
         "core": [
           "McaAuthError",
+          "clientAssertion",
           "createTokenProvider",
           "forwardIncoming",
           "getAuthorizationHeader",
           "getAuthorizationHeaderBySecret",
           "getAuthorizationHeaderFromIncomingRequest",
+          "ibmIam",
+          "ibmVpc",
+          "jwtBearer",
+          "privateKeyJwt",
+          "tokenExchange",
         ],
         "core/adapter": [
           "SecretMask",
@@ -56,10 +62,12 @@ describe('the public interface', () => {
           "maxRecordedBytes",
           "originOf",
           "parseUrl",
+          "partOf",
           "platformReaders",
           "requestBody",
           "unixSocket",
           "whileBodyWaits",
+          "withService",
         ],
         "fetch": [
           "mcaAuth",
@@ -80,6 +88,8 @@ describe('the public interface', () => {
           "memoryTokenCache",
           "sharedTokenCacheContract",
           "startAuthorizationServer",
+          "startIam",
+          "startInstanceMetadata",
           "startProtectedResource",
         ],
         "undici": [
@@ -145,7 +155,7 @@ describe('the imports of core', () => {
     for (const room of rooms) expect(files.some((file) => file.startsWith(`${room}/`))).toBe(true)
     expect(files.filter((file) => level(file) < 0 || file.split('/').length > 2)).toEqual([])
     expect(importsOf.get('token-endpoint/send-token-request.ts')).toContain('token-endpoint/token-response.ts')
-    expect(importsOf.get('shared-cache/shared-cache-coordinator.ts')).toContain('shared-cache/sealing.ts')
+    expect(importsOf.get('provider/oauth-token-provider.ts')).toContain('provider/create-token-refresher.ts')
   })
 
   it('run one way through the rooms', () => {
@@ -202,11 +212,11 @@ describe('each package', () => {
       for (const adapter of ['fetch', 'got', 'redis', 'undici']) await import('@mca-auth/' + adapter)
       const provider = createTokenProvider({ tokenEndpoint: 'http://127.0.0.1:1', clientId: 'a', secret: 'fake' })
       loaded.push(...process.moduleLoadList.filter((name) => !builtins.has(name)))
-      console.log(loaded.filter((name) => /send-token-request|node_modules.(axios|got|undici)|NativeModule crypto/.test(name)))
+      console.log(loaded.filter((name) => /create-token-refresher|node_modules.(axios|got|undici)|NativeModule crypto/.test(name)))
       await import('@mca-auth/axios') // needs the classes of axios, which the application has loaded
-      console.log(loaded.some((name) => /send-token-request/.test(name)))
+      console.log(loaded.some((name) => /create-token-refresher/.test(name)))
       await provider.getToken().catch(() => {})
-      console.log(loaded.some((name) => /core.dist.esm.send-token-request/.test(name)))`
+      console.log(loaded.some((name) => /core.dist.esm.create-token-refresher/.test(name)))`
     const node = ['--input-type=module', '-e', script]
     const output = execFileSync(process.execPath, node, { cwd: import.meta.dirname, encoding: 'utf8' })
     expect(output.split('\n')).toEqual(['[]', 'false', 'true', ''])

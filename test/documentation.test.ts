@@ -7,16 +7,17 @@ import { packageFolders, read, sourceFiles } from './repository.ts'
 
 const root = join(import.meta.dirname, '..')
 
-/** Every code block of a README, and every example of a doc comment. */
+/** Every code block of a README or a page, and every example of a doc comment. */
 function examples(): { readonly from: string; readonly code: string }[] {
   const readmes = packageFolders.map((folder) => `${folder}/README.md`).filter((path) => existsSync(join(root, path)))
-  return ['README.md', ...readmes, ...sourceFiles].flatMap((from) => {
+  const pages = readdirSync(join(root, 'docs')).map((name) => `docs/${name}`)
+  return ['README.md', ...readmes, ...pages, ...sourceFiles].flatMap((from) => {
     const text = from.endsWith('.ts') ? read(from).replaceAll(/^ *\* ?/gm, '') : read(from)
     return [...text.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code = '']) => ({ from, code }))
   })
 }
 
-it('every code block of the READMEs and every example of a doc comment compiles', async () => {
+it('every code block of the READMEs and of docs/, and every example of a doc comment compiles', async () => {
   const directory = join(import.meta.dirname, '.generated')
   rmSync(directory, { recursive: true, force: true })
   mkdirSync(directory)

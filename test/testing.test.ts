@@ -1,5 +1,5 @@
 import { createTokenProvider } from '@mca-auth/core'
-import { type AuthorizationServer, startAuthorizationServer, startProtectedResource } from '@mca-auth/testing'
+import { type AuthorizationServer, startAuthorizationServer, startIam, startProtectedResource } from '@mca-auth/testing'
 import { expect, it } from 'vitest'
 import { claimsOf } from './adapters/contract.ts'
 
@@ -125,4 +125,33 @@ it("the protected resource sends MCA's challenges, letter for letter", async () 
     401,
     'Bearer realm="imfAuthentication", error="invalid_token"',
   ])
+})
+
+it('a resource rejects the tokens of IAM as the services of IBM Cloud do', async () => {
+  await using iam = await startIam()
+  const { access_token } = await iam.issue('ServiceId-not-real')
+  const authorization = `Bearer ${access_token}`
+  const expected = {
+    cloudant: [401, null, 'application/json', /^\{"error":"unauthorized","reason":"exp not in future"\}$/],
+    'cloudant-basic': [401, 'Basic realm="Cloudant Private Database"', 'application/json', /exp not in future/],
+    watsonx: [401, null, 'application/json', /^\{"errors":\[\{"code":"authentication_token_expired"/],
+    'key-protect': [401, 'Bearer realm="Key Protect"', 'application/json', /application\/vnd.ibm.kms.error\+json/],
+    cos: [403, null, 'application/xml', /^<\?xml.*<Code>AccessDenied<\/Code>/],
+  } as const
+  for (const challenge of Object.keys(expected) as (keyof typeof expected)[]) {
+    await using resource = await startProtectedResource({ authorizationServer: iam, challenge })
+    const [status, scheme, type, body] = expected[challenge]
+    expect((await fetch(resource.origin, { headers: { authorization } })).status).toBe(200)
+    for (const rejectsAll of [false, true]) {
+      resource.rejectsAll = rejectsAll
+      const response = await fetch(resource.origin, rejectsAll ? { headers: { authorization } } : {})
+      expect([response.status, response.headers.get('www-authenticate'), response.headers.get('content-type')]).toEqual(
+        [status, scheme, type],
+      )
+      expect(await response.text()).toMatch(body)
+    }
+  }
+  await using resource = await startProtectedResource({ authorizationServer: iam })
+  iam.revokeAll()
+  expect((await fetch(resource.origin, { headers: { authorization } })).status).toBe(401)
 })

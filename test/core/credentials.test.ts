@@ -348,7 +348,9 @@ describe('credentials', () => {
       expect(codeOf(options)).toBe(code)
       expect(messageOf(options)).toContain(`\`${name}\``)
     }
-    expect(messageOf({})).toContain('VCAP_SERVICES, CE_SERVICES and SERVICE_BINDING_ROOT')
+    expect(messageOf({})).toContain(
+      'VCAP_SERVICES, CE_SERVICES, SERVICE_BINDING_ROOT, APPID_*, clientId+oauthServerUrl and BINDING',
+    )
     for (const secret of ['', ' \n', 7, null]) {
       vcap({ AppID: [{ credentials: { ...appIdV4, secret } }] })
       expect(codeOf()).toBe('MISSING_SECRET_ERROR')

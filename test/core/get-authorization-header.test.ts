@@ -4,7 +4,7 @@ import {
   getAuthorizationHeaderFromIncomingRequest,
 } from '@mca-auth/core'
 import { startAuthorizationServer } from '@mca-auth/testing'
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 
 it("getAuthorizationHeader works as IBM's page says, and caches for all callers with the same credentials", async () => {
   await using server = await startAuthorizationServer({ expiresInAs: 'string' })
@@ -54,4 +54,36 @@ it('getAuthorizationHeaderFromIncomingRequest gives the header as it stands, or 
   const get = getAuthorizationHeaderFromIncomingRequest
   expect(get({ headers: { authorization: 'Bearer access id' } })).toBe('Bearer access id')
   for (const request of [{ headers: {} }, {}, undefined, null]) expect(get(request)).toBeUndefined()
+})
+
+it('getAuthorizationHeader looks at the sources of the platform that it needs, and sees each of them change', async () => {
+  const requested: string[] = []
+  const fetch = async (url: string | URL | Request) => {
+    requested.push(new URL(String(url)).hostname)
+    return Response.json({ access_token: `token-${requested.length}`, expires_in: 3600 })
+  }
+  const credential = (host: string) => ({ clientId: 'c', secret: 's', oauthServerUrl: `https://${host}/oauth/v4/t` })
+  const bound = (host: string) => JSON.stringify({ AppID: [{ credentials: credential(host) }] })
+  const variables = ['VCAP_SERVICES', 'CE_SERVICES', 'BINDING'] as const
+  const states: [(typeof variables)[number], string | undefined, expected: string][] = [
+    ['BINDING', JSON.stringify(credential('json')), 'json'],
+    ['CE_SERVICES', bound('ce'), 'ce'],
+    ['BINDING', JSON.stringify(credential('json-2')), 'ce'],
+    ['VCAP_SERVICES', bound('vcap'), 'vcap'],
+    ['CE_SERVICES', bound('ce-2'), 'vcap'],
+    ['VCAP_SERVICES', bound('vcap-2'), 'vcap-2'],
+    ['VCAP_SERVICES', bound('vcap'), 'vcap'],
+    ['VCAP_SERVICES', undefined, 'ce-2'],
+    ['CE_SERVICES', undefined, 'json-2'],
+  ]
+  try {
+    for (const [name, value, expected] of states) {
+      vi.stubEnv(name, value)
+      const header = await getAuthorizationHeader({ fetch })
+      expect(requested[Number(header.replace('Bearer token-', '')) - 1]).toBe(expected)
+      expect(await getAuthorizationHeader({ fetch })).toBe(header)
+    }
+  } finally {
+    vi.unstubAllEnvs()
+  }
 })

@@ -54,16 +54,28 @@ it('getAuthorizationHeader distinguishes values whose text is the same', async (
     expect(seen.get(header), JSON.stringify(options)).toBeUndefined()
     seen.set(header, options)
   }
-  // A function of the platform's: an environment that says something else is another one.
-  process.env.VCAP_APPLICATION = '{"application_id":"guid"}'
-  try {
-    expect(seen.has(await getAuthorizationHeader(base))).toBe(false)
-    process.env.CE_SERVICES = '{"application_id":"guid"}'
-    delete process.env.VCAP_APPLICATION
-    expect(seen.has(await getAuthorizationHeader(base))).toBe(false)
-  } finally {
-    delete process.env.VCAP_APPLICATION
-    delete process.env.CE_SERVICES
+  // An environment that says something else may name another client, unless the options leave nothing to it.
+  const known = await getAuthorizationHeader(base)
+  const incomplete = { secret: 'fake-secret', fetch }
+  const binding = (oauthServerUrl: string) => JSON.stringify({ clientId: 'c', oauthServerUrl })
+  const environments = [
+    { BINDING: binding('https://one.example.com/oauth/v4/t') },
+    { BINDING: binding('https://two.example.com/oauth/v4/t') },
+    { BINDING: binding('https://one.example.com/oauth/v4/t'), VCAP_APPLICATION: '{"application_id":"guid"}' },
+    { APPID_CLIENT_ID: 'c', APPID_OAUTH_SERVER_URL: 'https://one.example.com/oauth/v4/t' },
+    { clientId: 'c', oauthServerUrl: 'https://one.example.com/oauth/v4/t' },
+  ]
+  for (const environment of environments) {
+    Object.assign(process.env, environment)
+    try {
+      const header = await getAuthorizationHeader(incomplete)
+      expect(seen.has(header), JSON.stringify(environment)).toBe(false)
+      seen.set(header, incomplete)
+      expect(await getAuthorizationHeader(incomplete)).toBe(header)
+      expect(await getAuthorizationHeader(base)).toBe(known)
+    } finally {
+      for (const name of Object.keys(environment)) delete process.env[name]
+    }
   }
 })
 

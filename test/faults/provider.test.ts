@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { fileFaults, ibmFaults } from './credentials.ts'
+import { issuerFaults } from './issuer.ts'
 import { providerFaults } from './provider.ts'
 import { resourceFaults } from './resource.ts'
 import { clients } from './subjects.ts'
@@ -42,6 +44,12 @@ ${table(resourceFaults.map(({ fault, sees }) => row(fault, sees)))}
 ## What befalls the provider itself
 
 ${table(providerFaults.map(({ fault, sees }) => row(fault, sees)))}
+
+## What is presented is not there, or the server is not
+
+Files on each of: a client assertion, a token exchange, a trusted profile of IBM Cloud.
+
+${table([...fileFaults, ...issuerFaults, ...ibmFaults].map(({ fault, sees }) => row(fault, sees)))}
 `
   await expect(text).toMatchFileSnapshot('README.md')
 })

@@ -9,7 +9,6 @@ import { SecretMask } from '../../packages/core/src/token-endpoint/secret-mask.t
 import { readTokenResponse } from '../../packages/core/src/token-endpoint/token-response.ts'
 import { headerOf, readableHeaders, withAuthorization } from '../../packages/undici/src/headers.ts'
 
-const endpoint = new URL('https://idp.example.com/token')
 const token = fc.stringMatching(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,12}$/)
 const otherScheme = token.filter((name) => name.toLowerCase() !== 'bearer')
 const quoted = fc
@@ -138,7 +137,7 @@ describe('a token response', () => {
         const outcome = await readTokenResponse(
           new Response(isEmpty ? null : text, { status: code, headers }),
           0,
-          endpoint,
+          'the token endpoint',
           new SecretMask(),
         ).catch((failure: unknown) => (failure instanceof FailedAttempt ? failure.error : failure))
         if (outcome instanceof McaAuthError) {

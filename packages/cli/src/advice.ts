@@ -1,4 +1,5 @@
 import type { McaAuthError } from '@mca-auth/core'
+import { ibmAdvice } from './ibm-advice.js'
 import { networkAdvice } from './network-advice.js'
 
 /** What to do about an error, most likely reason first. */
@@ -15,6 +16,10 @@ export function adviceFor(error: McaAuthError): readonly string[] {
       ]
     case 'TOKEN_RESPONSE_INVALID':
       return ['check the URL: it is not a token endpoint, or a proxy, a gateway or a login page answered instead']
+    case 'DISCOVERY_INVALID':
+      return [
+        "give --issuer exactly as the server's own metadata write it, or give --token-endpoint, which needs no metadata",
+      ]
     case 'INSECURE_TRANSPORT':
       return ['use https: over plain HTTP, anyone on the network can read secrets and tokens']
     case 'INVALID_CREDENTIALS_SOURCE':
@@ -30,6 +35,8 @@ export function adviceFor(error: McaAuthError): readonly string[] {
 }
 
 function deniedAdvice({ error, status }: McaAuthError): readonly string[] {
+  const ofIbm = ibmAdvice(error, status)
+  if (ofIbm !== undefined) return [ofIbm]
   if (error === 'invalid_scope') return ['this client may not have that --scope: request less, or have it granted']
   if (error === 'invalid_target') return ['the server does not know that --resource']
   if (error === 'unauthorized_client' || error === 'unsupported_grant_type') {

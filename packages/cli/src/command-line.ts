@@ -1,9 +1,9 @@
 import { parseArgs } from 'node:util'
-import type { McaAuthOptions } from '@mca-auth/core'
+import { clientAssertion, type McaAuthOptions, privateKeyJwt } from '@mca-auth/core'
 import { parseUrl } from '@mca-auth/core/adapter'
 import { UsageError } from './exit-codes.js'
 import { flags, repeatable } from './flags.js'
-import { readSecret } from './secret-file.js'
+import { readKey, readSecret } from './secret-file.js'
 
 /** A request that the doctor should examine. */
 export interface RequestToCheck {
@@ -16,10 +16,12 @@ export interface RequestToCheck {
 
 /** What to do, and with which options of the library. */
 export interface CommandLine {
-  readonly command: 'token' | 'doctor' | 'help' | 'version'
+  readonly command: 'token' | 'doctor' | 'jwk' | 'help' | 'version'
   readonly json: boolean
   readonly options: McaAuthOptions
   readonly request?: RequestToCheck | undefined
+  /** Of `jwk`. */
+  readonly key?: { readonly file: string; readonly id: string | undefined } | undefined
 }
 
 type Values = ReturnType<typeof parse>['values']
@@ -31,7 +33,10 @@ export async function readCommandLine(args: readonly string[]): Promise<CommandL
   if (values.version === true) return { command: 'version', json: false, options: {} }
 
   const [command, ...rest] = positionals
-  if (command !== 'token' && command !== 'doctor') throw new UsageError('the command must be `token` or `doctor`')
+  if (command === 'jwk') return { command, json: false, options: {}, key: keyToPrint(rest, values) }
+  if (command !== 'token' && command !== 'doctor') {
+    throw new UsageError('the command must be `token`, `doctor` or `jwk`')
+  }
   if (rest.length > 0) throw new UsageError(`\`${command}\` takes options only`)
   if (values.json === true && command !== 'token') throw new UsageError('--json goes with `token`')
   const request = requestToCheck(command, values)
@@ -50,7 +55,9 @@ async function libraryOptions(values: Values): Promise<McaAuthOptions> {
     appId: texts['app-id'],
     oauthServerUrl: texts['oauth-server-url'],
     tokenEndpoint: texts['token-endpoint'],
-    clientAuth: texts['client-auth'] as McaAuthOptions['clientAuth'],
+    issuer: texts.issuer,
+    service: texts.service,
+    clientAuth: await clientAuthOf(texts),
     scope: lists.scope,
     resource: lists.resource,
     parameters: parametersOf(lists.parameter),
@@ -59,6 +66,30 @@ async function libraryOptions(values: Values): Promise<McaAuthOptions> {
     // Last: it may wait for standard input.
     secret: secretFile === undefined ? undefined : await readSecret(secretFile),
   }
+}
+
+/** @throws UsageError for two ways to authenticate, and for a key that cannot be used. */
+async function clientAuthOf(texts: Record<string, string | undefined>): Promise<McaAuthOptions['clientAuth']> {
+  const ways = ['client-auth', 'key-file', 'assertion-file'].filter((name) => texts[name] !== undefined)
+  if (ways.length > 1) throw new UsageError(`only one of --${ways.join(', --')} may be given`)
+  const { 'key-file': keyFile, 'key-id': kid, 'assertion-file': file } = texts
+  if (kid !== undefined && keyFile === undefined) throw new UsageError('--key-id goes with --key-file, or with `jwk`')
+  if (file !== undefined) return clientAssertion({ file })
+  if (keyFile === undefined) return texts['client-auth'] as McaAuthOptions['clientAuth']
+  const key = await readKey('--key-file', keyFile)
+  try {
+    return privateKeyJwt(key as Parameters<typeof privateKeyJwt>[0], { kid })
+  } catch (error) {
+    throw new UsageError(`--key-file: ${(error as Error).message}`)
+  }
+}
+
+function keyToPrint(files: readonly string[], values: Values): NonNullable<CommandLine['key']> {
+  const other = Object.keys(values).find((name) => name !== 'key-id')
+  if (other !== undefined) throw new UsageError(`--${other} does not go with \`jwk\``)
+  const [file, another] = files
+  if (file === undefined || another !== undefined) throw new UsageError('`jwk` takes one file, or - for standard input')
+  return { file, id: values['key-id'] as string | undefined }
 }
 
 function requestToCheck(command: string, { url, origin, send }: Values): RequestToCheck | undefined {

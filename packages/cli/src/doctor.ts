@@ -1,5 +1,5 @@
 import { createTokenProvider, McaAuthError, type McaAuthOptions } from '@mca-auth/core'
-import { findCredentials } from '@mca-auth/core/adapter'
+import { findCredentials, withService } from '@mca-auth/core/adapter'
 import { adviceFor } from './advice.js'
 import { checkRequest } from './check-request.js'
 import type { RequestToCheck } from './command-line.js'
@@ -8,7 +8,8 @@ import { withCliOptionNames } from './flags.js'
 import { problemOf, resultOrProblem } from './problem.js'
 import { Report } from './report.js'
 import { type RequestProblem, showNetworkError } from './send-request.js'
-import { concealCredentials, showCredentials, showPlatform } from './show-credentials.js'
+import { concealCredentials, showCredentials } from './show-credentials.js'
+import { showPlatform, showService } from './show-platform.js'
 import { showToken } from './show-token.js'
 import { TokenEndpointObserver } from './token-endpoint-observer.js'
 
@@ -38,26 +39,33 @@ export async function doctor(options: McaAuthOptions, request: RequestToCheck | 
 
 async function examine(
   report: Report,
-  options: McaAuthOptions,
+  given: McaAuthOptions,
   request: RequestToCheck | undefined,
 ): Promise<McaAuthError | RequestProblem | undefined> {
   const endpoint = new TokenEndpointObserver()
-  const created = resultOrProblem(() => createTokenProvider({ ...options, fetch: endpoint.fetch }))
-  const credentials = resultOrProblem(() => findCredentials(options))
-  if (!(credentials instanceof McaAuthError)) concealCredentials(report, credentials)
+  const created = resultOrProblem(() => createTokenProvider({ ...given, fetch: endpoint.fetch }))
+  const service = resultOrProblem(() => withService(given))
+  const options = service instanceof McaAuthError ? given : service.options
+  const credentials = service instanceof McaAuthError ? service : resultOrProblem(() => findCredentials(options))
+  if (!(credentials instanceof McaAuthError)) concealCredentials(report, credentials, options)
   report.heading('Platform')
-  showPlatform(report, options)
+  if (given.service === undefined) showPlatform(report, options)
+  else showService(report, given.service, service)
   if (!(credentials instanceof McaAuthError)) {
     report.heading('Credentials')
-    showCredentials(report, credentials)
+    showCredentials(report, credentials, options, (service as { readonly from?: string }).from)
   }
   if (created instanceof McaAuthError) return created
   await using provider = created
   const token = await provider.getToken().catch(problemOf)
-  report.heading('Token endpoint')
+  endpoint.conceal(report)
+  await endpoint.showDiscovery(report)
   endpoint.show(report)
   if (token instanceof McaAuthError) return token
   report.heading('Token')
   showToken(report, token, options)
-  return request && checkRequest(report, provider, request, options.timeoutMs)
+  const origins = options.origins === undefined ? undefined : [options.origins].flat()
+  return (
+    request && checkRequest(report, provider, { ...request, origins: request.origins ?? origins }, options.timeoutMs)
+  )
 }

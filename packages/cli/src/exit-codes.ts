@@ -11,7 +11,7 @@ export const exitCodes = [
   [3, 'credentials are missing or malformed, or plain HTTP was refused'],
   [4, 'the token endpoint denied the request'],
   [5, 'the server is unreachable, failing, or rate-limiting'],
-  [6, 'the URL is not a token endpoint'],
+  [6, 'the URL is not a token endpoint, or not the issuer of the metadata there'],
   [7, 'doctor --url: the request goes without a token, or the resource rejects the token'],
 ] as const
 
@@ -27,6 +27,7 @@ export function exitCodeOf(error: unknown): ExitCode {
     case 'TOKEN_REQUEST_THROTTLED':
       return 5
     case 'TOKEN_RESPONSE_INVALID':
+    case 'DISCOVERY_INVALID':
       return 6
     default:
       return 3

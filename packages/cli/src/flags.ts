@@ -4,13 +4,18 @@ import { exitCodes } from './exit-codes.js'
 export const flags = [
   ['binding', 'FILE', 'a service credential as JSON, used instead of the platform'],
   ['instance-name', 'NAME', 'the instance to use if the platform has several'],
+  ['service', 'NAME', 'a service of IBM Cloud, configured as for its SDK or bound, e.g. cloudant'],
   ['client-id', 'ID', 'OAuth client id'],
   ['secret-file', 'FILE', 'file with the client secret; - reads standard input'],
   ['server-url', 'URL', 'MCA authorization server, with --app-id'],
   ['app-id', 'ID', 'MCA tenant id'],
   ['oauth-server-url', 'URL', 'App ID server, https://…/oauth/v4/<tenant>'],
   ['token-endpoint', 'URL', 'token endpoint of any other OAuth 2.0 server'],
-  ['client-auth', 'METHOD', 'client_secret_basic, client_secret_basic_raw or client_secret_post'],
+  ['issuer', 'URL', 'issuer of any OAuth 2.0 server, whose metadata name the token endpoint'],
+  ['client-auth', 'METHOD', 'client_secret_basic, _basic_raw, _post or _jwt, or none'],
+  ['key-file', 'FILE', 'private key that signs assertions in place of a secret (private_key_jwt)'],
+  ['key-id', 'ID', 'its `kid` [the `kid` of a JWK, or none; jwk: its thumbprint]'],
+  ['assertion-file', 'FILE', 'an assertion that the platform issues in place of a secret'],
   ['scope', 'SCOPE', 'scopes to request; repeatable'],
   ['resource', 'URI', 'resource indicator (RFC 8707); repeatable'],
   ['parameter', 'NAME=VALUE', 'additional parameter of the token request; repeatable'],
@@ -32,8 +37,9 @@ export const usage: string = `Usage: mca-auth <command> [options]
 Commands:
   token    print the header value, "Bearer …", and nothing else
   doctor   show where each credential was found, request a token, and explain what is wrong
+  jwk FILE print the public JWK of a private key, to be registered at the server; - reads standard input
 
-Options, all optional if the platform supplies credentials (VCAP_SERVICES, CE_SERVICES, SERVICE_BINDING_ROOT):
+Options, all optional if the platform supplies credentials (VCAP_SERVICES, CE_SERVICES, SERVICE_BINDING_ROOT, variables):
 ${flags.map(([name, value, meaning]) => `  ${`--${name} ${value}`.padEnd(26)} ${meaning}`).join('\n')}
 
 Exit codes:
@@ -42,6 +48,8 @@ ${exitCodes.map(([code, meaning]) => `  ${code}  ${meaning}`).join('\n')}
 Examples:
   curl -H "Authorization: $(mca-auth token)" https://orders.example.com/
   mca-auth doctor --binding credential.json
+  mca-auth token --service cloudant
+  mca-auth doctor --issuer https://id.example.com/realms/shop --client-id orders --key-file client.key
   mca-auth doctor --url https://orders.example.com/mine --origin 'https://*.example.com' --send
   vault read -field=secret kv/orders | mca-auth token --token-endpoint https://idp.example.com/token \\
     --client-id orders --secret-file -

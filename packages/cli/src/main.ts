@@ -6,6 +6,7 @@ import { doctor } from './doctor.js'
 import { exitCodeOf } from './exit-codes.js'
 import { usage, withCliOptionNames } from './flags.js'
 import { printable } from './printable.js'
+import { printPublicJwk } from './public-jwk.js'
 
 // `mca-auth doctor | head` closes the pipe early.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -20,7 +21,7 @@ process.exitCode = await run(process.argv.slice(2)).catch((error: unknown) => {
 })
 
 async function run(args: readonly string[]): Promise<number> {
-  const { command, json, options, request } = await readCommandLine(args)
+  const { command, json, options, request, key } = await readCommandLine(args)
   switch (command) {
     case 'help':
       process.stdout.write(usage)
@@ -33,6 +34,9 @@ async function run(args: readonly string[]): Promise<number> {
       return 0
     case 'doctor':
       return doctor(options, request)
+    case 'jwk':
+      if (key !== undefined) await printPublicJwk(key.file, key.id)
+      return 0
   }
 }
 

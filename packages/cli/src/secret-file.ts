@@ -24,6 +24,26 @@ async function textOf(path: string): Promise<string> {
   }
 }
 
+/**
+ * A key: its PEM, or its JWK.
+ *
+ * @param what - names the flag or the argument.
+ * @throws UsageError if it can't be read. It shows nothing of the content.
+ */
+export async function readKey(what: string, path: string): Promise<string | object> {
+  let text: string
+  try {
+    text = path === '-' ? await readStandardInput() : await readFile(path, 'utf8')
+  } catch (error) {
+    throw new UsageError(`${what} can't be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`)
+  }
+  try {
+    const jwk: unknown = JSON.parse(text)
+    if (typeof jwk === 'object' && jwk !== null) return jwk
+  } catch {}
+  return text
+}
+
 /** To its end, however long that takes: a read of the descriptor itself fails on a pipe that does not block (EAGAIN). */
 async function readStandardInput(): Promise<string> {
   const chunks: Buffer[] = []

@@ -1,34 +1,78 @@
+import { DiscoveryDocument } from './discovery-document.js'
+import { showPresented } from './presented-token.js'
 import { type Report, withoutQuery } from './report.js'
 
 const toleranceMs = 30_000
+/** Fields of a token request that hold what is presented, and headers likewise. */
+const secretFields = ['apikey', 'assertion', 'client_assertion', 'client_secret', 'cr_token', 'subject_token']
 
-/** Sends token requests, and remembers how each was answered. */
+/** A request that was sent, and how it was answered. */
+interface Exchange {
+  readonly method: string
+  readonly url: URL
+  readonly mark: 'good' | 'bad'
+  readonly text: string
+}
+
+/** Sends token requests and those for a server's metadata, and remembers how each was answered. */
 export class TokenEndpointObserver {
-  #url: URL | undefined
-  readonly #responses: { readonly mark: 'good' | 'bad'; readonly text: string }[] = []
+  readonly #exchanges: Exchange[] = []
+  readonly #documents: DiscoveryDocument[] = []
+  #form: URLSearchParams | undefined
   /** How far this machine's clock is ahead of the server's. */
   #aheadMs = 0
 
-  readonly fetch: typeof globalThis.fetch = async (url, init) => {
-    this.#url = new URL(String(url))
+  readonly fetch: typeof globalThis.fetch = async (input, init) => {
+    const [url, method = 'GET'] = [new URL(String(input)), init?.method]
+    const type = new Headers(init?.headers).get('content-type') ?? ''
+    if (type.startsWith('application/x-www-form-urlencoded')) this.#form = new URLSearchParams(String(init?.body))
     const start = performance.now()
-    const elapsed = () => `${Math.round(performance.now() - start)} ms`
+    const remember = (mark: Exchange['mark'], status: string) => {
+      const text = `${status} after ${Math.round(performance.now() - start)} ms`
+      if (method === 'GET') this.#documents.push(new DiscoveryDocument(url, mark, text, received))
+      else this.#exchanges.push({ method, url, mark, text })
+    }
+    let received: Response | undefined
     try {
-      const response = await globalThis.fetch(url, init)
-      this.#responses.push({ mark: response.ok ? 'good' : 'bad', text: `${response.status} after ${elapsed()}` })
+      const response = await globalThis.fetch(input, init)
+      received = method === 'GET' && response.ok ? response.clone() : undefined
+      remember(response.ok ? 'good' : 'bad', String(response.status))
       const ahead = Date.now() - Date.parse(response.headers.get('date') ?? '')
       this.#aheadMs = Number.isNaN(ahead) ? 0 : ahead
       return response
     } catch (error) {
-      this.#responses.push({ mark: 'bad', text: `none after ${elapsed()}` })
+      remember('bad', 'none')
       throw error
     }
   }
 
+  /** From now on, the report hides what was presented for a token. */
+  conceal(report: Report): void {
+    for (const name of secretFields) {
+      const value = this.#form?.get(name)
+      if (value) report.conceal(value)
+      if (value) report.concealToken(value)
+    }
+  }
+
+  /** Shows what the metadata of the issuer say, if they were asked for. */
+  async showDiscovery(report: Report): Promise<void> {
+    if (this.#documents.length === 0) return
+    report.heading('Discovery')
+    for (const document of this.#documents) await document.show(report)
+  }
+
   show(report: Report): void {
-    if (this.#url === undefined) return
-    report.line('plain', 'url', withoutQuery(this.#url))
-    for (const { mark, text } of this.#responses) report.line(mark, 'response', text)
+    if (this.#exchanges.length === 0) return
+    report.heading('Token endpoint')
+    let shown = ''
+    for (const { url, method, mark, text } of this.#exchanges) {
+      const [where, isPost] = [withoutQuery(url), method === 'POST']
+      if (where !== shown) report.line('plain', 'url', where)
+      shown = where
+      report.line(mark, 'response', isPost ? text : `${text} (${method})`)
+    }
+    if (this.#form !== undefined) showPresented(report, this.#form)
     if (Math.abs(this.#aheadMs) < toleranceMs) return
     const seconds = Math.round(Math.abs(this.#aheadMs) / 1000)
     const direction = this.#aheadMs > 0 ? 'ahead of' : 'behind'

@@ -142,7 +142,7 @@
  * ```
  *
  * What happens to a redirect, a 401 and an error, as a user sees it, is in `docs/one-request.md`. `bearerErrors`,
- * `findCredentials`, `platformReaders` and `SecretMask` are for the command line, not for adapters.
+ * `findCredentials`, `partOf`, `platformReaders`, `withService` and `SecretMask` are for the command line, not for adapters.
  *
  * @module
  */
@@ -164,7 +164,11 @@ export {
 export { headerValues, type ResponseHeaders } from './authorization/response-headers.js'
 export type { AuthorizationHeaders, BeginRequest, Sending, Verdict } from './authorization/sending.js'
 export { type ClientOptions, createRequestAuthorizer } from './create-request-authorizer.js'
-export { type Found, type FoundCredentials, findCredentials, type Server } from './credentials/credentials.js'
-export { type PlatformReader, platformReaders } from './credentials/platform-readers.js'
+export { partOf } from './credentials/credential-part.js'
+export { type Found, type FoundCredentials, findCredentials } from './credentials/credentials.js'
+export { platformReaders } from './credentials/platform-readers.js'
+export type { Server } from './credentials/server.js'
+export type { PlatformReader } from './credentials/service-instance.js'
 export { originOf, parseUrl } from './origin.js'
+export { withService } from './service-options.js'
 export { SecretMask } from './token-endpoint/secret-mask.js'

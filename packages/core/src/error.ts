@@ -6,6 +6,7 @@ export type McaAuthErrorCode =
   | 'MISSING_SERVER_URL_ERROR'
   | 'INVALID_CREDENTIALS_SOURCE'
   | 'INSECURE_TRANSPORT'
+  | 'DISCOVERY_INVALID'
   | 'MISSING_ORIGINS'
   | 'TOKEN_REQUEST_REFUSED'
   | 'TOKEN_REQUEST_THROTTLED'
@@ -83,4 +84,9 @@ function hasInstance(this: unknown, value: unknown): boolean {
 
 function bounded(text: string | undefined, length: number): string | undefined {
   return text === undefined || text.length <= length ? text : `${text.slice(0, length - 1)}…`
+}
+
+/** Of a provider that `close()` has ended. */
+export function closedError(): McaAuthError {
+  return new McaAuthError('TOKEN_REQUEST_FAILED', 'the token provider is closed')
 }

@@ -1,12 +1,16 @@
 import { createTokenProvider } from './create-token-provider.js'
+import { findCredentials } from './credentials/credentials.js'
 import { canonical } from './credentials/identity.js'
-import { platformEnvironment } from './credentials/platform-readers.js'
+import { platformEnvironment, readersFor } from './credentials/platform-readers.js'
+import { serviceEnvironment } from './credentials/service-configuration.js'
 import { LruMap } from './lru-map.js'
 import { checkOptions, type McaAuthOptions } from './options.js'
 import type { CachingTokenProvider } from './provider/token-provider.js'
 
 /** One token each, for credentials that come with each call. The first call's `cacheSize` applies. */
 let providers: LruMap<CachingTokenProvider> | undefined
+/** By what the options say: how many of the platform's sources it took to complete them. */
+let sources: LruMap<number> | undefined
 
 /**
  * The call on IBM's page for `bms-mca-oauth-sdk`: a header value for these credentials, from the cache if possible.
@@ -32,11 +36,14 @@ let providers: LruMap<CachingTokenProvider> | undefined
 export async function getAuthorizationHeader(options: McaAuthOptions = {}): Promise<string> {
   checkOptions(options)
   providers ??= new LruMap(options.cacheSize ?? 100)
-  const key = identify(options)
-  let provider = providers.get(key)
+  sources ??= new LruMap(options.cacheSize ?? 100)
+  const given = textOf(options)
+  let provider = providers.get(given + environmentFor(options, sources.get(given)))
   if (provider === undefined) {
     provider = createTokenProvider({ ...options, cacheSize: 1 })
-    providers.set(key, provider)
+    const looked = sourcesFor(options)
+    sources.set(given, looked)
+    providers.set(given + environmentFor(options, looked), provider)
   }
   return provider.getAuthorizationHeader()
 }
@@ -48,9 +55,25 @@ export function getAuthorizationHeaderFromIncomingRequest(
   return request?.headers?.authorization
 }
 
-/** Equal for calls that may share a token: the same options, and the same platform if they leave something out. */
-function identify({ cacheSize: _, ...options }: McaAuthOptions): string {
+/** Equal for the same options. */
+function textOf({ cacheSize: _, ...options }: McaAuthOptions): string {
   // As a list, since of an object that holds a function `canonical()` compares only the identity.
   const given = Object.entries(options).filter(([, value]) => value !== undefined)
-  return canonical([given.sort(([a], [b]) => (a < b ? -1 : 1)), platformEnvironment()])
+  return canonical(given.sort(([a], [b]) => (a < b ? -1 : 1)))
+}
+
+/** Of options that are the same: equal for the same platform, as far as they leave something to it. */
+function environmentFor({ service }: McaAuthOptions, looked: number | undefined): string {
+  if (service !== undefined) return canonical(serviceEnvironment(service))
+  // Looking at all its variables would take longer than the rest of a call.
+  return looked === undefined ? '' : canonical(platformEnvironment(looked))
+}
+
+/** How many sources of the platform were looked at for what the options leave out. They are complete. */
+function sourcesFor(options: McaAuthOptions): number {
+  if (options.service !== undefined) return 0
+  const { server, appId, clientId, secret } = findCredentials(options)
+  if ([server, appId, clientId, secret].every((field) => field === undefined || field.from === 'options')) return 0
+  // A file may leave out the `appId`, for which the first source is looked at.
+  return options.bindingFile === undefined ? readersFor(options.instanceName) : 1
 }

@@ -1,7 +1,17 @@
 export type { OutgoingRequest } from './authorization/authorization-options.js'
 export { forwardIncoming, type IncomingRequest } from './authorization/incoming.js'
 export { createTokenProvider } from './create-token-provider.js'
+export { type ClientAssertionSettings, clientAssertion } from './credentials/client-assertion.js'
 export type { ClientAuth } from './credentials/client-authentication.js'
+export type { Grant } from './credentials/grant.js'
+export { type IbmIamSettings, type IbmTrustedProfile, ibmIam } from './credentials/ibm-iam.js'
+export { type IbmVpcSettings, ibmVpc } from './credentials/ibm-vpc.js'
+export { type JwtBearerSettings, jwtBearer } from './credentials/jwt-bearer.js'
+export type { PrivateJwk, PrivateKeyInput, PrivateKeyJwtSettings, Signer } from './credentials/private-key.js'
+export { privateKeyJwt } from './credentials/private-key-jwt.js'
+export type { TextSource } from './credentials/text-source.js'
+export { type TokenExchangeSettings, tokenExchange } from './credentials/token-exchange.js'
+export type { SourcedToken, TokenSource, TokenSourceRequest } from './credentials/token-source.js'
 export { McaAuthError, type McaAuthErrorCode, type McaAuthErrorDetails } from './error.js'
 export {
   getAuthorizationHeader,

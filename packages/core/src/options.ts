@@ -3,16 +3,18 @@ import {
   authorizationChecks,
   checkForwarding,
 } from './authorization/authorization-options.js'
-import { type CredentialOptions, checkOneServer, credentialChecks } from './credentials/credential-options.js'
+import { type CredentialOptions, checkCombination, credentialChecks } from './credentials/credential-options.js'
 import type { ResolvedProviderOptions } from './provider/oauth-token-provider.js'
 import { type ProviderOptions, providerChecks } from './provider/provider-options.js'
+import { checkService, withService } from './service-options.js'
 import { type SharedCacheOptions, sharedCacheChecks } from './shared-cache/shared-cache-options.js'
 import { type TokenEndpointOptions, tokenEndpointChecks } from './token-endpoint/token-endpoint-options.js'
 import { type Checks, checkFields, record } from './validate.js'
 
 /**
  * Options of a provider and of every `mcaAuth()`. Credentials that are left out come from the platform: `VCAP_SERVICES`,
- * `CE_SERVICES` or a mounted service binding, whichever first has an instance.
+ * `CE_SERVICES`, a mounted service binding or variables, whichever first has an instance; with `service`, from the
+ * configuration of that service.
  */
 export interface McaAuthOptions
   extends ProviderOptions,
@@ -34,8 +36,12 @@ export function checkOptions(options: unknown): asserts options is McaAuthOption
   record('the options', options)
   checkFields<McaAuthOptions>('option', options, checks)
   checkForwarding(options)
-  checkOneServer(options)
+  checkCombination(options)
+  checkService(options)
 }
+
+/** Looked up at each token request: it may be replaced or instrumented after us. One function, so that it is comparable. */
+const globalFetch: typeof globalThis.fetch = (url, init) => globalThis.fetch(url, init)
 
 /**
  * Checks the options and fills in the defaults, all of which stand here, except for `clientAuth`: that depends on the
@@ -43,16 +49,16 @@ export function checkOptions(options: unknown): asserts options is McaAuthOption
  *
  * @throws TypeError that names the option.
  */
-export function resolveOptions(options: McaAuthOptions): ResolvedProviderOptions {
-  checkOptions(options)
+export function resolveOptions(given: McaAuthOptions): ResolvedProviderOptions {
+  checkOptions(given)
+  const { options } = withService(given)
   const { cacheSize = 100, refresh, scope, resource, parameters } = options
   const { timeoutMs = 10_000, fetch, sharedCache, sharedCacheTimeoutMs = 250 } = options
   const { origins, incoming = 'ignore', allowInsecureRequests = false, tokenRequest, ...rest } = options
   return {
     credentials: { ...pick(rest, credentialChecks), allowInsecureRequests },
     tokenRequest: { scope, resource, parameters },
-    // Looked up at each token request: it may be replaced or instrumented after us.
-    tokenEndpoint: { timeoutMs, fetch: fetch ?? ((url, init) => globalThis.fetch(url, init)) },
+    tokenEndpoint: { timeoutMs, fetch: fetch ?? globalFetch },
     sharedCache: { sharedCache, sharedCacheTimeoutMs },
     provider: {
       cacheSize,

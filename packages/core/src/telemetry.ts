@@ -3,9 +3,10 @@ import { McaAuthError, type McaAuthErrorCode } from './error.js'
 
 /** The token that a message is about. No message holds a secret or a token. */
 export interface TokenSubject {
-  /** Origin and path of the token endpoint. */
+  /** Origin and path of the token endpoint; of the issuer while the endpoint is not known; `source` for a function. */
   readonly tokenEndpoint: string
-  readonly clientId: string
+  /** `undefined` for a grant without a client, such as that of IBM Cloud IAM. */
+  readonly clientId: string | undefined
   /** Scopes that are requested, space-separated. */
   readonly scope: string | undefined
 }
@@ -82,11 +83,12 @@ interface Subject {
 
 /** Publishes what one provider does. Costs nothing without subscribers: only then is a message made. */
 export class Telemetry {
-  readonly #tokenEndpoint: string
-  readonly #clientId: string
+  readonly #tokenEndpoint: () => string
+  readonly #clientId: string | undefined
 
-  constructor(tokenEndpoint: URL, clientId: string) {
-    this.#tokenEndpoint = `${tokenEndpoint.origin}${tokenEndpoint.pathname}`
+  /** `tokenEndpoint`: where tokens are requested, which may be known later only. */
+  constructor(tokenEndpoint: () => string, clientId: string | undefined) {
+    this.#tokenEndpoint = tokenEndpoint
     this.#clientId = clientId
   }
 
@@ -123,7 +125,7 @@ export class Telemetry {
   /** The key is the form of the token request; of it only the scope is published. */
   #subject(key: string): TokenSubject {
     const scope = new URLSearchParams(key).get('scope') ?? undefined
-    return { tokenEndpoint: this.#tokenEndpoint, clientId: this.#clientId, scope }
+    return { tokenEndpoint: this.#tokenEndpoint(), clientId: this.#clientId, scope }
   }
 
   #failure(key: string, { code, status, error, retryAt }: McaAuthError): TokenFailure {

@@ -66,9 +66,12 @@ async function runWithMcaAuth(backend: Backend, goal: Goal, lifetimeMs: number):
   backend.tokens?.setLifetime(lifetimeMs)
   /** The last request of each client that may have lost its token already, by its end or by a revocation. */
   const startedBefore = clients.map(() => 0)
+  /** Under way: the tokens that they bring would be revoked too, and given to requests that lost one already. */
+  let tokenRequests = 0
   const runs = liveRuns(backend, goal, (client) => {
     const counting: typeof fetch = async (url, init) => {
-      const response = await fetch(url, init)
+      tokenRequests++
+      const response = await fetch(url, init).finally(() => tokenRequests--)
       const index = runs.findIndex(({ name }) => name === client.name)
       const live = runs[index]
       if (response.ok && live !== undefined) {
@@ -88,6 +91,7 @@ async function runWithMcaAuth(backend: Backend, goal: Goal, lifetimeMs: number):
     const progress = runs.reduce((sum, { run }) => sum + run.progress, 0) / runs.length
     if (left[0] === undefined || progress < left[0]) return
     // No request loses its token twice: it is resent once.
+    if (tokenRequests > 0) return
     if (runs.some(({ run }, i) => run.settled < (startedBefore[i] ?? 0))) return
     for (const [i, { run }] of runs.entries()) startedBefore[i] = run.started
     left.shift()

@@ -10,7 +10,8 @@ export interface RequestOptions {
 
 /**
  * An authenticator for `@ibm-cloud/cloudant` and every other SDK on `ibm-cloud-sdk-core`: each request carries a cached
- * access token. If it is rejected, the request is resent once with a new one.
+ * access token. If it is rejected, the request is resent once with a new one. With `service`, it takes the configuration
+ * that the SDK itself would take.
  *
  * @throws TypeError for a bad option; McaAuthError if credentials are missing. If no token is available, a request rejects
  *   with the SDK's error, whose message is McaAuthError's, and is not sent.
@@ -23,6 +24,9 @@ export interface RequestOptions {
  * const cloudant = new CloudantV1({ authenticator: new McaAuthenticator({ origins: serviceUrl }) })
  * cloudant.setServiceUrl(serviceUrl)
  * await cloudant.getAllDbs()
+ *
+ * const authenticator = new McaAuthenticator({ service: 'cloudant' }) // CLOUDANT_APIKEY, CLOUDANT_URL and so on
+ * await CloudantV1.newInstance({ authenticator }).getAllDbs()
  * ```
  */
 export class McaAuthenticator {

@@ -3,6 +3,15 @@ export {
   type AuthorizationServerOptions,
   startAuthorizationServer,
 } from './authorization-server.js'
+export { type Iam, type IamOptions, type IamTokenRequest, startIam } from './iam.js'
+export type { IamAccount, TrustedProfile } from './iam-account.js'
+export type { IbmService } from './ibm-services.js'
+export {
+  type InstanceMetadata,
+  type InstanceMetadataOptions,
+  type MetadataRequest,
+  startInstanceMetadata,
+} from './instance-metadata.js'
 export { memoryTokenCache } from './memory-token-cache.js'
 export {
   type ProtectedResource,

@@ -1,14 +1,20 @@
 import type { IncomingMessage } from 'node:http'
 import type { AuthorizationServer } from './authorization-server.js'
+import type { Iam } from './iam.js'
+import { type IbmService, ibmRejections } from './ibm-services.js'
 import { LoopbackServer, readBody } from './loopback-server.js'
 import { type Reply, sendReply } from './reply.js'
+import type { VerifiedToken } from './token-issuer.js'
 
 export interface ProtectedResourceOptions {
-  /** Whose tokens it takes. */
-  readonly authorizationServer: AuthorizationServer
-  /** Whose challenge it sends. @default 'appid' */
-  readonly challenge?: 'appid' | 'mca'
-  /** Scopes that a token must have, space-separated. @default none */
+  /** Whose tokens it accepts. */
+  readonly authorizationServer: AuthorizationServer | Iam
+  /**
+   * Whose rejections it sends: those of App ID's or MCA's middleware, or of a service of IBM Cloud.
+   * @default 'appid', for tokens of IAM 'cloudant'
+   */
+  readonly challenge?: 'appid' | 'mca' | IbmService
+  /** Scopes that a token must have, space-separated, with App ID's challenge. @default none */
   readonly scope?: string
   /** Answers instead of the resource, where it gives a reply. Called with each request, before the token is checked. */
   readonly intercept?: (request: ReceivedRequest) => Reply | undefined
@@ -50,6 +56,8 @@ export class ProtectedResource {
   readonly origin: string
   /** Every request received, oldest first. */
   readonly received: ReceivedRequest[] = []
+  /** Rejects every token, also a new one, as a service does whose policy denies the request. */
+  rejectsAll = false
   readonly #http: LoopbackServer
   readonly #options: ProtectedResourceOptions
   readonly #answers = new Map<number, number>()
@@ -89,44 +97,55 @@ export class ProtectedResource {
     return refusal ?? { body: { method, path, body: body.toString('utf8') } }
   }
 
-  #refusal(authorization: string | undefined): Promise<Reply | undefined> {
-    return this.#options.challenge === 'mca' ? this.#mcaRefusal(authorization) : this.#appIdRefusal(authorization)
-  }
-
-  /** As App ID's APIStrategy: 401 also for a scope that is missing. */
-  async #appIdRefusal(authorization: string | undefined): Promise<Reply | undefined> {
-    const { authorizationServer, scope } = this.#options
-    const challenge = (text: string, error: string): Reply => ({
-      status: 401,
-      headers: { 'www-authenticate': `Bearer scope="${text}", error="${error}"` },
-      body: 'Unauthorized',
-    })
-    const wanted = ['appid_default', scope].filter(Boolean).join(' ')
-    const token = await authorizationServer.verify(/^Bearer (\S+)/.exec(authorization ?? '')?.[1] ?? '')
-    if (token === undefined) return challenge(wanted, 'invalid_token')
-    const { clientId } = authorizationServer
-    if (!token.audience.includes(clientId)) {
-      const mismatch = `audience mismatch. expected:${clientId} got:${token.audience.join(' ')}`
-      return challenge(mismatch, 'insufficient_scope')
-    }
-    const granted = token.scope.split(' ')
-    const missing = wanted.split(' ').some((name) => !granted.includes(name))
-    return missing ? challenge(wanted, 'insufficient_scope') : undefined
-  }
-
-  /** As MCA's token-validation strategy: 400 without a challenge for what is no bearer token at all. */
-  async #mcaRefusal(authorization: string | undefined): Promise<Reply | undefined> {
-    const challenge = (error: string): Reply => ({
-      status: 401,
-      headers: { 'www-authenticate': `Bearer realm="imfAuthentication"${error}` },
-      body: 'Unauthorized',
-    })
-    if (authorization === undefined) return challenge('')
-    const [scheme, credential] = authorization.split(' ')
-    if (scheme !== 'Bearer' || !credential) return { status: 400, body: 'Bad Request' }
+  async #refusal(authorization: string | undefined): Promise<Reply | undefined> {
     const { authorizationServer } = this.#options
-    const token = await authorizationServer.verify(credential)
-    const accepted = token?.audience.includes(authorizationServer.tenantId)
-    return accepted ? undefined : challenge(', error="invalid_token"')
+    const { challenge = 'tenantId' in authorizationServer ? 'appid' : 'cloudant' } = this.#options
+    const presented = this.rejectsAll ? '' : (/^Bearer (\S+)/.exec(authorization ?? '')?.[1] ?? '')
+    const token = await authorizationServer.verify(presented)
+    if (challenge !== 'appid' && challenge !== 'mca') return token ? undefined : ibmRejections[challenge]
+    if (!('tenantId' in authorizationServer))
+      throw new TypeError(`the challenge '${challenge}' needs tokens of App ID or MCA`)
+    return challenge === 'mca'
+      ? mcaRefusal(authorizationServer.tenantId, authorization, token)
+      : appIdRefusal(authorizationServer.clientId, this.#options.scope, token)
   }
+}
+
+/** As App ID's APIStrategy: 401 also for a scope that is missing. */
+function appIdRefusal(
+  clientId: string,
+  scope: string | undefined,
+  token: VerifiedToken | undefined,
+): Reply | undefined {
+  const challenge = (text: string, error: string): Reply => ({
+    status: 401,
+    headers: { 'www-authenticate': `Bearer scope="${text}", error="${error}"` },
+    body: 'Unauthorized',
+  })
+  const wanted = ['appid_default', scope].filter(Boolean).join(' ')
+  if (token === undefined) return challenge(wanted, 'invalid_token')
+  if (!token.audience.includes(clientId)) {
+    const mismatch = `audience mismatch. expected:${clientId} got:${token.audience.join(' ')}`
+    return challenge(mismatch, 'insufficient_scope')
+  }
+  const granted = token.scope.split(' ')
+  const missing = wanted.split(' ').some((name) => !granted.includes(name))
+  return missing ? challenge(wanted, 'insufficient_scope') : undefined
+}
+
+/** As MCA's token-validation strategy: 400 without a challenge for what is not a bearer token at all. */
+function mcaRefusal(
+  tenantId: string,
+  authorization: string | undefined,
+  token: VerifiedToken | undefined,
+): Reply | undefined {
+  const challenge = (error: string): Reply => ({
+    status: 401,
+    headers: { 'www-authenticate': `Bearer realm="imfAuthentication"${error}` },
+    body: 'Unauthorized',
+  })
+  if (authorization === undefined) return challenge('')
+  const [scheme, credential] = authorization.split(' ')
+  if (scheme !== 'Bearer' || !credential) return { status: 400, body: 'Bad Request' }
+  return token?.audience.includes(tenantId) ? undefined : challenge(', error="invalid_token"')
 }

@@ -8,7 +8,7 @@ export interface VerifiedToken {
   readonly scope: string
 }
 
-/** Signs the tokens of one tenant with the claims of App ID or MCA, and knows which of them have been revoked. */
+/** Signs tokens, with the claims of App ID or MCA or with any others, and knows which of them have been revoked. */
 export class TokenIssuer {
   readonly #key: SigningKey
   readonly #tenantId: string
@@ -32,7 +32,7 @@ export class TokenIssuer {
 
   signMca(scope: string, expiresAt: number): Promise<string> {
     const claims = { iss: 'imf-authserver', prn: this.#clientId, aud: this.#tenantId, 'imf.scope': scope }
-    return this.#sign({ alg: 'RS256', typ: 'JWT' }, claims, expiresAt)
+    return this.sign({ alg: 'RS256', typ: 'JWT' }, claims, expiresAt)
   }
 
   /** Version 3 has a bare host as issuer and a string as audience. */
@@ -45,7 +45,7 @@ export class TokenIssuer {
       tenant: this.#tenantId,
       scope,
     }
-    return this.#sign({ alg: 'RS256', typ: isV4 ? 'JWT' : 'JOSE', kid: this.keyId, ver: version }, claims, expiresAt)
+    return this.sign({ alg: 'RS256', typ: isV4 ? 'JWT' : 'JOSE', kid: this.keyId, ver: version }, claims, expiresAt)
   }
 
   revokeAll(): void {
@@ -65,7 +65,8 @@ export class TokenIssuer {
     }
   }
 
-  #sign(header: { alg: string; [name: string]: unknown }, claims: object, expiresAt: number): Promise<string> {
+  /** Signs any claims, with the times and an id beside them. `expiresAt` is in ms. */
+  sign(header: { alg: string; [name: string]: unknown }, claims: object, expiresAt: number): Promise<string> {
     const jti = randomUUID()
     this.#issued.add(jti)
     const times = { exp: expiresAt / 1000, iat: Math.floor(Date.now() / 1000) }

@@ -1,5 +1,8 @@
-import { type Checks, httpUrl, nonEmptyString } from '../validate.js'
-import type { ClientAuth } from './client-authentication.js'
+import { type Checks, callable, httpUrl, nonEmptyString } from '../validate.js'
+import { type ClientAuth, type Secret, type SecretMethod, secretMethods } from './client-authentication.js'
+import { partOf } from './credential-part.js'
+import type { Grant } from './grant.js'
+import type { TokenSource } from './token-source.js'
 
 /** Who requests tokens, and from which server. */
 export interface CredentialOptions {
@@ -8,7 +11,7 @@ export interface CredentialOptions {
   /** OAuth client id. */
   readonly clientId?: string | undefined
   /** Client secret, or a function that returns the current one. It is called for each token request. */
-  readonly secret?: string | (() => string | Promise<string>) | undefined
+  readonly secret?: Secret | undefined
   /** MCA authorization server, e.g. `https://imf-authserver.ng.bluemix.net/imf-authserver`; App ID's URL works too. */
   readonly serverUrl?: string | undefined
   /** App ID server, e.g. `https://us-south.appid.cloud.ibm.com/oauth/v4/<tenant>`. */
@@ -17,30 +20,48 @@ export interface CredentialOptions {
   readonly oAuthServerUrl?: string | undefined
   /** Token endpoint of any other OAuth 2.0 server (RFC 6749 §3.2). */
   readonly tokenEndpoint?: string | undefined
+  /**
+   * The issuer, as the server writes it, e.g. `https://login.example.com/realms/shop`: the token endpoint and how to
+   * authenticate are looked up (RFC 8414, OpenID Connect Discovery). If `tokenEndpoint` is also given, nothing is looked up,
+   * and the issuer is only used as the audience of assertions.
+   */
+  readonly issuer?: string | undefined
+  /**
+   * A service of IBM Cloud, by the name that IBM's SDKs or the platform give it: its configuration says who requests
+   * tokens, and its URL becomes `origins`, unless they are given.
+   * @default none: the credentials are those of App ID or MCA
+   */
+  readonly service?: string | undefined
   /** Name of the platform's service instance to use, if several match. */
   readonly instanceName?: string | undefined
   /** A file that holds a service credential as JSON, e.g. `/opt/service-bind/binding`. Used instead of the platform. */
   readonly bindingFile?: string | undefined
   /**
-   * How the client authenticates (RFC 6749 §2.3.1). IBM's servers take id and secret raw, others form-encoded. A
-   * function adds its own to the request's `body` and `headers`, e.g. `PrivateKeyJwt()` of `oauth4webapi`.
-   * @default 'client_secret_basic_raw' for MCA and App ID, else 'client_secret_basic'
+   * How the client authenticates (RFC 6749 §2.3.1). IBM's servers take id and secret raw, others form-encoded. `'none'`:
+   * not at all, a public client. Instead of a secret: `privateKeyJwt()` or `clientAssertion()`, or a function of your
+   * own, which adds to the request's `body` and `headers`.
+   * @default 'client_secret_basic_raw' for MCA, App ID and IAM, else what the server's metadata list, else
+   *   'client_secret_basic'; without a secret, if a `grant` is given, 'none'
    */
-  readonly clientAuth?:
-    | 'client_secret_basic'
-    | 'client_secret_basic_raw'
-    | 'client_secret_post'
-    | ClientAuth
-    | undefined
+  readonly clientAuth?: SecretMethod | 'none' | ClientAuth | undefined
   /**
-   * Says who requests the tokens, if nothing else does: with a `clientAuth` function, a `sharedCache` is used only by
-   * providers that have an `identity`, and shared by those that have the same. Two credentials need two of them.
+   * What is presented for a token: `ibmIam()`, `ibmVpc()`, `tokenExchange()`, `jwtBearer()`, or a function of your own.
+   * `ibmIam()` and `ibmVpc()` name their server.
+   * @default the client's own credentials (RFC 6749 §4.4)
+   */
+  readonly grant?: Grant | undefined
+  /** A function that returns a token, for anything that is not a token endpoint. Replaces server, client and grant. */
+  readonly source?: TokenSource | undefined
+  /**
+   * Says who requests the tokens, if nothing else does: with a function of your own as `clientAuth`, `grant` or `source`, or a
+   * key that cannot be compared, a `sharedCache` is used only by providers that have an `identity`, and shared by those
+   * that have the same. Two credentials need two of them.
    * @default none
    */
   readonly identity?: string | undefined
 }
 
-const clientAuthNames = ['client_secret_basic', 'client_secret_basic_raw', 'client_secret_post']
+const clientAuthNames: readonly unknown[] = [...secretMethods, 'none']
 
 export const credentialChecks: Checks<CredentialOptions> = {
   appId: nonEmptyString,
@@ -50,19 +71,51 @@ export const credentialChecks: Checks<CredentialOptions> = {
   oauthServerUrl: httpUrl,
   oAuthServerUrl: httpUrl,
   tokenEndpoint: httpUrl,
+  service: nonEmptyString,
   instanceName: nonEmptyString,
   bindingFile: nonEmptyString,
+  issuer: (name, value) => {
+    const { search, hash } = httpUrl(name, value)
+    if (search !== '' || hash !== '') throw new TypeError(`\`${name}\` must have no query or fragment (RFC 8414 §2)`)
+  },
+  grant: callable,
+  source: callable,
   identity: nonEmptyString,
   clientAuth: (name, value) => {
-    if (typeof value !== 'function' && !clientAuthNames.includes(value as string)) {
-      throw new TypeError(`\`${name}\` must be one of ${clientAuthNames.join(', ')}, or a function`)
+    if (typeof value !== 'function' && !clientAuthNames.includes(value)) {
+      throw new TypeError(
+        `\`${name}\` must be one of ${clientAuthNames.join(', ')}, or a function, e.g. \`privateKeyJwt()\``,
+      )
     }
   },
 }
 
-/** @throws TypeError if the options name more than one server. */
-export function checkOneServer(options: CredentialOptions): void {
-  const names = ['serverUrl', 'oauthServerUrl', 'oAuthServerUrl', 'tokenEndpoint'] as const
-  const given = names.filter((name) => options[name] !== undefined)
-  if (given.length > 1) throw new TypeError(`only one of \`${given.join('`, `')}\` may be given`)
+/** Options that `source` replaces. */
+const replacedBySource = [
+  ...(['appId', 'clientId', 'secret', 'serverUrl', 'oauthServerUrl', 'oAuthServerUrl', 'tokenEndpoint'] as const),
+  ...(['issuer', 'instanceName', 'bindingFile', 'clientAuth', 'grant'] as const),
+]
+
+/** @throws TypeError for options that exclude each other, such as two servers. */
+export function checkCombination(options: CredentialOptions): void {
+  const given = (names: readonly (keyof CredentialOptions)[]) => names.filter((name) => options[name] !== undefined)
+  if (options.source !== undefined) {
+    const [name] = given(replacedBySource)
+    if (name !== undefined) throw new TypeError(`\`${name}\` cannot be combined with \`source\``)
+  }
+  if (partOf(options.grant)?.send !== undefined) {
+    const [name] = given(['clientId', 'secret', 'clientAuth'])
+    if (name !== undefined)
+      throw new TypeError(`\`${name}\` cannot be combined with this \`grant\`, which has no client`)
+  }
+  const ibm = ['serverUrl', 'oauthServerUrl', 'oAuthServerUrl'] as const
+  const servers = given([...ibm, 'tokenEndpoint'])
+  // With a token endpoint, the issuer is not looked up.
+  const all = options.tokenEndpoint === undefined ? given([...ibm, 'issuer']) : servers
+  if (all.length > 1) throw new TypeError(`only one of \`${all.join('`, `')}\` may be given`)
+  if (all[0] !== undefined && partOf(options.grant)?.server !== undefined) {
+    throw new TypeError(
+      `\`${all[0]}\` cannot be combined with this \`grant\`, which has its own server: use its \`url\` setting`,
+    )
+  }
 }

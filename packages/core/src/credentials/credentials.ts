@@ -1,30 +1,22 @@
 import { McaAuthError, type McaAuthErrorCode } from '../error.js'
-import { isSecure } from '../origin.js'
-import { httpUrl } from '../validate.js'
-import type { ClientAuth } from './client-authentication.js'
+import { publicClient, type Secret, secretMethods, secretPart, withSecretInIdentity } from './client-authentication.js'
 import type { CredentialOptions } from './credential-options.js'
-import {
-  applicationId,
-  findServiceInstance,
-  readBindingFile,
-  readerNames,
-  type ServiceInstance,
-  unusableNote,
-} from './platform-readers.js'
+import { type CredentialPart, partOf } from './credential-part.js'
+import { grantPart, ownFunction } from './grant.js'
+import { readBindingFile } from './mounted-binding.js'
+import { applicationId, findServiceInstance, readerNames, unusableNote } from './platform-readers.js'
+import { type Server, secured, serverOf, serverOfInstance, text, tokenEndpointOf } from './server.js'
+import { isSinglePage, type ServiceInstance } from './service-instance.js'
+import { sourcePart } from './token-source.js'
 
-/** Who requests tokens, and where. */
+/** Who requests tokens, with what, and where. */
 export interface Credentials {
-  readonly tokenEndpoint: URL
-  readonly clientId: string
-  readonly secret: string | (() => string | Promise<string>) | undefined
-  readonly clientAuth: 'client_secret_basic' | 'client_secret_basic_raw' | 'client_secret_post' | ClientAuth
+  /** `undefined` if a function of the user's gives the tokens. */
+  readonly server: Server | undefined
+  readonly clientId: string | undefined
+  readonly clientAuth: CredentialPart
+  readonly grant: CredentialPart
   readonly identity: string | undefined
-}
-
-/** Where tokens are issued; its kind decides the path of the token endpoint and how the client authenticates. */
-export interface Server {
-  readonly kind: 'mca' | 'appid' | 'other'
-  readonly url: URL
 }
 
 /** A value and where it was found: `options`, or a platform reader and the instance there. */
@@ -39,9 +31,15 @@ export interface FoundCredentials {
   /** MCA's tenant id; no other server has one. */
   readonly appId: Found<string> | undefined
   readonly clientId: Found<string> | undefined
-  readonly secret: Found<NonNullable<CredentialOptions['secret']>> | undefined
+  readonly secret: Found<Secret> | undefined
+  /** How the platform says that its client authenticates. */
+  readonly clientAuth?: CredentialOptions['clientAuth']
   /** About the first of them that is missing. */
   readonly missing: McaAuthError | undefined
+}
+
+const nothingNeeded: FoundCredentials = {
+  ...{ server: undefined, appId: undefined, clientId: undefined, secret: undefined, missing: undefined },
 }
 
 /**
@@ -51,18 +49,28 @@ export interface FoundCredentials {
  * @throws McaAuthError if a source is malformed, or offers several instances.
  */
 export function findCredentials(options: CredentialOptions): FoundCredentials {
+  if (options.source !== undefined) return nothingNeeded
+  const [grant, clientAuth] = [partOf(options.grant), partOf(options.clientAuth)]
   const explicit = {
-    server: serverOf(options),
+    server: grant?.server ?? serverOf(options),
     clientId: options.clientId,
     appId: options.appId,
     secret: options.secret,
   }
-  const needsSecret = typeof options.clientAuth !== 'function'
+  // With a grant, the client is one more thing that may be presented, or not.
+  const named = [explicit.clientId, explicit.secret, typeof options.clientAuth === 'string' || undefined]
+  const isClient = options.grant === undefined || named.some((given) => given !== undefined)
+  const needsId = clientAuth === undefined ? isClient : clientAuth.needsNoClient !== true
+  // A server of IBM's takes id and secret together; others have public clients.
+  const needsOne = options.grant === undefined || options.clientAuth !== undefined || grant?.server !== undefined
+  const needsSecret = isClient && needsOne && typeof options.clientAuth !== 'function' && options.clientAuth !== 'none'
   const complete =
-    explicit.clientId !== undefined &&
-    explicit.server !== undefined &&
-    (explicit.secret !== undefined || !needsSecret) &&
-    (explicit.server.kind !== 'mca' || explicit.appId !== undefined)
+    // Nothing of a bound service is presented to another server.
+    (options.grant !== undefined && explicit.server !== undefined) ||
+    ((explicit.clientId !== undefined || !needsId) &&
+      explicit.server !== undefined &&
+      (explicit.secret !== undefined || !needsSecret) &&
+      (explicit.server.kind !== 'mca' || explicit.appId !== undefined))
   const { instance, unusable } = complete ? { unusable: [] } : findInstance(options)
   const foreign = explicit.clientId !== undefined || explicit.server !== undefined
   const { source, name } = instance ?? {}
@@ -75,34 +83,59 @@ export function findCredentials(options: CredentialOptions): FoundCredentials {
   const clientId = found(explicit.clientId, 'options') ?? field('clientId')
   const secret = found(explicit.secret, 'options') ?? (foreign ? undefined : field('secret'))
 
-  const where = instance ? notIn(instance) : `found no instance in ${readerNames}${unusableNote(unusable)}`
+  const noInstance = complete
+    ? 'the options name the server'
+    : `found no instance in ${readerNames}${unusableNote(unusable)}`
+  const where = instance ? notIn(instance) : noInstance
   const rule = "the platform's secret is not used if the options name the client or the server"
   let missing: McaAuthError | undefined
   if (server?.value.kind === 'mca' && appId === undefined) {
     missing = missingError('MISSING_APPID_ERROR', 'appId', `${where}, and no application_id in VCAP_APPLICATION`)
-  } else if (clientId === undefined) missing = missingError('MISSING_CLIENTID_ERROR', 'clientId', where)
+  } else if (clientId === undefined && needsId) missing = missingError('MISSING_CLIENTID_ERROR', 'clientId', where)
   else if (secret === undefined && needsSecret) {
     missing = missingError('MISSING_SECRET_ERROR', 'secret', foreign ? rule : where)
   } else if (server === undefined) {
-    missing = missingError('MISSING_SERVER_URL_ERROR', 'serverUrl` (or `oauthServerUrl`, `tokenEndpoint)', where)
+    missing = missingError(
+      'MISSING_SERVER_URL_ERROR',
+      'serverUrl` (or `oauthServerUrl`, `issuer`, `tokenEndpoint)',
+      where,
+    )
   }
-  return { server, appId, clientId, secret, missing }
+  return { server, appId, clientId, secret, clientAuth: foreign ? undefined : methodOf(instance), missing }
 }
 
 /** @throws McaAuthError if something is missing, a source is malformed, or the endpoint is plain HTTP. */
 export function resolveCredentials(
   options: CredentialOptions & { readonly allowInsecureRequests: boolean },
 ): Credentials {
-  const { server, appId, clientId, secret, missing } = findCredentials(options)
-  if (missing !== undefined || server === undefined || clientId === undefined) throw missing
+  const { server, appId, clientId, secret, clientAuth, missing } = findCredentials(options)
+  if (missing !== undefined) throw missing
+  const { kind } = server?.value ?? {}
   return {
-    tokenEndpoint: secured(tokenEndpointOf(server.value, appId?.value), options.allowInsecureRequests),
-    clientId: clientId.value,
-    secret: secret?.value,
-    clientAuth:
-      options.clientAuth ?? (server.value.kind === 'other' ? 'client_secret_basic' : 'client_secret_basic_raw'),
+    server: server && {
+      ...server.value,
+      url: secured(tokenEndpointOf(server.value, appId?.value), server.value.kind, options.allowInsecureRequests),
+    },
+    clientId: clientId?.value,
+    clientAuth: clientAuthPart(options.clientAuth ?? clientAuth, kind, secret?.value),
+    grant: options.source === undefined ? grantPart(options.grant) : sourcePart(options.source),
     identity: options.identity,
   }
+}
+
+function clientAuthPart(
+  given: CredentialOptions['clientAuth'],
+  kind: Server['kind'] | undefined,
+  secret: Secret | undefined,
+): CredentialPart {
+  if (typeof given === 'function') {
+    const part = partOf(given) ?? ownFunction('clientAuth', given)
+    return secret === undefined ? part : withSecretInIdentity(part, secret)
+  }
+  if (given === 'none' || secret === undefined) return publicClient
+  // What an issuer takes is known once its metadata are.
+  if (kind === 'issuer') return secretPart(given, secret)
+  return secretPart(given ?? (kind === 'other' ? 'client_secret_basic' : 'client_secret_basic_raw'), secret)
 }
 
 function found<T>(value: T | undefined, from = ''): Found<T> | undefined {
@@ -116,63 +149,16 @@ function findInstance(options: CredentialOptions): ReturnType<typeof findService
 
 /** Why an instance lacks a field, as far as can be seen. */
 function notIn({ source, name, credential, unusable }: ServiceInstance): string {
-  const isSinglePage = /^single-?page/i.test(String(credential.type))
-  const reason = isSinglePage
+  const reason = isSinglePage(credential)
     ? 'a single-page application has no secret, and can request no token: bind a regular web application'
     : unusable
   const which = source === name ? source : `${source}, instance ${JSON.stringify(name)}`
   return `found no such field in ${which}${reason === undefined ? '' : `: ${reason}`}`
 }
 
-function serverOf(
-  fields: Pick<CredentialOptions, 'serverUrl' | 'oauthServerUrl' | 'oAuthServerUrl' | 'tokenEndpoint'>,
-) {
-  const appId = fields.oAuthServerUrl ?? fields.oauthServerUrl
-  if (fields.tokenEndpoint !== undefined) return server('other', 'tokenEndpoint', fields.tokenEndpoint)
-  if (appId !== undefined) return server('appid', 'oauthServerUrl', appId)
-  if (fields.serverUrl === undefined) return undefined
-  const { pathname } = httpUrl('serverUrl', fields.serverUrl)
-  return server(/^\/oauth\/v[34]\//.test(pathname) ? 'appid' : 'mca', 'serverUrl', fields.serverUrl)
-}
-
-/** MCA's own `tokenEndpoint` field is left alone: it serves the authorization-code grant only. */
-function serverOfInstance({ credential, source }: ServiceInstance): Server | undefined {
-  const discovery = text(credential.discoveryEndpoint)?.replace(/\/+\.well-known\/openid-configuration\/*$/, '')
-  const { appidServiceEndpoint, version, tenantId } = credential
-  const endpoint = text(appidServiceEndpoint)?.trim().replace(/\/+$/, '')
-  const built = endpoint && version && tenantId ? `${endpoint}/oauth/v${version}/${tenantId}` : undefined
-  try {
-    return serverOf({
-      oAuthServerUrl: text(credential.oAuthServerUrl) ?? text(credential.oauthServerUrl) ?? built ?? discovery,
-      serverUrl: text(credential.serverUrl),
-    })
-  } catch (error) {
-    throw new McaAuthError('INVALID_CREDENTIALS_SOURCE', `${source}: ${(error as TypeError).message}`)
-  }
-}
-
-function server(kind: Server['kind'], option: string, url: string): Server {
-  return { kind, url: httpUrl(option, url) }
-}
-
-function tokenEndpointOf({ kind, url }: Server, appId: string | undefined): URL {
-  if (kind === 'other') return url
-  const base = `${url.origin}${url.pathname.replace(/\/+$/, '')}`
-  return new URL(
-    kind === 'appid' ? `${base}/token` : `${base}/authorization/v1/apps/${encodeURIComponent(appId ?? '')}/token`,
-  )
-}
-
-function secured(endpoint: URL, allowInsecureRequests: boolean): URL {
-  if (isSecure(endpoint.origin) || allowInsecureRequests) return endpoint
-  throw new McaAuthError(
-    'INSECURE_TRANSPORT',
-    `the token endpoint on ${endpoint.origin} is plain http: use https, or set \`allowInsecureRequests: true\``,
-  )
-}
-
-function text(value: unknown): string | undefined {
-  return typeof value === 'string' && value.trim() !== '' ? value : undefined
+function methodOf(instance: ServiceInstance | undefined): CredentialOptions['clientAuth'] {
+  const method = instance?.credential.clientAuth
+  return secretMethods.find((known) => known === method)
 }
 
 function missingError(code: McaAuthErrorCode, option: string, where: string): McaAuthError {

@@ -1,15 +1,18 @@
-import type { Credentials } from './credentials.js'
+import { type CredentialPart, partOf } from './credential-part.js'
 
 const ids = new WeakMap<object, number>()
 let lastId = 0
 
 /**
  * A text that is equal for equal values only, whatever they hold. Strings, numbers, booleans, lists and plain objects
- * are compared by their content, without fields that are `undefined`; functions and all other objects by what they are.
+ * are compared by their content, without fields that are `undefined`; what `ibmIam()` and the like return by its settings;
+ * all other functions and objects by what they are.
  * Every key under which a token is kept is built from it.
  */
 export function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
+  const part = partOf(value)
+  if (part !== undefined) return `@${canonical(part.settings)}`
   if (typeof value === 'function' || (typeof value === 'object' && value !== null)) {
     return isPlain(value) ? `{${fieldsOf(value)}}` : `#${idOf(value)}`
   }
@@ -40,19 +43,28 @@ function idOf(value: object): number {
   return lastId
 }
 
+/** What an owner is made of. */
+export interface OwnerFields {
+  readonly server: { readonly url: URL; readonly issuer?: string | undefined } | undefined
+  readonly clientId: string | undefined
+  readonly clientAuth: CredentialPart
+  readonly grant: CredentialPart
+  readonly identity: string | undefined
+}
+
 /** Whether another process can know that it is the same: of a function there is nothing to compare. */
-export function isShareable({ clientAuth, identity }: Credentials): boolean {
-  return typeof clientAuth !== 'function' || identity !== undefined
+export function isShareable({ clientAuth, grant, identity }: OwnerFields): boolean {
+  return identity !== undefined || (clientAuth.isShareable && grant.isShareable)
 }
 
 /**
- * Who requests a token, for a cache that others use as well: server, client, how it authenticates, and with which
- * credential (a digest of it). A wrong one is somebody else's token.
+ * Who requests a token, for a cache that others use as well: server, client, what is presented and how, and with which
+ * credentials (a digest of them). A wrong one is somebody else's token.
  */
 export function ownerOf(
-  { tokenEndpoint, clientId, clientAuth, identity }: Credentials,
-  credentialDigest: string | undefined,
+  { server, clientId, clientAuth, grant, identity }: OwnerFields,
+  materialDigest: string,
 ): string {
-  const method = typeof clientAuth === 'function' ? 'function' : clientAuth
-  return canonical([tokenEndpoint.href, clientId, method, identity, credentialDigest])
+  const how = [clientAuth.sharedSettings, grant.sharedSettings]
+  return canonical([server?.url.href, server?.issuer, clientId, how, identity, materialDigest])
 }

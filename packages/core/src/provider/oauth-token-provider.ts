@@ -1,18 +1,17 @@
 import type { CredentialOptions } from '../credentials/credential-options.js'
 import { resolveCredentials } from '../credentials/credentials.js'
-import { createCoordinator } from '../shared-cache/shared-cache-coordinator.js'
+import { sealingKeysOf } from '../shared-cache/sealing-keys.js'
 import type { SharedTokenCache } from '../shared-cache/shared-token-cache.js'
 import { Telemetry } from '../telemetry.js'
 import { CoolDowns } from '../token-endpoint/cool-downs.js'
-import { TokenEndpointClient } from '../token-endpoint/token-endpoint-client.js'
-import { registerTokenEndpoint } from '../token-endpoint/token-endpoints.js'
+import { OwnEndpoints } from '../token-endpoint/token-endpoints.js'
 import type { TokenRequest } from '../token-endpoint/token-request.js'
+import { TokenServer } from '../token-endpoint/token-server.js'
 import { type AccessToken, CachedToken } from './access-token.js'
 import { type AuthorizationOptionsAsGiven, providerInternals } from './provider-internals.js'
 import { type ResolvedRefreshPolicy, tokenState } from './refresh-policy.js'
 import { TokenCache } from './token-cache.js'
 import type { CachingTokenProvider, GetTokenOptions, TokenProviderHealth } from './token-provider.js'
-import { TokenRefresher } from './token-refresher.js'
 
 /** What each layer receives: its own fields, checked and with their defaults. */
 export interface ResolvedProviderOptions {
@@ -36,7 +35,7 @@ const unregister = new FinalizationRegistry<() => void>((free) => free())
 export class OAuthTokenProvider implements CachingTokenProvider {
   readonly #cache: TokenCache
   readonly #coolDowns: CoolDowns
-  readonly #endpoint: URL
+  readonly #location: () => string
   readonly #freeEndpoint: () => void
 
   constructor({
@@ -49,16 +48,25 @@ export class OAuthTokenProvider implements CachingTokenProvider {
   }: ResolvedProviderOptions) {
     const credentials = resolveCredentials(given)
     const { cacheSize, refresh } = provider
-    const telemetry = new Telemetry(credentials.tokenEndpoint, credentials.clientId)
+    const endpoints = new OwnEndpoints()
     const coolDowns = new CoolDowns(cacheSize)
     const { fetch, timeoutMs } = tokenEndpoint
-    const client = new TokenEndpointClient({ credentials, fetch }, timeoutMs, coolDowns, telemetry)
-    const coordinator = createCoordinator({ ...sharedCache, cacheSize }, credentials)
-    const refresher = new TokenRefresher(credentials.secret, client, coordinator, telemetry, timeoutMs, refresh)
+    const { allowInsecureRequests } = given
+    const server = credentials.server && new TokenServer(credentials.server, fetch, allowInsecureRequests, endpoints)
+    const location = () => server?.location ?? 'source'
+    const telemetry = new Telemetry(location, credentials.clientId)
+    const { sharedCache: cache, ...limits } = sharedCache
+    const sharing = cache && { cache, sealingKeys: sealingKeysOf(cache, credentials), cacheSize, ...limits }
+    const parts = { credentials, server, fetch, timeoutMs, coolDowns, telemetry, refresh, sharing }
+    // What only a token request needs is loaded by the first one, so that an application does not pay for it at start.
+    const refresher = async () => {
+      const { createTokenRefresher } = await import('./create-token-refresher.js')
+      return createTokenRefresher(parts)
+    }
     this.#coolDowns = coolDowns
     this.#cache = new TokenCache({ rules: authorization, tokenRequest, cacheSize, refresher, coolDowns, telemetry })
-    this.#endpoint = credentials.tokenEndpoint
-    this.#freeEndpoint = registerTokenEndpoint(this.#endpoint)
+    this.#location = location
+    this.#freeEndpoint = () => endpoints.free()
     unregister.register(this.#cache, this.#freeEndpoint, this.#cache)
     Object.defineProperty(this, providerInternals, { value: this.#cache })
   }
@@ -92,7 +100,7 @@ export class OAuthTokenProvider implements CachingTokenProvider {
     const { key } = this.#cache.prepare()
     const token = this.#cache.peek(key)
     return {
-      tokenEndpoint: `${this.#endpoint.origin}${this.#endpoint.pathname}`,
+      tokenEndpoint: this.#location(),
       cachedTokens: this.#cache.size,
       flights: this.#cache.flights,
       token: token && { state: tokenState(token, now), expiresAt: token.expiresAt },

@@ -1,7 +1,7 @@
+import { closedError } from '../error.js'
 import { LruMap } from '../lru-map.js'
 import type { Telemetry } from '../telemetry.js'
 import type { CoolDowns } from '../token-endpoint/cool-downs.js'
-import { closedError } from '../token-endpoint/token-endpoint-client.js'
 import { type PreparedTokenRequest, PreparedTokenRequests, type TokenRequest } from '../token-endpoint/token-request.js'
 import type { CachedToken } from './access-token.js'
 import { Flight } from './flight.js'
@@ -14,7 +14,8 @@ export interface TokenCacheParts {
   readonly rules: AuthorizationOptionsAsGiven
   readonly tokenRequest: TokenRequest
   readonly cacheSize: number
-  readonly refresher: TokenRefresher
+  /** Called by the first token request. */
+  readonly refresher: () => Promise<TokenRefresher>
   readonly coolDowns: CoolDowns
   readonly telemetry: Telemetry
 }
@@ -23,7 +24,9 @@ export interface TokenCacheParts {
 export class TokenCache implements ProviderInternals {
   readonly rules: AuthorizationOptionsAsGiven
   readonly #requests: PreparedTokenRequests
-  readonly #refresher: TokenRefresher
+  readonly #loadRefresher: () => Promise<TokenRefresher>
+  /** There since the first token request. */
+  #refresher: TokenRefresher | undefined
   readonly #coolDowns: CoolDowns
   readonly #telemetry: Telemetry
   /** Bounded; whether a token is still good is decided by its own times. */
@@ -38,7 +41,7 @@ export class TokenCache implements ProviderInternals {
     this.rules = rules
     this.#requests = new PreparedTokenRequests(tokenRequest, cacheSize)
     this.#tokens = new LruMap(cacheSize)
-    this.#refresher = refresher
+    this.#loadRefresher = refresher
     this.#coolDowns = coolDowns
     this.#telemetry = telemetry
   }
@@ -96,7 +99,7 @@ export class TokenCache implements ProviderInternals {
     if (!this.isCurrent(token)) return false
     this.#tokens.delete(token.key)
     this.#last = undefined
-    this.#refresher.reject(token)
+    this.#refresher?.reject(token)
     return true
   }
 
@@ -116,7 +119,7 @@ export class TokenCache implements ProviderInternals {
   /** Settles all flights at once, whatever their work waits for. */
   close(): void {
     this.#closed = true
-    this.#refresher.close()
+    this.#refresher?.close()
     for (const [key, flight] of this.#flights) {
       const held = this.#held(key)
       if (held !== undefined) flight.resolve(held)
@@ -137,7 +140,9 @@ export class TokenCache implements ProviderInternals {
 
   async #refresh(request: PreparedTokenRequest): Promise<CachedToken> {
     try {
-      if (this.#closed) throw closedError()
+      if (!this.#closed) this.#refresher ??= await this.#loadRefresher()
+      // It may have been closed meanwhile.
+      if (this.#closed || this.#refresher === undefined) throw closedError()
       const token = await this.#refresher.refresh(request, this.#tokens.peek(request.key))
       this.#tokens.set(request.key, token)
       this.#last = undefined

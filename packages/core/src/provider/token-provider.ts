@@ -66,6 +66,7 @@ export interface CachingTokenProvider extends TokenProvider {
 }
 
 export interface TokenProviderHealth {
+  /** Origin and path of the token endpoint; of the issuer until the endpoint is known; `source` for a function. */
   readonly tokenEndpoint: string
   readonly cachedTokens: number
   /** Pending token requests. */

@@ -1,5 +1,5 @@
-import type { CredentialOptions } from '../credentials/credential-options.js'
-import { SecretReading } from '../credentials/secret-reading.js'
+import type { Credentials } from '../credentials/credentials.js'
+import { type Material, MaterialReader } from '../credentials/material.js'
 import type { SharedCacheCoordinator } from '../shared-cache/shared-cache-coordinator.js'
 import type { Telemetry } from '../telemetry.js'
 import type { TokenEndpointClient } from '../token-endpoint/token-endpoint-client.js'
@@ -10,7 +10,7 @@ import { type ResolvedRefreshPolicy, tokenState } from './refresh-policy.js'
 
 /** Gets a new token from the shared cache, if there is one, or else from the token endpoint. */
 export class TokenRefresher {
-  readonly #secret: CredentialOptions['secret']
+  readonly #credentials: Credentials
   readonly #endpoint: TokenEndpointClient
   readonly #shared: SharedCacheCoordinator | undefined
   readonly #telemetry: Telemetry
@@ -20,14 +20,14 @@ export class TokenRefresher {
   readonly #jitter: number = 1 - Math.random() / 5
 
   constructor(
-    secret: CredentialOptions['secret'],
+    credentials: Credentials,
     endpoint: TokenEndpointClient,
     shared: SharedCacheCoordinator | undefined,
     telemetry: Telemetry,
     timeoutMs: number,
     policy: ResolvedRefreshPolicy,
   ) {
-    this.#secret = secret
+    this.#credentials = credentials
     this.#endpoint = endpoint
     this.#shared = shared
     this.#telemetry = telemetry
@@ -39,16 +39,16 @@ export class TokenRefresher {
   async refresh(request: PreparedTokenRequest, held: CachedToken | undefined): Promise<CachedToken> {
     const start = performance.now()
     let fromEndpoint = false
-    const reading = new SecretReading(this.#secret)
+    const reader = new MaterialReader([this.#credentials.grant, this.#credentials.clientAuth])
     const requestToken = () => {
       fromEndpoint = true
-      return this.#endpoint.request(request, reading, start + this.#timeoutMs)
+      return this.#endpoint.request(request, reader, start + this.#timeoutMs)
     }
     try {
       const isFreshEnough = (response: TokenResponse) => this.#isFreshEnough(request, response, held)
       const response = await this.#findOrRequest(
         request.key,
-        reading,
+        reader,
         start + this.#timeoutMs / 2,
         isFreshEnough,
         requestToken,
@@ -75,24 +75,25 @@ export class TokenRefresher {
   /** From the shared cache, waiting for it until `deadline`, or from the token endpoint. */
   async #findOrRequest(
     key: string,
-    reading: SecretReading,
+    reader: MaterialReader,
     deadline: number,
     isFreshEnough: (response: TokenResponse) => boolean,
     requestToken: () => Promise<TokenResponse>,
   ): Promise<TokenResponse> {
     if (this.#shared === undefined) return requestToken()
-    let secret = reading.last
-    if (reading.canChange) {
-      try {
-        // The cache is searched by the secret too: after a rotation nothing is found.
-        secret = await this.#endpoint.readSecret(reading, deadline)
-      } catch {
-        return requestToken() // which reads it again, and says what is wrong
-      }
+    let material: Material
+    try {
+      // The cache is searched by who asks: after a rotation nothing is found.
+      material = await this.#endpoint.readMaterial(reader, deadline)
+    } catch {
+      return requestToken() // which reads it again, and says what is wrong
     }
-    return this.#shared.findOrRequest({ key, secret }, isFreshEnough, deadline, async () => {
+    // Other processes could not recognise the token as theirs without an `identity`.
+    if (!material.isShareable && this.#credentials.identity === undefined) return requestToken()
+    const { owner } = material
+    return this.#shared.findOrRequest({ key, owner }, isFreshEnough, deadline, async () => {
       const response = await requestToken()
-      return { response, isOwn: reading.last === secret }
+      return { response, isOwn: reader.last?.owner === owner }
     })
   }
 

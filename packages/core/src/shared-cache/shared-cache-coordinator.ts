@@ -1,27 +1,26 @@
 import type { Credentials } from '../credentials/credentials.js'
-import { canonical, isShareable, ownerOf } from '../credentials/identity.js'
+import { canonical, ownerOf } from '../credentials/identity.js'
 import { LruMap } from '../lru-map.js'
 import type { TokenResponse } from '../token-endpoint/token-response.js'
 import { ignoringErrors, LeaseSession } from './lease-session.js'
 import { openToken, sealToken } from './sealed-token.js'
-import type { Sealer } from './sealing.js'
+import { createSealer, type Sealer } from './sealing.js'
 import type { SharedTokenCache } from './shared-token-cache.js'
 
 /** What a coordinator needs to know, with all defaults filled in. */
 export interface CoordinatorOptions {
-  readonly sharedCache?: SharedTokenCache | undefined
   readonly sharedCacheTimeoutMs: number
   /** How many rejected tokens to remember. */
   readonly cacheSize: number
 }
 
-/** The token to look for: that of a token request with this key, made with this secret. */
+/** The token to look for: that of a token request with this key, made with credentials of this owner. */
 export interface Wanted {
   readonly key: string
-  readonly secret: string | undefined
+  readonly owner: string
 }
 
-/** A token from the token endpoint. `isOwn` is false if it was requested with another secret than the wanted one. */
+/** A token from the token endpoint. `isOwn` is false if it was requested with credentials of another owner. */
 interface Requested {
   readonly response: TokenResponse
   readonly isOwn: boolean
@@ -44,14 +43,14 @@ interface Lease {
 /** Shares tokens between the processes of a fleet: one of them requests a token, the others wait for it. */
 export class SharedCacheCoordinator {
   readonly #cache: SharedTokenCache
-  readonly #sealingKeys: readonly (string | Uint8Array)[]
+  /** The first seals; the others open what was sealed before. */
+  readonly #sealers: readonly Sealer[]
   readonly #credentials: Credentials
   readonly #budgetMs: number
   /** The last rejected token of each token request: found in the cache, it is not used. */
   readonly #rejected: LruMap<string>
-  /** The secret that was wanted last, for tokens that are rejected. */
-  #secret: string | undefined
-  #sealers: readonly Sealer[] | undefined
+  /** The owner of the last requested token, used when a token is rejected. */
+  #owner = ''
   #closed = false
 
   constructor(
@@ -61,7 +60,7 @@ export class SharedCacheCoordinator {
     { sharedCacheTimeoutMs, cacheSize }: CoordinatorOptions,
   ) {
     this.#cache = cache
-    this.#sealingKeys = sealingKeys
+    this.#sealers = sealingKeys.map(createSealer)
     this.#credentials = credentials
     this.#budgetMs = sharedCacheTimeoutMs
     this.#rejected = new LruMap(cacheSize)
@@ -77,7 +76,7 @@ export class SharedCacheCoordinator {
     deadline: number,
     request: () => Promise<Requested>,
   ): Promise<TokenResponse> {
-    this.#secret = wanted.secret
+    this.#owner = wanted.owner
     const session = new LeaseSession(this.#cache, this.#budgetMs)
     const search = await this.#search(wanted, isFreshEnough, deadline, session)
     if ('found' in search) return search.found
@@ -100,7 +99,7 @@ export class SharedCacheCoordinator {
     session: LeaseSession,
   ): Promise<{ readonly found: TokenResponse } | { readonly lease?: Lease }> {
     try {
-      const places = await this.#placesOf(wanted)
+      const places = this.#placesOf(wanted)
       const place = places[0] as Place
       let fence: number | undefined
       for (;;) {
@@ -124,7 +123,7 @@ export class SharedCacheCoordinator {
   /** A resource rejected this token: no process should take it from the cache again. */
   reject(key: string, accessToken: string): void {
     this.#rejected.set(key, accessToken)
-    ignoringErrors(async () => this.#forget(await this.#placesOf({ key, secret: this.#secret }), accessToken))
+    ignoringErrors(async () => this.#forget(this.#placesOf({ key, owner: this.#owner }), accessToken))
   }
 
   /** Ends the waits for other processes. */
@@ -157,38 +156,11 @@ export class SharedCacheCoordinator {
   }
 
   /** Where the token may be: under the first key, and under those that sealed before it. */
-  async #placesOf({ key, secret }: Wanted): Promise<readonly Place[]> {
-    if (this.#sealers === undefined) {
-      // `node:crypto` is loaded by the first token request, not before.
-      const { createSealer } = await import('./sealing.js')
-      this.#sealers ??= this.#sealingKeys.map(createSealer)
-    }
+  #placesOf({ key, owner }: Wanted): readonly Place[] {
     return this.#sealers.map((sealer) => {
-      const digest = secret === undefined ? undefined : sealer.credentialDigest(secret)
+      const digest = sealer.credentialDigest(owner)
       const subject = canonical([ownerOf(this.#credentials, digest), key])
       return { sealer, subject, storageKey: sealer.keyFor(subject) }
     })
   }
-}
-
-/**
- * `undefined` without a shared cache, or if no other process could tell that a token is its own too.
- *
- * @throws TypeError if there is nothing to seal with.
- */
-export function createCoordinator(
-  options: CoordinatorOptions,
-  credentials: Credentials,
-): SharedCacheCoordinator | undefined {
-  const { sharedCache } = options
-  if (sharedCache === undefined) return undefined
-  const { secret } = credentials
-  const sealingKeys = sharedCache.encryptionKeys ?? (typeof secret === 'string' ? [secret] : [])
-  if (sealingKeys.length === 0) {
-    throw new TypeError(
-      '`sharedCache` needs `encryptionKeys`: there is no `secret` of type string to derive a key from',
-    )
-  }
-  if (!isShareable(credentials)) return undefined
-  return new SharedCacheCoordinator(sharedCache, sealingKeys, credentials, options)
 }

@@ -12,8 +12,15 @@ interface Failure {
   readonly coolDownMs: number
 }
 
-const denied = { firstMs: 30_000, longestMs: 300_000 }
 const outage = { firstMs: 1_000, longestMs: 30_000 }
+const coolDowns: { readonly [kind in FailureKind]: { readonly firstMs: number; readonly longestMs: number } } = {
+  denied: { firstMs: 30_000, longestMs: 300_000 },
+  // A file that was missing, or a token in it that had expired, may be there at any time.
+  unreadable: { firstMs: 1_000, longestMs: 1_000 },
+  throttled: outage,
+  transient: outage,
+  bad: outage,
+}
 
 /**
  * Remembers failures, so that no token request is made while it would fail anyway. A failure of the client or the
@@ -46,7 +53,7 @@ export class CoolDowns {
   record(key: string, { kind, error }: FailedAttempt, now: number): McaAuthError {
     const general = kind !== 'denied' || concernsCredential(error)
     const before = general ? this.#all : this.#byKey?.peek(key)
-    const { firstMs, longestMs } = kind === 'denied' ? denied : outage
+    const { firstMs, longestMs } = coolDowns[kind]
     const sameKind = before?.kind === kind
     // A concurrent flight hitting the same failure adds no information: it does not double the cool-down again.
     const doubled = sameKind && now >= before.until ? before.coolDownMs * 2 : before?.coolDownMs

@@ -1,3 +1,4 @@
+import { functionFailure } from '../credentials/user-function.js'
 import { McaAuthError, type McaAuthErrorDetails } from '../error.js'
 
 /**
@@ -6,8 +7,9 @@ import { McaAuthError, type McaAuthErrorDetails } from '../error.js'
  * - `throttled`: the server says when to come again.
  * - `transient`: worth a retry.
  * - `bad`: not a response of a token endpoint, or an unusable secret. Not worth a retry now.
+ * - `unreadable`: a credential cannot be read, or has expired. No request was sent.
  */
-export type FailureKind = 'denied' | 'throttled' | 'transient' | 'bad'
+export type FailureKind = 'denied' | 'throttled' | 'transient' | 'bad' | 'unreadable'
 
 /** One attempt of a token request has failed. Internal: callers get its `error`. */
 export class FailedAttempt extends Error {
@@ -21,11 +23,19 @@ export class FailedAttempt extends Error {
   }
 }
 
-/** A function of the options has failed. Its error is not kept: a vault client's error may contain credentials. */
-export function failedFunction(option: 'secret' | 'clientAuth', error: unknown): FailedAttempt {
+/**
+ * What was thrown while the credentials were read or written. The error of a function of the user's is not kept: a vault
+ * client's error may contain credentials. `undefined` for anything else.
+ */
+export function failedCredentials(error: unknown): FailedAttempt | undefined {
+  const failure = functionFailure(error)
+  if (failure === undefined) {
+    if (!(error instanceof McaAuthError)) return undefined
+    return new FailedAttempt(error.code === 'INVALID_CREDENTIALS_SOURCE' ? 'unreadable' : 'bad', error)
+  }
   // Our own error says why without a secret, a loop among others. It has been retried already.
-  const own = ownErrorIn(error)
-  const what = `the \`${option}\` function failed: ${own?.message ?? nameOf(error)}`
+  const own = ownErrorIn(failure.thrown)
+  const what = `the \`${failure.option}\` function failed: ${own?.message ?? nameOf(failure.thrown)}`
   return new FailedAttempt(own === undefined ? 'transient' : 'bad', new McaAuthError('TOKEN_REQUEST_FAILED', what))
 }
 

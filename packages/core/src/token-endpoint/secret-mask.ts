@@ -3,9 +3,17 @@ import { formEncode } from '../credentials/client-authentication.js'
 /** Parameters of a token request that hold no secret: a server may quote them. All others are masked. */
 const publicParameters = new Set([
   ...['grant_type', 'client_id', 'scope', 'resource', 'audience', 'response_type', 'client_assertion_type'],
-  ...['subject_token_type', 'actor_token_type', 'requested_token_type', 'profile_id', 'profile_name', 'profile_crn'],
+  ...[
+    'subject_token_type',
+    'actor_token_type',
+    'requested_token_type',
+    'requested_token_use',
+    'profile_id',
+    'profile_name',
+    'profile_crn',
+  ],
 ])
-const publicHeaders = new Set(['accept', 'content-type', 'user-agent'])
+const publicHeaders = new Set(['accept', 'content-type', 'user-agent', 'metadata-flavor'])
 const redacted = '[redacted]'
 /** A shorter secret is masked only as a whole word: within words it would leave nothing to read. */
 const shortLength = 6

@@ -1,114 +1,95 @@
-import { allowInsecureRequests, clientCredentialsGrantRequest, customFetch } from 'oauth4webapi'
-import { clientAuthentication, encodingMatters } from '../credentials/client-authentication.js'
+import { allowInsecureRequests, customFetch, genericTokenEndpointRequest } from 'oauth4webapi'
+import type { ServerMetadata, TokenRequestDraft } from '../credentials/credential-part.js'
 import type { Credentials } from '../credentials/credentials.js'
-import { McaAuthError } from '../error.js'
-import { FailedAttempt, failedFunction, ownErrorIn, withMessage } from './failed-attempt.js'
-import { safeCause } from './safe-cause.js'
+import type { Material } from '../credentials/material.js'
+import { FailedAttempt, failedCredentials, withMessage } from './failed-attempt.js'
 import { SecretMask } from './secret-mask.js'
+import { sendByItself } from './send-by-itself.js'
+import { metadataElsewhere, metadataOf } from './server-lookup.js'
 import type { PreparedTokenRequest } from './token-request.js'
 import { readTokenResponse, type TokenResponse } from './token-response.js'
+import type { TokenServer } from './token-server.js'
+import { Wire } from './wire.js'
 
 /** Who sends a token request, and with what. */
 export interface TokenRequestSender {
   readonly credentials: Credentials
+  /** `undefined` if a function of the user's gives the tokens. */
+  readonly server: TokenServer | undefined
   readonly fetch: typeof globalThis.fetch
 }
 
+/** `oauth4webapi` wants an id of every client; what is written is ours, and may have none. */
+const anyClient = { client_id: 'none' }
+
 /**
- * Sends one token request (RFC 6749 §4.4) and reads the response. Retries and caches nothing.
+ * Sends one token request and reads the response. Retries and caches nothing.
  *
  * @throws FailedAttempt
  */
 export async function sendTokenRequest(
   sender: TokenRequestSender,
   request: PreparedTokenRequest,
-  secret: string | undefined,
+  material: Material,
   signal: AbortSignal,
 ): Promise<TokenResponse> {
-  const { credentials } = sender
+  const { credentials, server, fetch } = sender
   const mask = new SecretMask(credentials.clientId)
-  mask.add(secret)
-  const issuedAt = Date.now()
-  try {
-    const response = await send(sender, request, secret, signal, mask)
-    return await readTokenResponse(response, issuedAt, credentials.tokenEndpoint, mask)
-  } catch (error) {
-    if (!(error instanceof FailedAttempt)) throw networkFailure(credentials.tokenEndpoint, error, mask)
-    if (error.kind !== 'denied' || !mayBeEncoding(credentials, secret)) throw error
-    const hint = "if the server takes id and secret raw, set `clientAuth: 'client_secret_basic_raw'`"
-    throw new FailedAttempt(error.kind, withMessage(error.error, `${error.message}; ${hint}`))
+  for (const secret of material.secrets) mask.add(secret)
+  const wire = new Wire(fetch, server?.clock, mask, signal)
+  if (server === undefined || credentials.grant.send !== undefined) {
+    return sendByItself(credentials.grant, server?.location, request, wire, signal)
   }
-}
-
-async function send(
-  { credentials, fetch }: TokenRequestSender,
-  request: PreparedTokenRequest,
-  secret: string | undefined,
-  signal: AbortSignal,
-  mask: SecretMask,
-): Promise<Response> {
-  const { tokenEndpoint, clientId, clientAuth } = credentials
-  // The issuer is not known. It is the audience of what `PrivateKeyJwt()` signs, for which most servers take the URL of
-  // their token endpoint too (RFC 7523 §3).
-  const server = { issuer: tokenEndpoint.href, token_endpoint: tokenEndpoint.href }
-  const client = { client_id: clientId }
-  const authenticate =
-    typeof clientAuth === 'function' ? reported(clientAuth) : clientAuthentication(clientAuth, secret ?? '')
-  const addAuthentication = (_as: unknown, _client: unknown, body: URLSearchParams, headers: Headers) =>
-    authenticate(server, client, body, headers)
-  return clientCredentialsGrantRequest(server, client, addAuthentication, request.parameters, {
-    signal,
-    headers: { 'user-agent': 'mca-auth' },
-    [customFetch]: async (url, { method, body, headers }) => {
-      mask.addRequest(body as URLSearchParams, headers)
-      // Without a charset, which the media type does not have and some servers reject; and never from a cache, which a
-      // framework may have put into the global fetch.
-      const plain = { ...headers, 'content-type': 'application/x-www-form-urlencoded' }
-      const init = {
-        method,
-        headers: plain,
-        body: String(body),
-        redirect: 'manual',
-        cache: 'no-store',
-        signal,
-      } as const
-      try {
-        return await fetch(url, init)
-      } catch (error) {
-        return responseIn(error)
-      }
-    },
-    // Plain HTTP has been checked when the credentials were resolved.
-    [allowInsecureRequests]: true,
+  const metadata = await metadataOf(server, signal).catch((error: unknown) => {
+    throw wire.failure(`the discovery of ${server.location}`, error)
   })
+  try {
+    return await sendForm(credentials, server, metadata, request, material, wire)
+  } catch (error) {
+    const elsewhere =
+      error instanceof FailedAttempt ? await metadataElsewhere(server, metadata, error, signal) : undefined
+    if (elsewhere === undefined) throw error
+    return sendForm(credentials, server, elsewhere, request, material, wire)
+  }
 }
 
-function reported(clientAuth: Exclude<Credentials['clientAuth'], string>): typeof clientAuth {
-  return async (...parts) => {
-    try {
-      await clientAuth(...parts)
-    } catch (error) {
-      throw failedFunction('clientAuth', error)
+/** @throws FailedAttempt */
+async function sendForm(
+  credentials: Credentials,
+  server: TokenServer,
+  metadata: ServerMetadata,
+  request: PreparedTokenRequest,
+  material: Material,
+  wire: Wire,
+): Promise<TokenResponse> {
+  const issuedAt = Date.now()
+  const { origin } = new URL(metadata.token_endpoint)
+  const hints: string[] = []
+  const write = async (_server: unknown, _client: unknown, body: URLSearchParams, headers: Headers) => {
+    const [clientId, issuerIsKnown] = [credentials.clientId, server.issuerIsKnown]
+    const draft: TokenRequestDraft = {
+      ...{ server: metadata, issuerIsKnown, clientId, body, headers, now: server.clock.now(), hints },
     }
+    await material.write(draft).catch((error: unknown) => {
+      throw failedCredentials(error) ?? error
+    })
   }
-}
-
-/** Some clients (ky) throw an error that has the response, unless its status is a success. */
-function responseIn(error: unknown): Response {
-  const { response } = (typeof error === 'object' && error !== null ? error : {}) as { response?: Response }
-  if (typeof response?.status === 'number' && typeof response.headers?.get === 'function' && !response.bodyUsed) {
-    return response
+  // Without a charset, which the media type does not have and some servers reject.
+  const contentType = { 'content-type': 'application/x-www-form-urlencoded' }
+  const send = (url: string, { method, body, headers }: { method: string; body: unknown; headers: object }) =>
+    wire.send(url, method, { ...headers, ...contentType }, body as URLSearchParams)
+  // Plain HTTP has been checked where the endpoint was named.
+  const options = { headers: { 'user-agent': 'mca-auth' }, [customFetch]: send, [allowInsecureRequests]: true } as const
+  const endpoint = { issuer: metadata.issuer, token_endpoint: metadata.token_endpoint }
+  const { parameters } = request
+  try {
+    // What the grant writes replaces this one.
+    const type = 'client_credentials'
+    const response = await genericTokenEndpointRequest(endpoint, anyClient, write, type, parameters, options)
+    return await readTokenResponse(response, issuedAt, `the token endpoint on ${origin}`, wire.mask)
+  } catch (error) {
+    const failure = wire.failure(`the token request to ${origin}`, error)
+    if (failure.kind !== 'denied' || hints.length === 0) throw failure
+    throw new FailedAttempt('denied', withMessage(failure.error, [failure.error.message, ...hints].join('; ')))
   }
-  throw error
-}
-
-function mayBeEncoding({ clientAuth, clientId }: Credentials, secret = ''): boolean {
-  return clientAuth === 'client_secret_basic' && encodingMatters(clientId, secret)
-}
-
-function networkFailure(endpoint: URL, error: unknown, mask: SecretMask): FailedAttempt {
-  const own = ownErrorIn(error)
-  const what = `the token request to ${endpoint.origin} failed${own === undefined ? '' : `: ${own.message}`}`
-  const failure = new McaAuthError('TOKEN_REQUEST_FAILED', what, { cause: safeCause(error, mask) })
-  return new FailedAttempt(own === undefined ? 'transient' : 'bad', failure)
 }

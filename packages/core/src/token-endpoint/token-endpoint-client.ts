@@ -1,9 +1,9 @@
-import type { SecretReading } from '../credentials/secret-reading.js'
-import { McaAuthError } from '../error.js'
+import type { Material, MaterialReader } from '../credentials/material.js'
+import { closedError, McaAuthError } from '../error.js'
 import type { Telemetry } from '../telemetry.js'
 import type { CoolDowns } from './cool-downs.js'
-import { FailedAttempt, failedFunction } from './failed-attempt.js'
-import type { TokenRequestSender } from './send-token-request.js'
+import { FailedAttempt, failedCredentials } from './failed-attempt.js'
+import { sendTokenRequest, type TokenRequestSender } from './send-token-request.js'
 import type { PreparedTokenRequest } from './token-request.js'
 import type { TokenResponse } from './token-response.js'
 
@@ -38,34 +38,33 @@ export class TokenEndpointClient {
    *
    * @throws McaAuthError, already remembered.
    */
-  async request(request: PreparedTokenRequest, reading: SecretReading, deadline: number): Promise<TokenResponse> {
+  async request(request: PreparedTokenRequest, reader: MaterialReader, deadline: number): Promise<TokenResponse> {
     let end: () => void = () => {}
     const currentProbe = new Promise<void>((resolve) => {
       end = resolve
     })
-    let denied: { readonly secret: string | undefined; readonly failure: FailedAttempt } | undefined
+    let denied: { readonly material: Material; readonly failure: FailedAttempt } | undefined
     try {
       for (let attempt = 1; ; attempt++) {
         const probing = await this.#permission(request.key, deadline, currentProbe)
         const triesLeft = probing ? 1 : Math.max(1, attempts - attempt + 1)
         const share = () => (deadline - performance.now()) / triesLeft
-        let secret: string | undefined
+        let material: Material | undefined
         try {
-          secret = await this.#within(share(), () => secretOf(reading))
-          if (denied !== undefined && secret === denied.secret) throw denied.failure
+          const read = await this.#within(share(), () => materialOf(reader))
+          material = read
+          if (denied !== undefined && read.text === denied.material.text) throw denied.failure
           this.#telemetry.requested(request.key, attempt)
-          const response = await this.#within(share(), async (signal) => {
-            // Loaded by the first token request, so that an application does not pay for it at start.
-            const { sendTokenRequest } = await import('./send-token-request.js')
-            return sendTokenRequest(this.#sender, request, secret, signal)
-          })
+          const response = await this.#within(share(), (signal) =>
+            sendTokenRequest(this.#sender, request, read, signal),
+          )
           if (this.#coolDowns.recovered(request.key)) this.#telemetry.coolDownLeft(request.key)
           return response
         } catch (error) {
           if (this.#closed || !(error instanceof FailedAttempt)) throw unwrapped(error)
-          // The secret may have been rotated since it was read: once, the next iteration reads it again.
-          if (error.kind === 'denied' && reading.canChange && denied === undefined) {
-            denied = { secret, failure: error }
+          // A secret, a key or a file may have been rotated since it was read: once, the next iteration reads it again.
+          if (error.kind === 'denied' && reader.canChange && denied === undefined && material !== undefined) {
+            denied = { material, failure: error }
             continue
           }
           if (error.kind === 'transient' && triesLeft > 1 && performance.now() < deadline) {
@@ -85,12 +84,12 @@ export class TokenEndpointClient {
   }
 
   /**
-   * The secret, before the first attempt needs it.
+   * The material, before the first attempt needs it.
    *
    * @throws if it cannot be read by the deadline.
    */
-  readSecret(reading: SecretReading, deadline: number): Promise<string | undefined> {
-    return this.#within(deadline - performance.now(), () => reading.readAhead())
+  readMaterial(reader: MaterialReader, deadline: number): Promise<Material> {
+    return this.#within(deadline - performance.now(), () => reader.readAhead())
   }
 
   /** Ends pending token requests; no more are made. */
@@ -117,8 +116,8 @@ export class TokenEndpointClient {
       } else {
         const { last } = this.#coolDowns
         if (last !== undefined) this.#probe = currentProbe
-        // Once throttling ends, the server is assumed healthy, so normal retries apply.
-        return last !== undefined && last.code !== 'TOKEN_REQUEST_THROTTLED'
+        // Once throttling ends, the server is assumed healthy, so normal retries apply; also if it was not asked.
+        return last !== undefined && !['TOKEN_REQUEST_THROTTLED', 'INVALID_CREDENTIALS_SOURCE'].includes(last.code)
       }
     }
   }
@@ -168,24 +167,20 @@ export class TokenEndpointClient {
 
   /** Names the whole wait, whatever an attempt's share was: the caller knows only that. */
   #timedOut(): FailedAttempt {
-    const message = `no token response within ${this.#timeoutMs} ms`
+    const { silenceHint } = this.#sender.credentials.grant
+    const message = `no token response within ${this.#timeoutMs} ms${silenceHint === undefined ? '' : `: ${silenceHint}`}`
     return new FailedAttempt('transient', new McaAuthError('TOKEN_REQUEST_FAILED', message))
   }
 }
 
-async function secretOf(reading: SecretReading): Promise<string | undefined> {
+async function materialOf(reader: MaterialReader): Promise<Material> {
   try {
-    return await reading.next()
+    return await reader.next()
   } catch (error) {
-    if (error instanceof McaAuthError && error.code === 'MISSING_SECRET_ERROR') throw new FailedAttempt('bad', error)
-    throw failedFunction('secret', error)
+    throw failedCredentials(error) ?? error
   }
 }
 
 function unwrapped(error: unknown): unknown {
   return error instanceof FailedAttempt ? error.error : error
-}
-
-export function closedError(): McaAuthError {
-  return new McaAuthError('TOKEN_REQUEST_FAILED', 'the token provider is closed')
 }

@@ -27,6 +27,22 @@ export function registerTokenEndpoint(endpoint: URL): () => void {
   }
 }
 
+/** The endpoints of one provider, its own and those that it finds out about. */
+export class OwnEndpoints {
+  readonly #free = new Map<string, () => void>()
+  #closed = false
+
+  add(endpoint: URL): void {
+    const key = `${endpoint.origin}${endpoint.pathname}`
+    if (!this.#closed && !this.#free.has(key)) this.#free.set(key, registerTokenEndpoint(endpoint))
+  }
+
+  free(): void {
+    this.#closed = true
+    for (const free of this.#free.values()) free()
+  }
+}
+
 /** Whether any provider's token endpoint is on this origin. Cheap: called for every request. */
 export function hasTokenEndpoint(origin: string): boolean {
   return endpoints.has(origin)

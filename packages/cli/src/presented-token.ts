@@ -1,0 +1,58 @@
+import { decodeJwt, decodeProtectedHeader } from 'jose'
+import type { Report } from './report.js'
+
+/** Fields of a token request that hold a JWT, and what to call it. */
+const presented: Readonly<Record<string, string>> = {
+  assertion: 'assertion',
+  client_assertion: 'client assertion',
+  cr_token: 'token of the compute resource',
+  subject_token: 'subject token',
+}
+const soonSeconds = 60
+
+/** Shows who signed what a token request presented, with which key, for whom, and when it expires; but not the token. */
+export function showPresented(report: Report, form: URLSearchParams): void {
+  for (const [field, name] of Object.entries(presented)) {
+    const token = form.get(field)
+    if (token !== null) showJwt(report, name, token)
+  }
+}
+
+function showJwt(report: Report, name: string, token: string): void {
+  const jwt = decode(token)
+  if (jwt === undefined) {
+    report.line('plain', name, 'not a JWT, so that it does not say when it expires')
+    return
+  }
+  const { alg, kid, iss, sub, aud, exp } = jwt
+  const key = kid === undefined ? 'no `kid`' : `key ${textOf(report, kid)}`
+  report.line('plain', name, `signed with ${textOf(report, alg)}, ${key}`)
+  report.line('plain', '', `iss ${textOf(report, iss)}, sub ${textOf(report, sub)}, aud ${textOf(report, aud)}`)
+  // Assertions that we sign live a minute.
+  if (typeof exp === 'number') showExpiry(report, exp, name !== presented.client_assertion || iss !== sub)
+}
+
+function showExpiry(report: Report, exp: number, isRenewedByOthers: boolean): void {
+  const seconds = Math.round(exp - Date.now() / 1000)
+  report.line('plain', '', `expires in ${seconds} s, at ${dateOf(exp)}`)
+  if (seconds >= soonSeconds || !isRenewedByOthers) return
+  report.line('warning', '', 'it expires soon')
+  report.advice('see that whatever writes this token renews it in time')
+}
+
+function decode(token: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    return { ...decodeJwt(token), ...decodeProtectedHeader(token) }
+  } catch {
+    return undefined
+  }
+}
+
+function textOf(report: Report, value: unknown): string {
+  return value === undefined ? 'none' : report.shortened(typeof value === 'string' ? value : JSON.stringify(value))
+}
+
+function dateOf(seconds: number): string {
+  const date = new Date(seconds * 1000)
+  return Number.isNaN(date.getTime()) ? 'an impossible time' : date.toISOString()
+}

@@ -1,0 +1,52 @@
+import { statSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { invalid, readText } from './platform-text.js'
+
+const fileName = 'ibm-credentials.env'
+
+/** A line of it, as `dotenv` reads them: IBM's own client does. */
+const assignment =
+  /^[^\S\n]*(?:export\s+)?([\w.-]+)(?:\s*=|:\s)[^\S\r\n]*('[^']*'|"(?:\\"|[^"])*"|`[^`]*`|[^#\r\n]*)[^\S\n]*(?:#.*)?$/gm
+
+/** The variables in the credentials file of IBM's SDKs, and its path. `undefined` if there is no such file. */
+export function ibmCredentialsFile():
+  | { readonly path: string; readonly variables: Readonly<Record<string, string>> }
+  | undefined {
+  const path = pathOf(process.env.IBM_CREDENTIALS_FILE)
+  if (path === undefined) return undefined
+  const text = readText(path).replace(/^\ufeff/, '')
+  const lines = [...text.matchAll(assignment)].map(([, name = '', value = '']) => [name, unquoted(value.trim())])
+  return { path, variables: Object.fromEntries(lines) }
+}
+
+/** The file or the directory that the variable names; else the working directory, else the home directory. */
+function pathOf(given: string | undefined): string | undefined {
+  if (!given)
+    return directories()
+      .map((directory) => join(directory, fileName))
+      .find(isFile)
+  const path = [given, join(given, fileName)].find(isFile)
+  if (path === undefined) throw invalid(`IBM_CREDENTIALS_FILE names ${given}, where there is no file`)
+  return path
+}
+
+/** Those that there are: the working directory may be gone, and the user of a container may have no home. */
+function directories(): string[] {
+  return [() => process.cwd(), homedir].flatMap((find) => {
+    try {
+      return [find()]
+    } catch {
+      return []
+    }
+  })
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true
+}
+
+function unquoted(value: string): string {
+  const text = /^(['"`])(.*)\1$/s.exec(value)?.[2] ?? value
+  return value.startsWith('"') ? text.replaceAll('\\n', '\n').replaceAll('\\r', '\r') : text
+}

@@ -1,0 +1,55 @@
+import { nonEmptyString, record } from '../validate.js'
+import { asFunction, type Grant } from './grant.js'
+import { tokenReading } from './presented-token.js'
+import { canChange, checkTextSource, copyOf, readSource, type TextSource } from './text-source.js'
+
+/** The assertion, and further fields of the form that go with this grant, e.g. `requested_token_use`. */
+export interface JwtBearerSettings {
+  /** The JWT that is presented: `{ file }`, a function, or the text. */
+  readonly assertion: TextSource
+  readonly [field: string]: TextSource
+}
+
+const reserved = ['grant_type', 'client_id', 'client_secret', 'client_assertion', 'scope', 'resource']
+
+/**
+ * For `grant`: presents a JWT that somebody else has signed (RFC 7523 §2.1).
+ *
+ * @throws TypeError for bad settings. A file that is missing or empty, and an assertion that has expired, is
+ *   `INVALID_CREDENTIALS_SOURCE`, when a token is requested.
+ * @example
+ * ```ts
+ * import { createTokenProvider, jwtBearer } from '@mca-auth/core'
+ *
+ * createTokenProvider({
+ *   tokenEndpoint: 'https://idp.example.com/token',
+ *   grant: jwtBearer({ assertion: { file: '/var/run/secrets/tokens/idp' } }),
+ * })
+ * ```
+ */
+export function jwtBearer(settings: JwtBearerSettings): Grant {
+  record('the settings of `jwtBearer`', settings)
+  const { assertion: source, ...given } = settings
+  checkTextSource('assertion', source)
+  const assertion = copyOf(source)
+  const fields = Object.entries(given).sort(([a], [b]) => (a < b ? -1 : 1))
+  for (const [name, value] of fields) {
+    if (reserved.includes(name)) throw new TypeError(`\`jwtBearer\` must not set \`${name}\``)
+    nonEmptyString(name, value)
+  }
+  return asFunction({
+    name: 'JWT bearer grant',
+    settings: ['jwt-bearer', assertion, fields],
+    sharedSettings: ['jwt-bearer', fields],
+    isShareable: true,
+    canChange: canChange(assertion),
+    read: async () => {
+      const token = await readSource('assertion', assertion)
+      return tokenReading([token], ({ body }) => {
+        body.set('grant_type', 'urn:ietf:params:oauth:grant-type:jwt-bearer')
+        body.set('assertion', token.text)
+        for (const [name, value] of fields) body.set(name, value as string)
+      })
+    },
+  })
+}

@@ -1,0 +1,69 @@
+import type { CredentialPart, Reading, TokenRequestDraft } from './credential-part.js'
+import { canonical } from './identity.js'
+
+/** What one attempt of a token request presents: the grant and the client's authentication, as they were read for it. */
+export interface Material {
+  /** Differs if anything of it has changed. Secret. */
+  readonly text: string
+  /** Identifies the client or subject, for a shared cache. Secret. */
+  readonly owner: string
+  /** Whether `owner` identifies it fully. */
+  readonly isShareable: boolean
+  readonly secrets: readonly string[]
+  readonly write: (draft: TokenRequestDraft) => Promise<void>
+}
+
+/** The material during one token request. What can change is read again for each attempt: it may have been rotated. */
+export class MaterialReader {
+  readonly #parts: readonly CredentialPart[]
+  /** Read ahead, for the first attempt. */
+  #ahead: Material | undefined
+  #last: Material | undefined
+
+  /** The parts write in their order. */
+  constructor(parts: readonly CredentialPart[]) {
+    this.#parts = parts
+  }
+
+  /** Whether another reading may give something else. */
+  get canChange(): boolean {
+    return this.#parts.some((part) => part.canChange)
+  }
+
+  /** What was read last. */
+  get last(): Material | undefined {
+    return this.#last
+  }
+
+  /** Reads the material before the first attempt, which then uses the same reading. */
+  async readAhead(): Promise<Material> {
+    this.#ahead = await this.#read()
+    return this.#ahead
+  }
+
+  /**
+   * The material for the next attempt.
+   *
+   * @throws McaAuthError, or what a function of the user's threw.
+   */
+  async next(): Promise<Material> {
+    const ahead = this.#ahead
+    this.#ahead = undefined
+    return ahead ?? this.#read()
+  }
+
+  async #read(): Promise<Material> {
+    const readings: Reading[] = []
+    for (const part of this.#parts) readings.push(await part.read())
+    this.#last = {
+      text: canonical(readings.map(({ text }) => text)),
+      owner: canonical(readings.map(({ owner }) => owner)),
+      isShareable: readings.every(({ isShareable }) => isShareable),
+      secrets: readings.flatMap(({ secrets }) => secrets),
+      write: async (draft) => {
+        for (const reading of readings) await reading.write(draft)
+      },
+    }
+    return this.#last
+  }
+}

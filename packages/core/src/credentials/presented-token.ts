@@ -1,0 +1,46 @@
+import type { Reading, TokenRequestDraft } from './credential-part.js'
+import { claimsOf } from './jwt-claims.js'
+import { type SourceText, unusable } from './text-source.js'
+
+/** What a part presents that consists of tokens. One that has expired is reported as that, before anyone is asked. */
+export function tokenReading(tokens: readonly SourceText[], write: (draft: TokenRequestDraft) => void): Reading {
+  const texts = tokens.map(({ text }) => text)
+  return {
+    text: JSON.stringify(texts),
+    owner: JSON.stringify(texts.map(ownerOfToken)),
+    isShareable: true,
+    secrets: texts,
+    write: (draft) => {
+      for (const token of tokens) checkExpiry(token, draft.now)
+      write(draft)
+    },
+  }
+}
+
+/**
+ * Whom a token is about: the `iss` and `sub` of a JWT, so that one which is renewed each hour stays the same owner's; of
+ * anything else, all of it.
+ */
+function ownerOfToken(token: string): readonly unknown[] {
+  const { iss, sub } = claimsOf(token) ?? {}
+  const isNamed = [iss, sub].every((claim) => typeof claim === 'string' && claim !== '')
+  return isNamed ? ['jwt', iss, sub] : ['opaque', token]
+}
+
+/**
+ * @param now - the server's time, in ms since the epoch.
+ * @throws McaAuthError `INVALID_CREDENTIALS_SOURCE` if it is a JWT that has expired (RFC 7519 §4.1.4).
+ */
+function checkExpiry({ text, from }: SourceText, now: number): void {
+  const exp = claimsOf(text)?.exp
+  if (typeof exp !== 'number' || exp * 1000 > now) return
+  throw unusable(
+    `${from} has expired, ${duration(now - exp * 1000)} ago: it must be renewed before a token is requested`,
+  )
+}
+
+function duration(ms: number): string {
+  const seconds = Math.floor(ms / 1000)
+  if (seconds < 120) return `${seconds} s`
+  return seconds < 7_200 ? `${Math.floor(seconds / 60)} min` : `${Math.floor(seconds / 3_600)} h`
+}

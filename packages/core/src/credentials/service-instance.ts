@@ -1,0 +1,66 @@
+import type { Json } from './platform-text.js'
+
+/** A service instance that the platform offers: where it was found, its name, and its credential as is. */
+export interface ServiceInstance {
+  readonly source: string
+  readonly name: string
+  readonly credential: Json
+  /** Why no token can be requested with it, whatever the options say. */
+  readonly unusable?: string | undefined
+}
+
+/** One place where a platform puts the credentials of bound services. */
+export interface PlatformReader {
+  /** Its environment variable, by which messages and the doctor call it. */
+  readonly name: string
+  /** Whether there is anything to read. */
+  isSet(): boolean
+  /** All that the environment says about it: if it is the same, the same instances are found. */
+  environment(): readonly (string | undefined)[]
+  /**
+   * The instances of our services, or those of this name, and those that cannot be used.
+   *
+   * @throws McaAuthError `INVALID_CREDENTIALS_SOURCE` if what is there cannot be read.
+   */
+  read(instanceName?: string): ServiceInstance[]
+}
+
+/**
+ * Why no client can request tokens with this credential, if that is because of what it is.
+ *
+ * @param service - the name by which the option `service` finds it, if it does.
+ */
+export function whyUnusable(credential: Json, service: string | undefined): string | undefined {
+  const redacted = whyRedacted(credential)
+  if (redacted !== undefined) return redacted
+  if (!isApiKey(credential)) return undefined
+  const option = service === undefined ? 'grant: ibmIam({ apikey })' : `service: ${quoted(service)}`
+  return `it has an \`apikey\` and no \`clientId\`: for tokens of IBM Cloud IAM use \`${option}\``
+}
+
+/** Likewise, for a place that holds more than the credentials of our services. */
+export function whyNotOurs(credential: Json, service: string | undefined): string | undefined {
+  return whyUnusable(credential, service) ?? ('clientId' in credential ? undefined : 'it has no `clientId`')
+}
+
+/** Whether it is for IBM Cloud IAM. App ID's own credential has an API key too, for its management API. */
+export function isApiKey(credential: Json): boolean {
+  return 'apikey' in credential && !('clientId' in credential)
+}
+
+/** A single-page application of App ID has no secret, and can request no token. */
+export function isSinglePage({ type, secret }: Json): boolean {
+  return typeof type === 'string' && /^single-?page/i.test(type) && !secret
+}
+
+/** IBM Cloud shows `{"REDACTED":"REDACTED"}` instead of a credential that the project may not see. */
+export function whyRedacted(credential: Json): string | undefined {
+  const isRedacted = Object.values(credential).some((value) => typeof value === 'string' && /^redacted$/i.test(value))
+  return isRedacted
+    ? 'it is REDACTED, since the project has no access: give its service ID access to the instance'
+    : undefined
+}
+
+function quoted(name: string): string {
+  return `'${name.replaceAll(/['\\]/g, '\\$&')}'`
+}

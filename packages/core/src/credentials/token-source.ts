@@ -1,0 +1,58 @@
+import type { CredentialPart } from './credential-part.js'
+import { callFunction } from './user-function.js'
+
+/** Which token is wanted: what `getToken()` was asked for. */
+export interface TokenSourceRequest {
+  /** Scopes, space-separated. */
+  readonly scope: string | undefined
+  readonly resource: readonly string[] | undefined
+  readonly parameters: Readonly<Record<string, string>> | undefined
+  /** Aborts at the deadline of `timeoutMs`, and when the provider is closed. */
+  readonly signal: AbortSignal
+}
+
+/** A token as OAuth names its fields (RFC 6749 §5.1). `expires_in` is in seconds; without it, a JWT's `exp` counts. */
+export interface SourcedToken {
+  readonly access_token: string
+  readonly expires_in?: number | undefined
+  /** `Bearer`, or left out. */
+  readonly token_type?: string | undefined
+  readonly scope?: string | undefined
+}
+
+/**
+ * Returns a token from anything that is not a token endpoint: another vendor's credential, or a service with its own
+ * protocol. Like a token request, it is called once for all waiting callers. The token is cached and refreshed, and failures
+ * are remembered.
+ *
+ * @example
+ * ```ts
+ * import { createTokenProvider } from '@mca-auth/core'
+ *
+ * createTokenProvider({
+ *   source: async ({ signal }) => {
+ *     const body = JSON.stringify({ apikey: process.env.MCSP_APIKEY })
+ *     const headers = { 'content-type': 'application/json' }
+ *     const url = 'https://account-iam.platform.saas.ibm.com/api/2.0/apikeys/token'
+ *     const response = await fetch(url, { method: 'POST', headers, body, signal })
+ *     if (!response.ok) throw new Error(`no token: ${response.status}`)
+ *     const { token, expires_in } = (await response.json()) as { token: string; expires_in: number }
+ *     return { access_token: token, expires_in }
+ *   },
+ * })
+ * ```
+ */
+export type TokenSource = (request: TokenSourceRequest) => SourcedToken | Promise<SourcedToken>
+
+export function sourcePart(source: TokenSource): CredentialPart {
+  return {
+    name: '`source` function',
+    settings: ['source', source],
+    sharedSettings: ['function'],
+    isShareable: false,
+    canChange: false,
+    send: ({ scope, resource, parameters, signal }) =>
+      callFunction('source', async () => ({ ...(await source({ scope, resource, parameters, signal })) })),
+    read: () => ({ text: '', owner: '', isShareable: false, secrets: [], write: () => {} }),
+  }
+}

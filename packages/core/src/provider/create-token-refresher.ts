@@ -1,0 +1,39 @@
+import type { Credentials } from '../credentials/credentials.js'
+import { isShareable } from '../credentials/identity.js'
+import type { CoordinatorOptions } from '../shared-cache/shared-cache-coordinator.js'
+import type { SharedTokenCache } from '../shared-cache/shared-token-cache.js'
+import type { Telemetry } from '../telemetry.js'
+import type { CoolDowns } from '../token-endpoint/cool-downs.js'
+import type { TokenRequestSender } from '../token-endpoint/send-token-request.js'
+import { TokenEndpointClient } from '../token-endpoint/token-endpoint-client.js'
+import type { ResolvedRefreshPolicy } from './refresh-policy.js'
+import { TokenRefresher } from './token-refresher.js'
+
+/** What a refresher is made of. */
+export interface TokenRefresherParts extends TokenRequestSender {
+  readonly timeoutMs: number
+  readonly coolDowns: CoolDowns
+  readonly telemetry: Telemetry
+  readonly refresh: ResolvedRefreshPolicy
+  readonly sharing: Sharing | undefined
+}
+
+/** A shared cache, and what is needed to use it. */
+interface Sharing extends CoordinatorOptions {
+  readonly cache: SharedTokenCache
+  readonly sealingKeys: readonly (string | Uint8Array)[]
+}
+
+export async function createTokenRefresher(parts: TokenRefresherParts): Promise<TokenRefresher> {
+  const { credentials, timeoutMs, coolDowns, telemetry, refresh, sharing } = parts
+  const client = new TokenEndpointClient(parts, timeoutMs, coolDowns, telemetry)
+  const coordinator = sharing && (await createCoordinator(sharing, credentials))
+  return new TokenRefresher(credentials, client, coordinator, telemetry, timeoutMs, refresh)
+}
+
+/** `undefined` if no other process could tell that a token is its own too. */
+async function createCoordinator(sharing: Sharing, credentials: Credentials) {
+  if (!isShareable(credentials)) return undefined
+  const { SharedCacheCoordinator } = await import('../shared-cache/shared-cache-coordinator.js')
+  return new SharedCacheCoordinator(sharing.cache, sharing.sealingKeys, credentials, sharing)
+}

@@ -1,0 +1,14 @@
+import type { Credentials } from '../credentials/credentials.js'
+import type { SharedTokenCache } from './shared-token-cache.js'
+
+/**
+ * From which keys those of a shared cache are derived.
+ *
+ * @throws TypeError if there is nothing to seal with.
+ */
+export function sealingKeysOf(cache: SharedTokenCache, credentials: Credentials): readonly (string | Uint8Array)[] {
+  const secret = credentials.clientAuth.sealingSecret ?? credentials.grant.sealingSecret
+  const keys = cache.encryptionKeys ?? (secret === undefined ? [] : [secret])
+  if (keys.length > 0) return keys
+  throw new TypeError('`sharedCache` needs `encryptionKeys`: there is no `secret` of type string to derive a key from')
+}

@@ -1,0 +1,14 @@
+import { describe, expect, it } from 'vitest'
+import { fileFaults, ibmFaults } from './credentials.ts'
+import { issuerFaults } from './issuer.ts'
+
+describe.each([
+  ['what is presented', fileFaults],
+  ['the issuer', issuerFaults],
+  ['IBM Cloud', ibmFaults],
+])('%s', (_what, faults) => {
+  it.each(faults)('$fault: $sees', async ({ run }) => {
+    await run()
+    expect(expect.getState().assertionCalls).toBeGreaterThan(0)
+  })
+})
