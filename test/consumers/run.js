@@ -69,6 +69,9 @@ if (values.lock) {
   await lock(directory)
   process.exit()
 }
+// Before anything runs, for it keeps this process, and so the servers in it, from answering.
+const majors = installations.flatMap(({ projects }) => projects.map(({ node = 20 }) => node))
+const programs = new Map([...new Set(majors)].map((major) => /** @type {const} */ ([major, programOf(major)])))
 const next = async () => {
   for (let one = installations.shift(); one !== undefined; one = installations.shift()) await runAll(one)
 }
@@ -122,7 +125,7 @@ async function run({ clients, node: major = 20, expected, run }, folder) {
   const inFolder = (command, args, options) =>
     execute(command, args, { cwd: folder, ...options, env: { ...env, ...options?.env } })
   try {
-    const program = programOf(major)
+    const program = programs.get(major) ?? process.execPath
     const note = await run({
       folder,
       worlds,
