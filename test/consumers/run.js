@@ -59,7 +59,8 @@ process.once('exit', () => {
 
 const results = /** @type {Result[]} */ ([])
 let failed = 0
-const installations = [bundlers, testRunners, frameworks, typescript, runtimes]
+/** What takes longest first, so that both of two are busy until the end. */
+const installations = [typescript, bundlers, testRunners, frameworks, runtimes]
   .flat()
   .map((one) => ({ ...one, projects: one.projects.filter(isChosen) }))
   .filter(({ projects }) => projects.length > 0)
