@@ -109,7 +109,7 @@ async function runWithin(project, folder) {
   try {
     await run(project, folder)
   } catch (error) {
-    if (error instanceof Error && limit.error.test(error.message)) return `${project.as}: ${limit.text}`
+    if (error instanceof Error && limit.error.test(error.message)) return limit.text
     throw error
   }
   throw new Error(`this is gone: ${limit.text}`)

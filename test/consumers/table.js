@@ -32,7 +32,10 @@ function linesOf(results) {
     .map((all) => [
       all[0]?.uses ?? '',
       all[0]?.version ?? '',
-      list(all.map(({ as }) => as)),
+      list(
+        all.map(({ as, limit }) => (limit === undefined ? as : '')),
+        '; ',
+      ),
       list(all.map(({ node = 20, isElsewhere }) => (isElsewhere ? '' : `${node}`))),
       list(
         all.map(({ note }) => note),

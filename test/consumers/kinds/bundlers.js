@@ -93,7 +93,7 @@ function project(name, entry, format, as, clients = ['axios', 'fetch', 'undici']
       const file = fileOf(name, entry, format)
       const files = filesOf(await bundle(context, entry, file, format), file)
       await runAlone(context, file, files)
-      return files.length === 1 ? '' : `${as}: ${files.length} files, for what is loaded later`
+      return files.length === 1 ? '' : `${as}: several files, for what is loaded later`
     },
   }
 }
@@ -141,7 +141,7 @@ const sizes = Object.entries(tools)
     },
   }))
 
-const underPnpm = applications.slice(0, 2).map((one) => ({ ...one, as: `${one.as}, installed by pnpm` }))
+const underPnpm = applications.slice(0, 2).map((one) => ({ ...one, as: `${one.as} by pnpm` }))
 
 /** @type {import('../run.js').Installation[]} */
 export const bundlers = [

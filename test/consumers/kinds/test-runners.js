@@ -156,7 +156,7 @@ const vitest = project({
   },
 })
 
-const underPnpm = ofJest.slice(0, 1).map((one) => ({ ...one, as: `${one.as}, installed by pnpm` }))
+const underPnpm = ofJest.slice(0, 1).map((one) => ({ ...one, as: `${one.as} by pnpm` }))
 
 /** @type {import('../run.js').Installation[]} */
 export const testRunners = [

@@ -99,7 +99,7 @@ const projects = Object.entries(versions).flatMap(([version, names]) =>
 /** What pnpm's layout shows: a declaration that needs a package which the application does not have. */
 const underPnpm = projects
   .filter(({ alias, as }) => alias === 'typescript5.9' && as.startsWith('nodenext'))
-  .map((one) => ({ ...one, as: `${one.as}, installed by pnpm` }))
+  .map((one) => ({ ...one, as: `${one.as} by pnpm` }))
 
 /** @type {import('../run.js').Installation[]} */
 export const typescript = [
