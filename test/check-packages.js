@@ -1,10 +1,11 @@
 // Packs each package as it would be published and checks the tarball: what is in it, its exports and its types.
 import { execFile } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { checkBundles } from './bundle-checks.js'
+import { pack } from './pack.js'
 
 const root = join(import.meta.dirname, '..')
 const directory = mkdtempSync(join(tmpdir(), 'mca-auth-pack-'))
@@ -26,13 +27,8 @@ const tool = (name) => join(root, 'node_modules/.bin', name)
 
 /** @param {string} folder */
 async function check(folder) {
-  const {
-    name,
-    exports,
-    private: isPrivate,
-  } = JSON.parse(readFileSync(join(root, 'packages', folder, 'package.json'), 'utf8'))
-  if (isPrivate) return
-  const tarball = join(directory, readdirSync(directory).find((file) => file.includes(`auth-${folder}-`)) ?? '')
+  const { name, exports } = JSON.parse(readFileSync(join(root, 'packages', folder, 'package.json'), 'utf8'))
+  const tarball = join(directory, `${folder}.tgz`)
   const files = (await run('tar', '-tzf', tarball)).trim().split('\n')
   const stray = files.filter((file) => !allowed.test(file.replace(/^package\//, '')))
   if (stray.length > 0 || !files.includes('package/LICENSE')) throw new Error(`${name} would ship ${files.join(', ')}`)
@@ -47,18 +43,7 @@ async function check(folder) {
 }
 
 try {
-  await run(
-    'npx',
-    '--yes',
-    'pnpm@12',
-    '--recursive',
-    '--filter',
-    './packages/*',
-    'pack',
-    '--pack-destination',
-    directory,
-  )
-  const folders = readdirSync(join(root, 'packages'))
+  const folders = await pack(directory)
   // Two at a time.
   const next = async () => {
     for (let folder = folders.shift(); folder !== undefined; folder = folders.shift()) await check(folder)

@@ -1,8 +1,9 @@
 // Installs the packages under test, and ours beside them as they would be published: packed, unpacked, with no link to
 // the workspace, so that each adapter finds this folder's copy of its client.
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { pack } from '../pack.js'
 
 const here = import.meta.dirname
 const root = join(here, '../..')
@@ -22,13 +23,11 @@ function checkDependencies(/** @type {string} */ folder) {
 pnpm('install', '--dir', here, '--ignore-workspace', '--frozen-lockfile')
 const tarballs = join(here, 'node_modules/.cache/tarballs')
 rmSync(tarballs, { recursive: true, force: true })
-const filters = ours.map((name) => `--filter=./packages/${name}`)
-pnpm('--recursive', ...filters, 'pack', '--pack-destination', tarballs)
+await pack(tarballs, ours)
 rmSync(join(here, 'node_modules/@mca-auth'), { recursive: true, force: true })
 for (const name of ours) {
   const folder = join(here, 'node_modules/@mca-auth', name)
   mkdirSync(folder, { recursive: true })
-  const tarball = readdirSync(tarballs).find((file) => file.startsWith(`mca-auth-${name}-`)) ?? ''
-  execFileSync('tar', ['-xzf', join(tarballs, tarball), '-C', folder, '--strip-components=1'])
+  execFileSync('tar', ['-xzf', join(tarballs, `${name}.tgz`), '-C', folder, '--strip-components=1'])
   checkDependencies(folder)
 }

@@ -1,11 +1,12 @@
 // Runs mca-auth among the packages that people put around and beneath it, and writes what works with what into
 // docs/works-with.md: `npm run test:compositions -- axios-retry` runs the rows of that name, `-- --write` updates the page.
-import { execFileSync, fork } from 'node:child_process'
+import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { generate } from 'selfsigned'
+import { programOf } from '../program-of.js'
 import { isCurrent, write } from './table.js'
 
 /**
@@ -78,13 +79,6 @@ async function makeCertificate() {
   writeFileSync(files.KEY_FILE, pem.private)
   writeFileSync(files.NODE_EXTRA_CA_CERTS, pem.cert)
   return files
-}
-
-/** The program of a major, which npm has if it is not the one that runs. */
-function programOf(/** @type {number} */ major) {
-  if (process.versions.node.startsWith(`${major}.`)) return process.execPath
-  const args = ['exec', '--yes', `--package=node@${major}`, '--', 'node', '-p', 'process.execPath']
-  return execFileSync('npm', args, { encoding: 'utf8' }).trim()
 }
 
 /** Runs the rows of one client on one major of Node.js, in a process of their own. */

@@ -1,0 +1,1 @@
+fetch(process.env.ORIGIN).then(console.log)

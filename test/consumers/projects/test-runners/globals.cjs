@@ -1,0 +1,2 @@
+// node:test has no globals.
+globalThis.test = require('node:test').test
