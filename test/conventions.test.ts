@@ -127,7 +127,7 @@ describe('the sources', () => {
 describe('the imports of core', () => {
   /** A folder imports from those before it. The files of `base` import from none, and serve all. */
   const rooms = ['credentials', 'token-endpoint', 'shared-cache', 'provider', 'authorization']
-  const base = ['error', 'lru-map', 'origin', 'telemetry', 'validate']
+  const base = ['error', 'origin', 'telemetry', 'validate']
   const root = 'packages/core/src/'
   const files = sources.filter((file) => file.startsWith(root)).map((file) => file.slice(root.length))
   const importsOf = new Map(files.map((file) => [file, importedBy(file)]))

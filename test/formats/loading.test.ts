@@ -37,27 +37,28 @@ async function loadedBy(format: 'esm' | 'cjs', name: string, before: readonly st
 }
 
 const core = (format: string) => ['adapter', 'shared'].map((file) => `core/dist/${format}/${file}.js`)
+const lruCache = { esm: 'lru-cache/dist/esm/node/index.min.js', cjs: 'lru-cache/dist/commonjs/node/index.min.js' }
 
 describe.each(['esm', 'cjs'] as const)('%s', (format) => {
   it.each([
     ['fetch', []],
     ['got', []],
     ['undici', ['undici']],
-  ])('the adapter of %s loads one file of its own, two of core', async (name, before) => {
-    const expected = [...core(format), `${name}/dist/${format}/index.js`].sort()
+  ])('the adapter of %s loads one file of its own, two of core and lru-cache', async (name, before) => {
+    const expected = [...core(format), `${name}/dist/${format}/index.js`, lruCache[format]].sort()
     expect(await loadedBy(format, `@mca-auth/${name}`, before)).toEqual(expected)
   })
 
   it('the adapter of axios loads what finds the proxy of axios, too, but no second axios', async () => {
     const loaded = await loadedBy(format, '@mca-auth/axios', ['axios'])
-    const expected = [...core(format), `axios/dist/${format}/index.js`].sort()
+    const expected = [...core(format), `axios/dist/${format}/index.js`, lruCache[format]].sort()
     // axios has loaded it, unless one of its builds contains it.
     expect(loaded.filter((file) => !file.startsWith('proxy-from-env/'))).toEqual(expected)
   })
 
-  it('core alone loads two files', async () => {
+  it('core alone loads two files and lru-cache', async () => {
     const files = ['index', 'shared'].map((file) => `core/dist/${format}/${file}.js`)
-    expect(await loadedBy(format, '@mca-auth/core', [])).toEqual(files)
+    expect(await loadedBy(format, '@mca-auth/core', [])).toEqual([...files, lruCache[format]])
   })
 
   it('a stack trace points at the sources', async () => {

@@ -1,16 +1,16 @@
+import { LRUCache } from 'lru-cache'
 import { createTokenProvider } from './create-token-provider.js'
 import { findCredentials } from './credentials/credentials.js'
 import { canonical } from './credentials/identity.js'
 import { platformEnvironment, readersFor } from './credentials/platform-readers.js'
 import { serviceEnvironment } from './credentials/service-configuration.js'
-import { LruMap } from './lru-map.js'
 import { checkOptions, type McaAuthOptions } from './options.js'
 import type { CachingTokenProvider } from './provider/token-provider.js'
 
 /** One token each, for credentials that come with each call. The first call's `cacheSize` applies. */
-let providers: LruMap<CachingTokenProvider> | undefined
+let providers: LRUCache<string, CachingTokenProvider> | undefined
 /** By what the options say: how many of the platform's sources it took to complete them. */
-let sources: LruMap<number> | undefined
+let sources: LRUCache<string, number> | undefined
 
 /**
  * The call on IBM's page for `bms-mca-oauth-sdk`: a header value for these credentials, from the cache if possible.
@@ -35,8 +35,8 @@ let sources: LruMap<number> | undefined
  */
 export async function getAuthorizationHeader(options: McaAuthOptions = {}): Promise<string> {
   checkOptions(options)
-  providers ??= new LruMap(options.cacheSize ?? 100)
-  sources ??= new LruMap(options.cacheSize ?? 100)
+  providers ??= new LRUCache({ max: options.cacheSize ?? 100 })
+  sources ??= new LRUCache({ max: options.cacheSize ?? 100 })
   const given = textOf(options)
   let provider = providers.get(given + environmentFor(options, sources.get(given)))
   if (provider === undefined) {

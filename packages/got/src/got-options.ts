@@ -37,6 +37,8 @@ export interface Mark {
   readonly decides: boolean
 }
 
+const none: readonly Mark[] = []
+
 export function marked(hook: Hook, value: Mark): Hook {
   ;(hook as { [mark]?: Mark })[mark] = value
   return hook
@@ -46,7 +48,8 @@ function markOf(hook: Hook): Mark | undefined {
   return (hook as { [mark]?: Mark })[mark]
 }
 
-export function marksIn(hooks: Hooks): Mark[] {
+export function marksIn(hooks: Hooks): readonly Mark[] {
+  if (!hooks.beforeRequest.some(markOf)) return none
   return hooks.beforeRequest.map(markOf).filter((value) => value !== undefined)
 }
 

@@ -1,4 +1,4 @@
-import { LruMap } from '../lru-map.js'
+import { LRUCache } from 'lru-cache'
 
 const maxRefreshes = 4
 const oneBackPerMs = 15_000
@@ -14,7 +14,7 @@ interface Budget {
  * every token from causing a storm of refreshes, without affecting other origins.
  */
 export class RejectionBudget {
-  readonly #budgets = new LruMap<Budget>(1000)
+  readonly #budgets = new LRUCache<string, Budget>({ max: 1000 })
 
   /** Takes one refresh, if any is left. Returns whether. */
   take(key: string, origin: string): boolean {

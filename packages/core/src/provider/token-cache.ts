@@ -1,5 +1,5 @@
+import { LRUCache } from 'lru-cache'
 import { closedError } from '../error.js'
-import { LruMap } from '../lru-map.js'
 import type { Telemetry } from '../telemetry.js'
 import type { CoolDowns } from '../token-endpoint/cool-downs.js'
 import { type PreparedTokenRequest, PreparedTokenRequests, type TokenRequest } from '../token-endpoint/token-request.js'
@@ -30,7 +30,7 @@ export class TokenCache implements ProviderInternals {
   readonly #coolDowns: CoolDowns
   readonly #telemetry: Telemetry
   /** Bounded; whether a token is still good is decided by its own times. */
-  readonly #tokens: LruMap<CachedToken>
+  readonly #tokens: LRUCache<string, CachedToken>
   /** The last token returned is already the most recent LRU entry, so returning it again skips the lookup. */
   #last: CachedToken | undefined
   /** At most one per key. Apart from the LRU, so that eviction never touches a flight. */
@@ -40,7 +40,7 @@ export class TokenCache implements ProviderInternals {
   constructor({ rules, tokenRequest, cacheSize, refresher, coolDowns, telemetry }: TokenCacheParts) {
     this.rules = rules
     this.#requests = new PreparedTokenRequests(tokenRequest, cacheSize)
-    this.#tokens = new LruMap(cacheSize)
+    this.#tokens = new LRUCache({ max: cacheSize })
     this.#loadRefresher = refresher
     this.#coolDowns = coolDowns
     this.#telemetry = telemetry
@@ -105,7 +105,7 @@ export class TokenCache implements ProviderInternals {
 
   /** Drops every token that reads so: servers may issue one string for several token requests. */
   dropByText(accessToken: string): boolean {
-    const rejected = this.#tokens.values().filter((token) => token.accessToken === accessToken)
+    const rejected = [...this.#tokens.values()].filter((token) => token.accessToken === accessToken)
     for (const token of rejected) this.drop(token)
     return rejected.length > 0
   }

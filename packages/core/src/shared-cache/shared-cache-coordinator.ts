@@ -1,6 +1,6 @@
+import { LRUCache } from 'lru-cache'
 import type { Credentials } from '../credentials/credentials.js'
 import { canonical, ownerOf } from '../credentials/identity.js'
-import { LruMap } from '../lru-map.js'
 import type { TokenResponse } from '../token-endpoint/token-response.js'
 import { ignoringErrors, LeaseSession } from './lease-session.js'
 import { openToken, sealToken } from './sealed-token.js'
@@ -48,7 +48,7 @@ export class SharedCacheCoordinator {
   readonly #credentials: Credentials
   readonly #budgetMs: number
   /** The last rejected token of each token request: found in the cache, it is not used. */
-  readonly #rejected: LruMap<string>
+  readonly #rejected: LRUCache<string, string>
   /** The owner of the last requested token, used when a token is rejected. */
   #owner = ''
   #closed = false
@@ -63,7 +63,7 @@ export class SharedCacheCoordinator {
     this.#sealers = sealingKeys.map(createSealer)
     this.#credentials = credentials
     this.#budgetMs = sharedCacheTimeoutMs
-    this.#rejected = new LruMap(cacheSize)
+    this.#rejected = new LRUCache({ max: cacheSize })
   }
 
   /**

@@ -1,5 +1,5 @@
+import { LRUCache } from 'lru-cache'
 import type { McaAuthError } from '../error.js'
-import { LruMap } from '../lru-map.js'
 import { type FailedAttempt, type FailureKind, withMessage } from './failed-attempt.js'
 
 /** A failure that callers still get, until the next token request may be made. */
@@ -30,7 +30,7 @@ export class CoolDowns {
   #all: Failure | undefined
   readonly #size: number
   /** Made with the first failure: there may be none. */
-  #byKey: LruMap<Failure> | undefined
+  #byKey: LRUCache<string, Failure> | undefined
 
   constructor(size: number) {
     this.#size = size
@@ -65,7 +65,7 @@ export class CoolDowns {
     const failure = { kind, error: recorded, at: now, until, coolDownMs }
     if (general) this.#all = failure
     else {
-      this.#byKey ??= new LruMap(this.#size)
+      this.#byKey ??= new LRUCache({ max: this.#size })
       this.#byKey.set(key, failure)
     }
     return recorded

@@ -1,7 +1,7 @@
+import { LRUCache } from 'lru-cache'
 import type { ServerMetadata } from '../credentials/credential-part.js'
 import { ServerClock } from '../credentials/server-clock.js'
 import { McaAuthError } from '../error.js'
-import { LruMap } from '../lru-map.js'
 import { parseUrl } from '../origin.js'
 import { readEndpointResponse } from './endpoint-response.js'
 import { FailedAttempt } from './failed-attempt.js'
@@ -125,11 +125,11 @@ function isWithin(at: number, ms: number): boolean {
   return now >= at && now < at + ms
 }
 
-const perFetch = new WeakMap<typeof globalThis.fetch, LruMap<Discovery>>()
+const perFetch = new WeakMap<typeof globalThis.fetch, LRUCache<string, Discovery>>()
 
 /** One per issuer and `fetch`, shared by the whole process. */
 export function discoveryOf(issuer: string, fetch: typeof globalThis.fetch): Discovery {
-  const known = perFetch.get(fetch) ?? new LruMap<Discovery>(100)
+  const known = perFetch.get(fetch) ?? new LRUCache<string, Discovery>({ max: 100 })
   perFetch.set(fetch, known)
   const discovery = known.get(issuer) ?? new Discovery(issuer, fetch)
   known.set(issuer, discovery)

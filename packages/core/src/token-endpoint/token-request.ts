@@ -1,4 +1,4 @@
-import { LruMap } from '../lru-map.js'
+import { LRUCache } from 'lru-cache'
 import { parseUrl } from '../origin.js'
 import { list, nonEmptyString, record, rejectUnknownKeys } from '../validate.js'
 
@@ -26,7 +26,7 @@ export class PreparedTokenRequests {
   readonly #defaults: TokenRequest
   readonly #size: number
   /** By scope and by resource; made when they are needed. */
-  readonly #known: { [name in 'scope' | 'resource']?: LruMap<PreparedTokenRequest> } = {}
+  readonly #known: { [name in 'scope' | 'resource']?: LRUCache<string, PreparedTokenRequest> } = {}
 
   constructor(defaults: TokenRequest, size: number) {
     this.standard = prepareTokenRequest(defaults)
@@ -40,7 +40,7 @@ export class PreparedTokenRequests {
     const name = onlyField(request)
     const value = name && request[name]
     if (name === undefined || typeof value !== 'string') return prepareTokenRequest(request, this.#defaults)
-    this.#known[name] ??= new LruMap(this.#size)
+    this.#known[name] ??= new LRUCache({ max: this.#size })
     const known = this.#known[name]
     let prepared = known.get(value)
     if (prepared === undefined) {
