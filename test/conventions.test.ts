@@ -50,7 +50,6 @@ describe('the public interface', () => {
           "tokenExchange",
         ],
         "core/adapter": [
-          "SecretMask",
           "bearerErrors",
           "bodySnapshot",
           "conceal",
@@ -59,6 +58,7 @@ describe('the public interface', () => {
           "findCredentials",
           "headerValues",
           "isReusable",
+          "loadSecretMask",
           "maxRecordedBytes",
           "originOf",
           "parseUrl",

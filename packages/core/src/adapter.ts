@@ -142,7 +142,7 @@
  * ```
  *
  * What happens to a redirect, a 401 and an error, as a user sees it, is in `docs/one-request.md`. `bearerErrors`,
- * `findCredentials`, `partOf`, `platformReaders`, `withService` and `SecretMask` are for the command line, not for adapters.
+ * `findCredentials`, `partOf`, `platformReaders`, `withService` and `loadSecretMask` are for the command line, not for adapters.
  *
  * @module
  */
@@ -171,4 +171,4 @@ export type { Server } from './credentials/server.js'
 export type { PlatformReader } from './credentials/service-instance.js'
 export { originOf, parseUrl } from './origin.js'
 export { withService } from './service-options.js'
-export { SecretMask } from './token-endpoint/secret-mask.js'
+export { loadSecretMask } from './token-endpoint/load-secret-mask.js'
