@@ -50,11 +50,11 @@ describe('the public interface', () => {
           "tokenExchange",
         ],
         "core/adapter": [
-          "bearerErrors",
           "bodySnapshot",
           "conceal",
           "concealIn",
           "createRequestAuthorizer",
+          "errorsIn",
           "findCredentials",
           "headerValues",
           "isReusable",

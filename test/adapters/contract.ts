@@ -10,6 +10,8 @@ import {
   startProtectedResource,
 } from '@mca-auth/testing'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { fullSize } from '../size.ts'
+import { dpopContract } from './dpop-contract.ts'
 import { redirectContract } from './redirect-contract.ts'
 
 export interface Init {
@@ -57,6 +59,10 @@ export interface Client {
   readonly stripsAtHops?: boolean
   /** Which of two that match attaches. @default the first */
   readonly lastWins?: boolean
+  /** Its redirects are followed beneath it, with the proof of the first sending. */
+  readonly sendsProofAgain?: boolean
+  /** Stands for its adapter where not every client is tried. */
+  readonly isTypical?: boolean
   /** Hides its redirects, so that it sends no token without `origins`. */
   readonly needsOrigins?: boolean
 }
@@ -64,6 +70,7 @@ export interface Client {
 const json = { 'content-type': 'application/json' }
 
 export function contract(client: Client): void {
+  if (client.isTypical || fullSize) dpopContract(client)
   describe(client.name, () => {
     let server: AuthorizationServer
     const open: AsyncDisposable[] = []

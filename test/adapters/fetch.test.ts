@@ -69,7 +69,7 @@ const init = ({ body, ...rest }: Init): RequestInit =>
 const direct: Call = (fetch, url, options) => fetch(url, init(options))
 const asRequest: Call = (fetch, url, options) => fetch(new Request(url, init(options)))
 
-contract(client('over the global fetch', undefined, direct))
+contract(client('over the global fetch', undefined, direct, { isTypical: true }))
 contract(client('over the global fetch, with a Request', undefined, asRequest))
 contract(client("over Node's, given", globalThis.fetch, direct))
 contract(client("over Node's, given, with a Request", globalThis.fetch, asRequest))

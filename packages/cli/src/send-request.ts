@@ -1,4 +1,4 @@
-import { type AuthorizationHeaders, bearerErrors } from '@mca-auth/core/adapter'
+import { type AuthorizationHeaders, errorsIn } from '@mca-auth/core/adapter'
 import type { ExitCode } from './exit-codes.js'
 import { networkAdvice, networkErrorIn } from './network-advice.js'
 import type { Report } from './report.js'
@@ -58,7 +58,7 @@ export function assess(report: Report, { ok, status, headers }: Response): Reque
   }
   const challenge = headers.get('www-authenticate')
   report.line('bad', 'challenge', challenge === null ? 'none' : report.shortened(challenge, 500))
-  const errors = bearerErrors(challenge === null ? [] : [challenge])
+  const errors = errorsIn(challenge === null ? [] : [challenge], 'bearer')
   report.advice(
     errors.map((error) => byError[error]).find((text) => text !== undefined) ?? withoutError(status, challenge),
   )

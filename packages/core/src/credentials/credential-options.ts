@@ -1,7 +1,9 @@
 import { type Checks, callable, httpUrl, nonEmptyString } from '../validate.js'
+import { boundKey } from './bound-key.js'
 import { type ClientAuth, type Secret, type SecretMethod, secretMethods } from './client-authentication.js'
 import { partOf } from './credential-part.js'
 import type { Grant } from './grant.js'
+import type { PrivateKeyInput } from './private-key.js'
 import type { TokenSource } from './token-source.js'
 
 /** Who requests tokens, and from which server. */
@@ -59,6 +61,13 @@ export interface CredentialOptions {
    * @default none
    */
   readonly identity?: string | undefined
+  /**
+   * Binds tokens to a key and proves its possession with every request (DPoP, RFC 9449), so that a token which leaks is of
+   * no use. `true`: a key of this provider's own. A private key as PEM, JWK or `KeyObject` can be shared by the processes
+   * of a fleet, as a `sharedCache` requires. The server must issue tokens of type DPoP.
+   * @default none: Bearer tokens
+   */
+  readonly dpop?: true | PrivateKeyInput | undefined
 }
 
 const clientAuthNames: readonly unknown[] = [...secretMethods, 'none']
@@ -81,6 +90,7 @@ export const credentialChecks: Checks<CredentialOptions> = {
   grant: callable,
   source: callable,
   identity: nonEmptyString,
+  dpop: (_name, value) => boundKey(value as true),
   clientAuth: (name, value) => {
     if (typeof value !== 'function' && !clientAuthNames.includes(value)) {
       throw new TypeError(
@@ -93,7 +103,7 @@ export const credentialChecks: Checks<CredentialOptions> = {
 /** What `source` stands in place of. */
 const besideSource = [
   ...(['appId', 'clientId', 'secret', 'serverUrl', 'oauthServerUrl', 'oAuthServerUrl', 'tokenEndpoint'] as const),
-  ...(['issuer', 'instanceName', 'bindingFile', 'clientAuth', 'grant'] as const),
+  ...(['issuer', 'instanceName', 'bindingFile', 'clientAuth', 'grant', 'dpop'] as const),
 ]
 
 /** @throws TypeError if the options name more than one server. */
@@ -102,6 +112,9 @@ export function checkOneServer(options: CredentialOptions): void {
   if (options.source !== undefined) {
     const [name] = given(besideSource)
     if (name !== undefined) throw new TypeError(`\`${name}\` must not be given: \`source\` stands in place of it`)
+  }
+  if (options.dpop !== undefined && partOf(options.grant)?.send !== undefined) {
+    throw new TypeError('`dpop` must not be given: what this `grant` requests is not bound to a key')
   }
   const ibm = ['serverUrl', 'oauthServerUrl', 'oAuthServerUrl'] as const
   const servers = given([...ibm, 'tokenEndpoint'])

@@ -1,0 +1,52 @@
+import type { Prover } from '../credentials/prover.js'
+import { FailedAttempt } from './failed-attempt.js'
+
+/** The proof of one token request (RFC 9449 §5), and what its response says of the nonce. */
+export class EndpointProof {
+  readonly #prover: Prover
+  readonly #url: URL
+  readonly #nonce: string | undefined
+  #hasOther = false
+
+  constructor(prover: Prover, endpoint: string) {
+    this.#prover = prover
+    this.#url = new URL(endpoint)
+    this.#nonce = prover.nonceOf('authorization-server', this.#url.origin)
+  }
+
+  headers(): { readonly dpop: string } {
+    return { dpop: this.#prover.prove(this.#url, 'POST', this.#nonce) }
+  }
+
+  /** A nonce may come with any response (RFC 9449 §8.2). */
+  observe({ headers }: Response): void {
+    const nonce = headers.get('dpop-nonce')
+    const isNonce = this.#prover.learnNonce('authorization-server', this.#url.origin, nonce)
+    this.#hasOther = isNonce && nonce !== this.#nonce
+  }
+
+  /** Whether the server objects to the proof alone, and has given another nonce for the next one. */
+  deservesAnother(error: unknown): boolean {
+    const { error: code } = error instanceof FailedAttempt ? error.error : {}
+    return this.#hasOther && (code === 'use_dpop_nonce' || code === 'invalid_dpop_proof')
+  }
+}
+
+/**
+ * Sends a token request with a proof, if there is a prover, and at once another one if the server wants another nonce: the
+ * same attempt, not a failure. All that is presented is written anew, since servers may remember an assertion's id.
+ */
+export async function sendProven<T>(
+  prover: Prover | undefined,
+  endpoint: string,
+  send: (proof: EndpointProof | undefined) => Promise<T>,
+): Promise<T> {
+  if (prover === undefined) return send(undefined)
+  const proof = new EndpointProof(prover, endpoint)
+  try {
+    return await send(proof)
+  } catch (error) {
+    if (!proof.deservesAnother(error)) throw error
+    return send(new EndpointProof(prover, endpoint))
+  }
+}
