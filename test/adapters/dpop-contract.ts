@@ -13,7 +13,7 @@ import type { Client, Session } from './contract.ts'
 
 /** What every client promises of tokens that are bound to a key (RFC 9449), beyond the contract for all tokens. */
 export function dpopContract(client: Client): void {
-  describe(`${client.name}, with tokens that are bound to a key`, () => {
+  describe(`${client.name} to a key`, () => {
     let server: AuthorizationServer
     const open: AsyncDisposable[] = []
 

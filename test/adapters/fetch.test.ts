@@ -55,6 +55,7 @@ function client(name: string, bare: Fetch | undefined, call: Call, rest: Partial
     start: (...attached) => startOver(over(bare, attached)),
     startRetrying: (...attached) => startOver(retrying(over(bare, attached))),
     ...(bare === undefined ? { stripsAtHops: true } : { seesHops: true }),
+    whenBound: { seesHops: true, stripsAtHops: false },
     resendable: web,
     oneShot: { 'a long stream': () => new Blob(['x'.repeat(100_000)]).stream() },
     followsRedirects: true,

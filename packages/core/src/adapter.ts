@@ -127,7 +127,7 @@
  *         if (originOf(target) !== originOf(sending.url)) headers.delete('authorization')
  *         const authorizationOfHop = headers.get('authorization') ?? undefined
  *         sending = { url: target, method: 'GET', authorization: authorizationOfHop }
- *         authorization.redirected(sending, { hopIsOurs: true })
+ *         authorization.redirected(sending, { hopIsOurs: true, headers: response.headers })
  *         body = requestBody(undefined)
  *       } else {
  *         const replayable = body.isReplayable

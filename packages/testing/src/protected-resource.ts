@@ -109,16 +109,21 @@ export class ProtectedResource {
     const token = this.rejectsAll ? undefined : await this.#options.authorizationServer.verify(bound)
     const verdict = await this.dpop.judge({ method, url: `http://${host}${path}`, proof, accessToken: bound })
     if ('error' in verdict) return challenge(verdict.error)
-    return token?.thumbprint === verdict.thumbprint ? { ...answer, headers: given } : challenge('invalid_token')
+    if (token?.thumbprint !== verdict.thumbprint) return challenge('invalid_token')
+    const refusal = this.#refusalOf(token, `Bearer ${bound}`)
+    return refusal === undefined ? { ...answer, headers: given } : asDpop(refusal, given)
   }
 
   async #refusal(authorization: string | undefined): Promise<Reply | undefined> {
+    const presented = this.rejectsAll ? '' : (/^Bearer (\S+)/.exec(authorization ?? '')?.[1] ?? '')
+    const verified = await this.#options.authorizationServer.verify(presented)
+    // A bound token is not a Bearer token (RFC 9449 §7.2).
+    return this.#refusalOf(verified?.thumbprint === undefined ? verified : undefined, authorization)
+  }
+
+  #refusalOf(token: VerifiedToken | undefined, authorization: string | undefined): Reply | undefined {
     const { authorizationServer } = this.#options
     const { challenge = 'tenantId' in authorizationServer ? 'appid' : 'cloudant' } = this.#options
-    const presented = this.rejectsAll ? '' : (/^Bearer (\S+)/.exec(authorization ?? '')?.[1] ?? '')
-    const verified = await authorizationServer.verify(presented)
-    // A bound token is not a Bearer token (RFC 9449 §7.2).
-    const token = verified?.thumbprint === undefined ? verified : undefined
     if (challenge !== 'appid' && challenge !== 'mca') return token ? undefined : ibmRejections[challenge]
     if (!('tenantId' in authorizationServer))
       throw new TypeError(`the challenge '${challenge}' needs tokens of App ID or MCA`)
@@ -165,4 +170,11 @@ function mcaRefusal(
   const [scheme, credential] = authorization.split(' ')
   if (scheme !== 'Bearer' || !credential) return { status: 400, body: 'Bad Request' }
   return token?.audience.includes(tenantId) ? undefined : challenge(', error="invalid_token"')
+}
+
+/** The same challenge, to a token that is bound to a key. */
+function asDpop(refusal: Reply, given: Readonly<Record<string, string>>): Reply {
+  const challenge = refusal.headers?.['www-authenticate']
+  const own = typeof challenge === 'string' && { 'www-authenticate': challenge.replace(/^Bearer/, 'DPoP') }
+  return { ...refusal, headers: { ...refusal.headers, ...given, ...own } }
 }
