@@ -1,0 +1,111 @@
+// Tokens that are bound to a key, issued by oidc-provider, and judged by oauth4webapi in the place of a resource.
+import { generateKeyPairSync } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { createTokenProvider, type McaAuthOptions } from '@mca-auth/core'
+import { mcaAuth } from '@mca-auth/fetch'
+import { allowInsecureRequests, validateJwtAccessToken } from 'oauth4webapi'
+import Provider from 'oidc-provider'
+import { afterEach, describe, expect, it } from 'vitest'
+
+const audience = 'https://orders.example.com'
+const client = { clientId: 'orders', secret: 'not-a-real-secret' }
+
+describe.each([false, true])('oidc-provider that requires nonces: %s', (requiresNonce) => {
+  const listening: Server[] = []
+  /** By status, what the token endpoint has answered. */
+  let answers: number[] = []
+
+  afterEach(() => {
+    answers = []
+    for (const server of listening.splice(0)) {
+      server.closeAllConnections()
+      server.close()
+    }
+  })
+
+  async function start(onRequest: (request: IncomingMessage, respond: (status: number) => void) => void) {
+    const server = createServer((request, response) => onRequest(request, (status) => response.writeHead(status).end()))
+    listening.push(server.listen(0, '127.0.0.1'))
+    await once(server, 'listening')
+    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  }
+
+  async function startIssuer(): Promise<string> {
+    const server = createServer()
+    listening.push(server.listen(0, '127.0.0.1'))
+    await once(server, 'listening')
+    const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const provider = new Provider(issuer, {
+      clients: [
+        {
+          client_id: client.clientId,
+          client_secret: client.secret,
+          grant_types: ['client_credentials'],
+          redirect_uris: [],
+          response_types: [],
+          dpop_bound_access_tokens: true,
+        },
+      ],
+      features: {
+        clientCredentials: { enabled: true },
+        devInteractions: { enabled: false },
+        dPoP: { enabled: true, nonceSecret: Buffer.alloc(32, 'fake'), requireNonce: () => requiresNonce },
+        resourceIndicators: {
+          enabled: true,
+          defaultResource: () => audience,
+          getResourceServerInfo: async () => ({ scope: 'read', audience, accessTokenFormat: 'jwt' }),
+        },
+      },
+    })
+    const answer = provider.callback()
+    server.on('request', (request, response) => {
+      response.on('finish', () => request.url === '/token' && answers.push(response.statusCode))
+      answer(request, response)
+    })
+    return issuer
+  }
+
+  /** A resource whose judge is a library of somebody else's. */
+  const startResource = (issuer: string, verdicts: unknown[]) =>
+    start(async ({ headers, method = 'GET', url }, respond) => {
+      const request = new Request(`http://${headers.host}${url}`, {
+        method,
+        headers: headers as Record<string, string>,
+      })
+      const server = { issuer, jwks_uri: `${issuer}/jwks` }
+      const options = { requireDPoP: true, [allowInsecureRequests]: true }
+      try {
+        verdicts.push(await validateJwtAccessToken(server, request, audience, options))
+        respond(200)
+      } catch (error) {
+        verdicts.push(error)
+        respond(401)
+      }
+    })
+
+  it.each<[string, McaAuthOptions['dpop']]>([
+    ['a key of its own', true],
+    ['P-256', generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey],
+    ['Ed25519', generateKeyPairSync('ed25519').privateKey],
+  ])('binds a token to %s, which a resource accepts', async (_name, dpop) => {
+    const verdicts: unknown[] = []
+    const issuer = await startIssuer()
+    const resource = await startResource(issuer, verdicts)
+    await using provider = createTokenProvider({ ...client, issuer, dpop })
+    const authorized = mcaAuth(provider)
+    for (const init of [{}, { method: 'POST', body: 'text' }]) {
+      expect((await authorized(`${resource}/orders?a=b`, init)).status, String(verdicts.at(-1))).toBe(200)
+    }
+    expect(verdicts).toMatchObject([{ cnf: { jkt: expect.any(String) } }, { cnf: {} }])
+    provider.clear()
+    await provider.getToken()
+    expect(answers).toEqual(requiresNonce ? [400, 200, 200] : [200, 200])
+  })
+
+  it('refuses a client whose tokens must be bound, if they are not', async () => {
+    await using provider = createTokenProvider({ ...client, issuer: await startIssuer() })
+    await expect(provider.getToken()).rejects.toMatchObject({ code: expect.stringMatching(/^TOKEN_RE/) })
+  })
+})
