@@ -122,13 +122,27 @@ describe('the token endpoint', () => {
     expect(provider.health().failure).toBeUndefined()
   })
 
-  it.each(['invalid_dpop_proof', 'use_dpop_nonce'])('that never accepts a proof (%s) is asked twice', async (error) => {
-    for (const nonce of [(count: number) => `n-${count}`, () => 'always', () => undefined]) {
-      const { provider, sent } = provide((_request, count) => denied(error, nonce(count)))
-      await expect(provider.getToken()).rejects.toMatchObject({ code: 'TOKEN_REQUEST_REFUSED', error })
-      await expect(provider.getToken({ scope: 'other' })).rejects.toMatchObject({ error }) // it concerns all
-      expect(sent).toHaveLength(nonce(1) === undefined ? 1 : 2)
-    }
+  it.each(['invalid_dpop_proof', 'use_dpop_nonce'])(
+    'that never accepts a proof (%s) is not asked again',
+    async (error) => {
+      for (const nonce of ['always', undefined]) {
+        const { provider, sent } = provide(() => denied(error, nonce))
+        await expect(provider.getToken()).rejects.toMatchObject({ code: 'TOKEN_REQUEST_REFUSED', error })
+        await expect(provider.getToken({ scope: 'other' })).rejects.toMatchObject({ error }) // it concerns all
+        expect(sent).toHaveLength(nonce === undefined ? 1 : 2)
+      }
+    },
+  )
+
+  it('whose nonces change from request to request is asked as often as one that fails', async () => {
+    const answer: Answer = (_request, count) =>
+      count < 5 ? denied('use_dpop_nonce', `n-${count}`) : Response.json(bound)
+    const { provider, sent } = provide(answer)
+    await provider.getToken()
+    expect(sent).toHaveLength(5)
+    const never = provide((_request, count) => denied('use_dpop_nonce', `n-${count}`))
+    await expect(never.provider.getToken()).rejects.toMatchObject({ error: 'use_dpop_nonce' })
+    expect(never.sent).toHaveLength(3 * 2)
   })
 
   it('may send a nonce with any response, and the newest counts, also after clear()', async () => {

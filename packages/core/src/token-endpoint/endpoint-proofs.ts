@@ -26,7 +26,7 @@ export class EndpointProof {
   }
 
   /** Whether the server objects to the proof alone, and has given another nonce for the next one. */
-  deservesAnother(error: unknown): boolean {
+  deservesAnother(error: unknown): error is FailedAttempt {
     const { error: code } = error instanceof FailedAttempt ? error.error : {}
     return this.#hasOther && (code === 'use_dpop_nonce' || code === 'invalid_dpop_proof')
   }
@@ -39,6 +39,7 @@ export class EndpointProof {
 export async function sendProven<T>(
   prover: Prover | undefined,
   endpoint: string,
+  signal: AbortSignal,
   send: (proof: EndpointProof | undefined) => Promise<T>,
 ): Promise<T> {
   if (prover === undefined) return send(undefined)
@@ -46,7 +47,12 @@ export async function sendProven<T>(
   try {
     return await send(proof)
   } catch (error) {
-    if (!proof.deservesAnother(error)) throw error
-    return send(new EndpointProof(prover, endpoint))
+    // A fetch that does not listen to its signal may answer when nobody waits any more.
+    if (signal.aborted || !proof.deservesAnother(error)) throw error
+    const second = new EndpointProof(prover, endpoint)
+    return send(second).catch((again: unknown) => {
+      // It may be rotated at this very moment, or the next request reaches another server: the next attempt may succeed.
+      throw second.deservesAnother(again) ? new FailedAttempt('transient', again.error) : again
+    })
   }
 }
