@@ -1,10 +1,16 @@
-// Tokens that are bound to a key, issued by oidc-provider, and judged by oauth4webapi in the place of a resource.
+// Tokens that are bound to a key, issued by oidc-provider, and judged by oauth4webapi and express-oauth2-jwt-bearer.
 import { generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { mcaAuth as axiosAuth } from '@mca-auth/axios'
 import { createTokenProvider, type McaAuthOptions } from '@mca-auth/core'
 import { mcaAuth } from '@mca-auth/fetch'
+import { McaAuthenticator } from '@mca-auth/ibm-cloud-sdk'
+import axios from 'axios'
+import express from 'express'
+import { auth } from 'express-oauth2-jwt-bearer'
+import { BaseService } from 'ibm-cloud-sdk-core'
 import { allowInsecureRequests, validateJwtAccessToken } from 'oauth4webapi'
 import Provider from 'oidc-provider'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -84,6 +90,31 @@ describe.each([false, true])('oidc-provider that requires nonces: %s', (requires
         respond(401)
       }
     })
+
+  it('binds a token that the middleware of Auth0 accepts, over axios and the SDKs of IBM', async () => {
+    const issuer = await startIssuer()
+    const app = express()
+    // It wants the metadata at the issuer, and nothing else of us.
+    app.use(auth({ issuerBaseURL: issuer, audience, dpop: { enabled: true, required: true } }))
+    app.get('/orders', (request, response) => void response.json(request.auth?.payload.cnf))
+    const server = app.listen(0, '127.0.0.1')
+    listening.push(server)
+    await once(server, 'listening')
+    const resource = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    await using provider = createTokenProvider({ ...client, issuer, dpop: true })
+    const api = axios.create({ baseURL: resource })
+    api.interceptors.request.use(axiosAuth(provider))
+    expect((await api.get('/orders?a=b')).data).toEqual({ jkt: expect.any(String) })
+    const service = new BaseService({ authenticator: new McaAuthenticator(provider) as never, serviceUrl: resource })
+    const parameters = { options: { url: '/orders', method: 'GET' }, defaultOptions: { serviceUrl: resource } }
+    // biome-ignore lint/complexity/useLiteralKeys: protected, and what every generated SDK calls
+    const { result } = await service['createRequest'](parameters)
+    expect(result).toEqual({ jkt: expect.any(String) })
+    // A header alone is of no use, there either.
+    const { accessToken } = await provider.getToken()
+    const headers = { authorization: `Bearer ${accessToken}` }
+    expect((await fetch(`${resource}/orders`, { headers })).ok).toBe(false)
+  })
 
   it.each<[string, McaAuthOptions['dpop']]>([
     ['a key of its own', true],
