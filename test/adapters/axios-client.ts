@@ -66,5 +66,6 @@ export function axiosClient(name: string, axios: AxiosStatic, defaults: AxiosReq
     followsRedirects: true,
     hidesFinalOrigin: hidesRedirects,
     stripsAtHops: isFetch,
+    sendsProofAgain: isFetch,
   }
 }

@@ -3,7 +3,8 @@ import { contract } from './contract.ts'
 import { axioses } from './versions.ts'
 
 for (const axios of Object.values(await axioses())) {
-  contract(axiosClient(`axios ${axios.VERSION}, http adapter`, axios, { adapter: 'http' }))
+  const http = axiosClient(`axios ${axios.VERSION}, http adapter`, axios, { adapter: 'http' })
+  contract({ ...http, isTypical: axios.VERSION !== '1.8.2' })
   contract(axiosClient(`axios ${axios.VERSION}, fetch adapter`, axios, { adapter: 'fetch' }))
   contract(axiosClient(`axios ${axios.VERSION}, default adapter`, axios, {}))
 }

@@ -10,6 +10,8 @@ import {
   startProtectedResource,
 } from '@mca-auth/testing'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { fullSize } from '../size.ts'
+import { dpopContract } from './dpop-contract.ts'
 import { redirectContract } from './redirect-contract.ts'
 
 export interface Init {
@@ -57,13 +59,29 @@ export interface Client {
   readonly stripsAtHops?: boolean
   /** Which of two that match attaches. @default the first */
   readonly lastWins?: boolean
+  /** Its redirects are followed beneath it, with the proof of the first sending. */
+  readonly sendsProofAgain?: boolean
+  /** What is different if the token is bound to a key. */
+  readonly whenBound?: Pick<Client, 'seesHops' | 'stripsAtHops'>
+  /** Stands for its adapter where not every client is tried. */
+  readonly isTypical?: boolean
   /** Hides its redirects, so that it sends no token without `origins`. */
   readonly needsOrigins?: boolean
 }
 
 const json = { 'content-type': 'application/json' }
 
+/** What every client promises: for Bearer tokens, and once more for tokens that are bound to a key. */
 export function contract(client: Client): void {
+  contractFor({ ...client, sendsProofAgain: false }, 'Bearer')
+  if (!client.isTypical && !fullSize) return
+  const bound = { ...client, ...client.whenBound, name: `${client.name}, bound` }
+  contractFor(bound, 'DPoP')
+  dpopContract(bound)
+}
+
+function contractFor(client: Client, scheme: 'Bearer' | 'DPoP'): void {
+  const rejection = challengeOf(scheme)
   describe(client.name, () => {
     let server: AuthorizationServer
     const open: AsyncDisposable[] = []
@@ -85,7 +103,8 @@ export function contract(client: Client): void {
         if (Symbol.asyncDispose in one) open.push(one as AsyncDisposable)
         return client.needsOrigins ? [one, { origins: origins() }] : one
       }
-      const provider = createTokenProvider(client.needsOrigins ? { origins: origins(), ...one } : one)
+      const bound = scheme === 'DPoP' && { dpop: true as const }
+      const provider = createTokenProvider({ ...(client.needsOrigins && { origins: origins() }), ...bound, ...one })
       open.push(provider)
       return provider
     }
@@ -132,7 +151,7 @@ export function contract(client: Client): void {
       const session = start(server.appId)
       const answers = await Promise.all(Array.from({ length: 200 }, () => session.send(resource.origin)))
       expect(answers.every((answer) => answer.status === 200)).toBe(true)
-      expect(resource.received.every((request) => request.headers.authorization?.startsWith('Bearer ey'))).toBe(true)
+      expect(resource.received.every((request) => request.headers.authorization?.startsWith(`${scheme} ey`))).toBe(true)
       expect(server.tokenRequests).toBe(1)
     })
 
@@ -197,7 +216,7 @@ export function contract(client: Client): void {
 
     it.each([
       ['no challenge', undefined],
-      ['a Bearer challenge', 'bearer error=invalid_token'],
+      ['a challenge of its scheme', `${scheme.toLowerCase()} error=invalid_token`],
       ['a challenge of another scheme alone', 'Basic realm="bearer"'],
     ])('resends a POST and a GET on a 401 with %s', async (_name, challenge) => {
       const headers = challenge === undefined ? {} : { 'www-authenticate': challenge }
@@ -219,7 +238,7 @@ export function contract(client: Client): void {
     })
 
     it('treats a 403 like a 401 only if its challenge says invalid_token', async () => {
-      let challenge = 'Bearer error="invalid_token"'
+      let challenge = `${scheme} error="invalid_token"`
       let rejected: string | undefined
       const resource = await resourceOf({
         intercept: (request) => {
@@ -230,7 +249,7 @@ export function contract(client: Client): void {
       })
       const session = start(server.appId)
       expect((await session.send(resource.origin)).status).toBe(200)
-      for (challenge of ['Bearer', 'Bearer error="insufficient_scope"', 'Basic error="invalid_token"']) {
+      for (challenge of [scheme, `${scheme} error="insufficient_scope"`, 'Basic error="invalid_token"']) {
         rejected = resource.received.at(-1)?.headers.authorization
         expect((await session.send(resource.origin)).status).toBe(403)
       }
@@ -238,7 +257,7 @@ export function contract(client: Client): void {
     })
 
     it.each(['invalid_request', 'insufficient_user_authentication'])('leaves a 401 with %s alone', async (error) => {
-      const headers = { 'www-authenticate': `Basic realm="x", Bearer error="${error}"` }
+      const headers = { 'www-authenticate': `Basic realm="x", ${scheme} error="${error}"` }
       const resource = await resourceOf({ intercept: () => ({ status: 401, headers, body: 'no' }) })
       const session = start(server.appId)
       for (const _ of [1, 2]) expect((await session.send(resource.origin)).status).toBe(401)
@@ -259,7 +278,7 @@ export function contract(client: Client): void {
       const resource = await resourceOf({
         intercept: (request) =>
           request.headers.authorization === revoked
-            ? { status: 401, headers: bearer, body: 'late', delayMs: 10 + 7 * resource.received.length }
+            ? { status: 401, headers: rejection, body: 'late', delayMs: 10 + 7 * resource.received.length }
             : accept(request),
       })
       const session = start(server.appId)
@@ -272,7 +291,7 @@ export function contract(client: Client): void {
 
     it('makes no storm if every fresh token is rejected, also with good routes in between', async () => {
       const resource = await resourceOf({
-        intercept: ({ path }) => (path === '/bad' ? { status: 401, headers: bearer, body: 'never' } : undefined),
+        intercept: ({ path }) => (path === '/bad' ? { status: 401, headers: rejection, body: 'never' } : undefined),
       })
       const other = await resourceOf()
       const session = start(server.appId)
@@ -288,7 +307,7 @@ export function contract(client: Client): void {
 
     it('passes the 401 on if the server issues the rejected token again', async () => {
       server.reissue = true
-      const resource = await resourceOf({ intercept: () => ({ status: 401, headers: bearer, body: 'same' }) })
+      const resource = await resourceOf({ intercept: () => ({ status: 401, headers: rejection, body: 'same' }) })
       const session = start(server.appId)
       expect(await session.send(resource.origin)).toMatchObject({ status: 401, text: 'same' })
       expect(resource.received).toHaveLength(1)
@@ -426,7 +445,7 @@ export function contract(client: Client): void {
         ['/a', 'Bearer fake-'],
         ['/b', 'Bearer fake-'],
         ['/c', undefined],
-        ['/d', 'Bearer eyJhb'],
+        ['/d', `${scheme} eyJhbGci`.slice(0, 12)],
       ])
       expect(resource.received[1]?.headers.authorization).toBe('Bearer fake-bob')
     })
@@ -490,10 +509,10 @@ export function contract(client: Client): void {
       const resource = await resourceOf({
         intercept: ({ path }) => {
           if (path === '/reset') return { reset: 'headers' }
-          return path === '/refuse' ? { status: 401, headers: bearer, body: 'no' } : { status: 418, body: 'teapot' }
+          return path === '/refuse' ? { status: 401, headers: rejection, body: 'no' } : { status: 418, body: 'teapot' }
         },
       })
-      const provider = createTokenProvider(server.appId)
+      const provider = createTokenProvider({ ...server.appId, ...(scheme === 'DPoP' && { dpop: true as const }) })
       const session = start(provider)
       const shown: unknown[] = [session]
       for (const path of ['/teapot', '/refuse', '/reset']) {
@@ -518,11 +537,15 @@ export function contract(client: Client): void {
       }
     })
 
-    redirectContract(client, () => server, start, resourceOf)
+    redirectContract(client, () => server, start, resourceOf, rejection)
   })
 }
 
-export const bearer = { 'www-authenticate': 'Bearer scope="appid_default", error="invalid_token"' }
+function challengeOf(scheme: 'Bearer' | 'DPoP') {
+  return { 'www-authenticate': `${scheme} scope="appid_default", error="invalid_token"` }
+}
+
+export const bearer: Readonly<Record<string, string>> = challengeOf('Bearer')
 
 /** Each tenth of them without a token. */
 async function forty(session: Session, resource: ProtectedResource): Promise<void> {

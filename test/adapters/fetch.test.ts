@@ -55,6 +55,7 @@ function client(name: string, bare: Fetch | undefined, call: Call, rest: Partial
     start: (...attached) => startOver(over(bare, attached)),
     startRetrying: (...attached) => startOver(retrying(over(bare, attached))),
     ...(bare === undefined ? { stripsAtHops: true } : { seesHops: true }),
+    whenBound: { seesHops: true, stripsAtHops: false },
     resendable: web,
     oneShot: { 'a long stream': () => new Blob(['x'.repeat(100_000)]).stream() },
     followsRedirects: true,
@@ -69,7 +70,7 @@ const init = ({ body, ...rest }: Init): RequestInit =>
 const direct: Call = (fetch, url, options) => fetch(url, init(options))
 const asRequest: Call = (fetch, url, options) => fetch(new Request(url, init(options)))
 
-contract(client('over the global fetch', undefined, direct))
+contract(client('over the global fetch', undefined, direct, { isTypical: true }))
 contract(client('over the global fetch, with a Request', undefined, asRequest))
 contract(client("over Node's, given", globalThis.fetch, direct))
 contract(client("over Node's, given, with a Request", globalThis.fetch, asRequest))

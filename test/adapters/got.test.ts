@@ -30,6 +30,7 @@ function gotClient(version: string, got: Got): Client {
     }
   return {
     name: `got ${version}`,
+    isTypical: version === '16',
     start: starting(0),
     startRetrying: starting(2),
     seesHops: true,

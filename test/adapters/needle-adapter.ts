@@ -49,7 +49,7 @@ export function mcaAuth(auth?: McaAuthOptions | TokenProvider, rules?: ClientOpt
         if (!options.follow_keep_method) body = requestBody(undefined)
         const method = options.follow_keep_method ? sending.method : 'GET'
         sending = { ...sending, url, method, authorization: headers.authorization }
-        authorization.redirected(sending, { hopIsOurs: true })
+        authorization.redirected(sending, { hopIsOurs: true, headers: response.headers })
       } else {
         const replayable = body.isReplayable
         const verdict = await authorization.responded(response.statusCode, response.headers, { replayable })

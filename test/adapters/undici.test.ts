@@ -15,7 +15,7 @@ function requestClient(
   name: string,
   undici: typeof Undici,
   compose: Compose,
-  traits: Pick<Client, 'followsRedirects' | 'seesHops' | 'stripsAtHops'>,
+  traits: Pick<Client, 'followsRedirects' | 'seesHops' | 'stripsAtHops' | 'sendsProofAgain' | 'isTypical'>,
 ): Client {
   const retry = undici.interceptors.retry({ minTimeout: 1, maxRetries: 3 })
   const starting =
@@ -124,10 +124,14 @@ for (const [version, undici] of Object.entries(await undicis())) {
   contract(requestClient(`undici ${version}, request`, undici, wrap, { followsRedirects: false }))
   const inside: Compose = (agent, attached) => wrap(agent.compose(redirect()), attached)
   contract(
-    requestClient(`undici ${version}, redirect inside`, undici, inside, { followsRedirects: true, stripsAtHops: true }),
+    requestClient(`undici ${version}, redirect inside`, undici, inside, {
+      followsRedirects: true,
+      stripsAtHops: true,
+      sendsProofAgain: true,
+    }),
   )
   const outside: Compose = (agent, attached) => wrap(agent, attached).compose(redirect())
-  const seen = { followsRedirects: true, seesHops: true }
+  const seen = { followsRedirects: true, seesHops: true, isTypical: version === '7' }
   contract(requestClient(`undici ${version}, redirect outside`, undici, outside, seen))
   contract(fetchClient(`undici ${version}, its fetch`, undici, undici.fetch as Fetch))
   // Node's own fetch takes the dispatchers of some versions only, and others do without its knowing of them.

@@ -23,7 +23,8 @@ const start = Date.now()
 /** Quickly: ours, and for each of its clients who else is there. */
 const quickPeers = ['axios-token-interceptor', 'openid-client', 'undici-oidc-interceptor', '@badgateway/oauth2-client']
 const taking = contenders.filter(({ name, role }) => !quick || role !== 'peer' || quickPeers.includes(name))
-const attaching = taking.filter(({ role }) => role !== 'floor').map(({ name }) => name)
+/** Bound tokens cost more with each request, and nothing else is different. */
+const attaching = taking.filter(({ role }) => role !== 'floor' && role !== 'bound').map(({ name }) => name)
 const clients = [...new Set(taking.filter(({ role }) => role !== 'floor').map(({ client }) => client))]
 const gc = ['--expose-gc']
 /** Nothing of a measurement fills it, so that what is allocated can be counted. */
@@ -74,7 +75,7 @@ async function requests() {
 async function instructions() {
   const rows = []
   for (const { name, client, role } of quick ? [] : contenders) {
-    if (role === 'peer' || client === 'azure' || client === 'gaxios') continue
+    if (role === 'peer' || role === 'bound' || client === 'azure' || client === 'gaxios') continue
     progress(`instructions: ${name}`)
     const perRequest = await Servers.during(({ addresses }) => measureApart('instructions', { addresses, name }))
     if (perRequest !== undefined) rows.push({ name, client, role, perRequest })

@@ -4,7 +4,10 @@ import { join } from 'node:path'
 import { parse, View } from 'vega'
 import { compile } from 'vega-lite'
 
-const colours = { domain: ['ours', 'peer', 'control'], range: ['#0f62fe', '#8d8d8d', '#c6c6c6'] }
+const colours = {
+  domain: ['ours', 'bound', 'peer', 'control'],
+  range: ['#0f62fe', '#33b1ff', '#8d8d8d', '#c6c6c6'],
+}
 const width = 520
 
 export async function drawCharts(/** @type {Record<string, any>} */ results, /** @type {string} */ directory) {

@@ -14,7 +14,7 @@ import { Agent as HttpAgent } from 'node:http'
  * @typedef {object} Contender
  * @property {string} name
  * @property {Client} client
- * @property {'floor' | 'ours' | 'peer'} role
+ * @property {'floor' | 'ours' | 'bound' | 'peer'} role `bound`: ours, with tokens that are bound to a key
  * @property {(to: Addresses) => Promise<Sender>} make
  */
 
@@ -40,6 +40,15 @@ export const contenders = [
     make: async (to) => {
       const { mcaAuth } = await import('@mca-auth/axios')
       return viaAxios(to, (api) => api.interceptors.request.use(mcaAuth(ours(to))))
+    },
+  },
+  {
+    name: '@mca-auth/axios, bound tokens',
+    client: 'axios',
+    role: 'bound',
+    make: async (to) => {
+      const { mcaAuth } = await import('@mca-auth/axios')
+      return viaAxios(to, (api) => api.interceptors.request.use(mcaAuth(bound(to))))
     },
   },
   {
@@ -102,6 +111,12 @@ export const contenders = [
     make: async (to) => viaGot(to, (await import('@mca-auth/got')).mcaAuth(ours(to))),
   },
   {
+    name: '@mca-auth/got, bound tokens',
+    client: 'got',
+    role: 'bound',
+    make: async (to) => viaGot(to, (await import('@mca-auth/got')).mcaAuth(bound(to))),
+  },
+  {
     name: 'simple-oauth2',
     client: 'got',
     role: 'peer',
@@ -160,6 +175,12 @@ export const contenders = [
     },
   },
   {
+    name: '@mca-auth/undici, bound tokens',
+    client: 'undici',
+    role: 'bound',
+    make: async (to) => viaUndici(to, (await import('@mca-auth/undici')).mcaAuth(bound(to))),
+  },
+  {
     name: 'undici-oidc-interceptor',
     client: 'undici',
     role: 'peer',
@@ -180,6 +201,13 @@ export const contenders = [
     role: 'ours',
     make: async (to) =>
       viaFetch(to, (await import('@mca-auth/undici')).mcaAuth({ ...ours(to), origins: new URL(to.url).origin })),
+  },
+  {
+    name: '@mca-auth/undici under fetch, bound tokens',
+    client: 'fetch',
+    role: 'bound',
+    make: async (to) =>
+      viaFetch(to, (await import('@mca-auth/undici')).mcaAuth({ ...bound(to), origins: new URL(to.url).origin })),
   },
   {
     name: '@badgateway/oauth2-client',
@@ -259,6 +287,11 @@ export function contenderNamed(/** @type {string} */ name) {
 /** What mca-auth is given: the App ID server, as on the page that it starts from. */
 export function ours(/** @type {Addresses} */ { clientId, secret, oauthServerUrl }) {
   return { clientId, secret, oauthServerUrl }
+}
+
+/** The same, with tokens that are bound to a key (RFC 9449). */
+function bound(/** @type {Addresses} */ to) {
+  return { ...ours(to), dpop: /** @type {const} */ (true) }
 }
 
 async function oidcInterceptor(/** @type {Addresses} */ to) {

@@ -83,7 +83,9 @@ async function serve() {
 
   const resource = createServer(async (request, response) => {
     const { authorization = '' } = request.headers
-    if (authorization.startsWith('Bearer ') && (!settings.checked || (await isGood(authorization.slice(7))))) {
+    // What a proof costs its resource is not measured here.
+    const [, token] = /^(?:Bearer|DPoP) (.+)/.exec(authorization) ?? []
+    if (token !== undefined && (!settings.checked || (await isGood(token)))) {
       response.writeHead(200, { 'content-type': 'application/json' }).end('{"ok":true}')
       return
     }

@@ -17,6 +17,43 @@ afterEach(() => resource.close())
 
 const examine = (...args: string[]) => doctor(args, fixture.vcap())
 
+describe('mca-auth doctor --dpop', () => {
+  it('sends a proof with the token, with the nonce that the resource wants', async () => {
+    resource.dpop.demandsNonce = true
+    const { code, rows } = await examine('--dpop', '--url', `${resource.origin}/mine`, '--send')
+    expect(code).toBe(0)
+    expect(rows).toContainEqual(expect.stringContaining('✓ kind DPoP, a JWT'))
+    expect(rows).toContain('· nonce wanted for the proof; sent once more with it')
+    expect(rows).toContain('✓ token the resource accepts it')
+    expect(resource.dpop.proofs).toHaveLength(1)
+  })
+
+  it.each([
+    ['DPoP algs="ES256"', [], 'set `dpop: true` in the code'],
+    ['Bearer, DPoP algs="ES256"', [], 'set `dpop: true` in the code'],
+    ['Bearer error="invalid_token"', ['--dpop'], 'Try without --dpop'],
+    ['DPoP error="invalid_dpop_proof"', ['--dpop'], 'compare its clock'],
+  ])('says whether the resource wants a bound token: %s', async (challenge, flags, advice) => {
+    reply = { status: 401, headers: { 'www-authenticate': challenge }, body: 'no' }
+    const { code, rows } = await examine(...flags, '--url', resource.origin, '--send')
+    expect(code).toBe(7)
+    expect(rows).toContainEqual(expect.stringContaining(advice))
+  })
+
+  it('says that the server binds no tokens', async () => {
+    fixture.server.ignoresDpop = true
+    const { code, out } = await examine('--dpop')
+    expect(code).not.toBe(0)
+    expect(out).toContain('not bound to the --dpop key')
+  })
+
+  it('does not go with `token`, whose header would be of no use', async () => {
+    const { code, err } = await run(['token', '--dpop'], fixture.vcap())
+    expect(code).toBe(2)
+    expect(err).toContain('--dpop goes with `doctor`')
+  })
+})
+
 describe('mca-auth doctor --url', () => {
   it('says that the request would carry the token, and sends nothing', async () => {
     const { code, rows } = await examine('--url', `${resource.origin}/mine`, '--origin', resource.origin)

@@ -1,7 +1,7 @@
 import { createTokenProvider, McaAuthError } from '@mca-auth/core'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { bearerErrors, rejectsToken } from '../../packages/core/src/authorization/challenge.ts'
+import { errorsIn, rejectsToken } from '../../packages/core/src/authorization/challenge.ts'
 import { isSecure, originOf } from '../../packages/core/src/origin.ts'
 import { FailedAttempt } from '../../packages/core/src/token-endpoint/failed-attempt.ts'
 import { retryAfter } from '../../packages/core/src/token-endpoint/retry-after.ts'
@@ -19,11 +19,11 @@ describe('WWW-Authenticate', () => {
   it('of any text is read without a failure, in time', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string({ unit: 'binary', maxLength: 5_000 }), fc.array(fc.string())), (header) => {
-        expect(Array.isArray(bearerErrors([header].flat()))).toBe(true)
+        expect(Array.isArray(errorsIn([header].flat(), 'bearer'))).toBe(true)
       }),
     )
     for (const evil of ['"\\'.repeat(50_000), 'a='.repeat(50_000), 'Bearer '.repeat(20_000), '= '.repeat(50_000)])
-      bearerErrors([evil])
+      errorsIn([evil], 'bearer')
   })
 
   it('finds Bearer among other challenges, in any casing and with any parameters', () => {
@@ -40,9 +40,9 @@ describe('WWW-Authenticate', () => {
     fc.assert(
       fc.property(fc.array(challenge(otherScheme)), bearer, fc.array(challenge(otherScheme)), (before, ours, after) => {
         const all = [...before, `${ours}, error="invalid_token"`, ...after]
-        expect(bearerErrors([all.join(', ')])).toEqual(['invalid_token'])
-        expect(bearerErrors(all)).toEqual(['invalid_token'])
-        expect(bearerErrors([...before, ...after])).toEqual([])
+        expect(errorsIn([all.join(', ')], 'bearer')).toEqual(['invalid_token'])
+        expect(errorsIn(all, 'bearer')).toEqual(['invalid_token'])
+        expect(errorsIn([...before, ...after], 'bearer')).toEqual([])
         expect([rejectsToken(401, all), rejectsToken(403, all), rejectsToken(403, [ours])]).toEqual([true, true, false])
       }),
     )

@@ -26,7 +26,7 @@ export type Fault = (typeof faults)[number]
 export type Step = { readonly ms: number } & (
   | { readonly do: 'call'; readonly key: Key; readonly abortAfter: number | undefined }
   | { readonly do: 'calls'; readonly key: Key; readonly count: number }
-  | { readonly do: 'revoke' | 'rotate secret' | 'clear' | 'pass' }
+  | { readonly do: 'revoke' | 'rotate secret' | 'rotate nonce' | 'clear' | 'pass' }
   | { readonly do: 'fault'; readonly fault: Fault; readonly count: number }
   | { readonly do: 'jump'; readonly by: number }
   | { readonly do: 'lifetime'; readonly seconds: number | undefined }
@@ -34,6 +34,8 @@ export type Step = { readonly ms: number } & (
 
 export interface Schedule {
   readonly seed: number
+  /** Whether tokens are bound to a key, with nonces that the server demands. */
+  readonly dpop: boolean
   /** How long a token request takes, in ms. */
   readonly latency: number
   readonly steps: readonly Step[]
@@ -73,6 +75,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('revoke' as const, 'pass' as const), ms }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('rotate secret' as const, 'clear' as const), ms }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('rotate nonce' as const), ms }) },
   {
     weight: 1,
     arbitrary: fc.record({
@@ -93,6 +96,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 
 export const schedules: fc.Arbitrary<Schedule> = fc.record({
   seed: fc.integer(),
+  // Signing takes most of the time of those that have it.
+  dpop: fc.constantFrom(false, false, false, true),
   latency: fc.constantFrom(0, 1, 20, 150, 2_000),
   steps: fc.array(step, { minLength: 1, maxLength: 25, size: 'max' }),
 })

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { type AccessToken, type CachingTokenProvider, createTokenProvider, McaAuthError } from '@mca-auth/core'
 import { type Key, keys, type Schedule, type Step } from './schedule.ts'
 import { type Exchange, TokenEndpoint } from './token-endpoint.ts'
@@ -31,13 +32,16 @@ export class BrokenInvariant extends Error {
 let warmed: Promise<unknown> | undefined
 
 async function warm(): Promise<void> {
-  const endpoint = new TokenEndpoint(
-    0,
-    () => {},
-    () => {},
-  )
-  const options = { tokenEndpoint: 'https://idp.example.com/token', clientId: 'client', secret: endpoint.secret }
-  await createTokenProvider({ ...options, scope: 'a', fetch: endpoint.fetch }).getToken()
+  for (const dpop of [undefined, boundTo]) {
+    const endpoint = new TokenEndpoint(
+      0,
+      () => {},
+      () => {},
+    )
+    if (dpop !== undefined) endpoint.nonce = 0
+    const options = { tokenEndpoint: 'https://idp.example.com/token', clientId: 'client', secret: endpoint.secret }
+    await createTokenProvider({ ...options, dpop, scope: 'a', fetch: endpoint.fetch }).getToken()
+  }
 }
 
 /** Runs one schedule against a real provider. Throws {@link BrokenInvariant}. */
@@ -58,6 +62,16 @@ interface CoolDown {
   /** Token requests that had been made when a caller was told of it. */
   readonly after: number
 }
+
+/** What an adapter finds in a provider, and its cache. */
+const internals: unique symbol = Symbol.for('mca-auth.provider.1') as never
+interface Cache {
+  prepare(request: { readonly scope: string }): { readonly key: string }
+  peek(key: string): { readonly accessToken: string; readonly expiredAt: number } | undefined
+}
+
+/** One key for all, since making one takes longer than a schedule. */
+const boundTo = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
 
 class World {
   readonly #schedule: Schedule
@@ -88,11 +102,14 @@ class World {
     this.#schedule = schedule
     this.#time = time
     this.#endpoint = new TokenEndpoint(
-      schedule.latency,
+      // A nonce takes one more round trip, and the budget of those who wait for it stays the same.
+      schedule.dpop ? schedule.latency / 2 : schedule.latency,
       (exchange) => this.#started(exchange),
       (exchange, issued) => this.#ended(exchange, issued),
     )
+    if (schedule.dpop) this.#endpoint.nonce = 0
     this.#provider = createTokenProvider({
+      dpop: schedule.dpop ? boundTo : undefined,
       tokenEndpoint: 'https://idp.example.com/token',
       clientId: 'client',
       secret: () => this.#endpoint.secret,
@@ -147,6 +164,9 @@ class World {
         break
       case 'rotate secret':
         this.#endpoint.secret = `fake-secret-${++this.#rotations}`
+        break
+      case 'rotate nonce':
+        if (this.#endpoint.nonce !== undefined) this.#endpoint.nonce++
         break
       case 'lifetime':
         this.#endpoint.lifetimeSeconds = step.seconds
@@ -214,39 +234,46 @@ class World {
 
   #use(key: Key, token: AccessToken): void {
     if (!this.#endpoint.refuses(token.accessToken)) return
-    const request = { scope: key }
-    const before = this.#provider.peek(request)
-    const isCurrent = before === `Bearer ${token.accessToken}`
+    const before = this.#peek(key)
+    const isCurrent = before === token.accessToken
     if (this.#provider.invalidate(token)) {
       this.#current.delete(key)
       this.#reported.set(token, this.#calls)
     } else if (isCurrent) this.#break(2, 'a refused token was not dropped')
-    if (!isCurrent && this.#provider.peek(request) !== before) this.#break(6, 'a late refusal dropped a newer token')
+    if (!isCurrent && this.#peek(key) !== before) this.#break(6, 'a late refusal dropped a newer token')
+  }
+
+  /** The cached token that would be served. `peek()` throws for tokens that are bound to a key. */
+  #peek(key: Key): string | undefined {
+    const cache = (this.#provider as unknown as { readonly [internals]: Cache })[internals]
+    const token = cache.peek(cache.prepare({ scope: key }).key)
+    return token && Date.now() < token.expiredAt ? token.accessToken : undefined
   }
 
   #failed(key: Key, error: McaAuthError): void {
     const from = Date.now()
     if (error.retryAt === undefined) return // closed
     if (error.retryAt <= from) return // told of a failure of a moment ago
-    const own = error.code === 'TOKEN_REQUEST_REFUSED' && error.error !== 'invalid_client'
+    const own =
+      error.code === 'TOKEN_REQUEST_REFUSED' && !['invalid_client', 'use_dpop_nonce'].includes(error.error ?? '')
     this.#coolDowns.set(own ? key : 'all', { from, until: error.retryAt, after: this.#made })
   }
 
-  #started({ key }: Exchange): void {
+  #started({ key, isSameAttempt }: Exchange): void {
     const now = Date.now()
     const inFlight = (this.#inFlight.get(key) ?? 0) + 1
     this.#inFlight.set(key, inFlight)
     if (inFlight > 1) this.#break(1, `${inFlight} token requests for ${key}`)
     for (const scope of [key, 'all'] as const) {
       const coolDown = this.#coolDowns.get(scope)
-      if (coolDown && now >= coolDown.from && now < coolDown.until) {
+      if (coolDown && !isSameAttempt && now >= coolDown.from && now < coolDown.until) {
         this.#break(5, `a token request ${coolDown.until - now} ms before the end of a cool-down`)
       }
     }
     const failing = this.#coolDowns.get('all')
     for (const other of keys) {
       const probing = other !== key && (this.#inFlight.get(other) ?? 0) > 0
-      if (probing && failing && (this.#latest.get(other) ?? 0) > failing.after) {
+      if (probing && failing && !isSameAttempt && (this.#latest.get(other) ?? 0) > failing.after) {
         this.#break(5, `a second probe, for ${key} beside ${other}`)
       }
     }
@@ -259,12 +286,13 @@ class World {
       current &&
       now >= current.issuedAt &&
       now < current.staleAt &&
-      this.#provider.peek({ scope: key })
+      this.#peek(key) !== undefined
     ) {
       if (!this.#jumped.delete(key)) this.#break(6, 'a token request while a fresh token is cached')
     }
-    // Three attempts, each of which may ask once more with a rotated secret; one after each throttling.
-    if (requests > 16) this.#break(6, `${requests} token requests in one flight`)
+    // Three attempts, each of which may ask once more with a rotated secret, and each of these with a nonce; one after each
+    // throttling.
+    if (requests > (this.#schedule.dpop ? 32 : 16)) this.#break(6, `${requests} token requests in one flight`)
   }
 
   #ended({ key }: Exchange, issued: boolean): void {

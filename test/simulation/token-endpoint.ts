@@ -4,6 +4,8 @@ import type { Fault, Key } from './schedule.ts'
 export interface Exchange {
   readonly key: Key
   readonly secret: string
+  /** Whether it follows at once on one that was asked for a nonce: the same attempt. */
+  readonly isSameAttempt: boolean
 }
 
 const replies: { readonly [fault in Fault]?: () => Response } = {
@@ -25,12 +27,16 @@ const replies: { readonly [fault in Fault]?: () => Response } = {
 export class TokenEndpoint {
   secret = 'fake-secret-0'
   lifetimeSeconds: number | undefined = 3600
+  /** Which nonce a proof must have; `undefined`: tokens are not bound. */
+  nonce: number | undefined
   readonly #latency: number
   readonly #faults: Fault[] = []
   readonly #revoked = new Set<string>()
   readonly #live = new Set<string>()
   readonly #onStart: (exchange: Exchange) => void
   readonly #onEnd: (exchange: Exchange, issued: boolean) => void
+  /** When a key's token request was asked for a nonce. */
+  readonly #challenged = new Map<Key, number>()
   #issued = 0
 
   constructor(
@@ -64,7 +70,9 @@ export class TokenEndpoint {
   readonly fetch: typeof globalThis.fetch = async (_url, init) => {
     const authorization = new Headers(init?.headers).get('authorization') ?? ''
     const [, secret = ''] = Buffer.from(authorization.slice(6), 'base64').toString().split(':')
-    const exchange = { key: new URLSearchParams(init?.body as URLSearchParams).get('scope') as Key, secret }
+    const proof = new Headers(init?.headers).get('dpop')?.split('.')[1] ?? ''
+    const key = new URLSearchParams(init?.body as URLSearchParams).get('scope') as Key
+    const exchange = { key, secret, isSameAttempt: this.#challenged.get(key) === performance.now() }
     const signal = init?.signal ?? undefined
     this.#onStart(exchange)
     let ended = false
@@ -75,7 +83,7 @@ export class TokenEndpoint {
     // Also where the answer is still to come: nobody waits for it any more.
     signal?.addEventListener('abort', () => end(false), { once: true })
     try {
-      const response = await this.#answer(exchange, signal)
+      const response = await this.#answer(exchange, proof, signal)
       end(response.headers.has('issued'))
       return response
     } finally {
@@ -83,7 +91,7 @@ export class TokenEndpoint {
     }
   }
 
-  async #answer({ key, secret }: Exchange, signal: AbortSignal | undefined): Promise<Response> {
+  async #answer({ key, secret }: Exchange, proof: string, signal: AbortSignal | undefined): Promise<Response> {
     const fault = this.#faults.shift()
     if (fault === 'hang') await wait(Number.POSITIVE_INFINITY, signal)
     // A custom fetch that does not listen to its signal, and answers when nobody waits any more.
@@ -93,9 +101,16 @@ export class TokenEndpoint {
     const reply = fault && replies[fault]
     if (reply) return reply()
     if (secret !== this.secret) return Response.json({ error: 'invalid_client' }, { status: 401 })
+    const claims = proof === '' ? {} : JSON.parse(Buffer.from(proof, 'base64url').toString())
+    if (this.nonce !== undefined && claims.nonce !== String(this.nonce)) {
+      this.#challenged.set(key, performance.now())
+      const headers = { 'dpop-nonce': String(this.nonce) }
+      return Response.json({ error: 'use_dpop_nonce' }, { status: 400, headers })
+    }
     const token = `${key}-${++this.#issued}`
     this.#live.add(token)
-    const fields = { access_token: token, expires_in: this.lifetimeSeconds }
+    const type = this.nonce === undefined ? 'Bearer' : 'DPoP'
+    const fields = { access_token: token, token_type: type, expires_in: this.lifetimeSeconds }
     return new Response(JSON.stringify(fields), { headers: { issued: 'yes' } })
   }
 }

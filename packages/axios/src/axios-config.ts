@@ -69,6 +69,10 @@ function isAuthorization(name: string): boolean {
   return name.length === 13 && name.toLowerCase() === 'authorization'
 }
 
+function isProof(name: string): boolean {
+  return name.length === 4 && name.toLowerCase() === 'dpop'
+}
+
 /** Whether axios would send a plain HTTP request through a proxy, which sees its headers. */
 export function isProxied({ proxy, socketPath }: AxiosConfig, url: string): boolean {
   const origin = originOf(url)
@@ -92,20 +96,24 @@ export function copyOf(config: AxiosConfig): AxiosConfig {
 /** A copy of the same class, without parsing every value again as `concat` and `set` would. */
 export function withAuthorization<H extends object>(headers: H, added: AuthorizationHeaders): H {
   const copy = Object.assign(Object.create(Object.getPrototypeOf(headers)), headers)
-  setAuthorization(copy, undefined, added)
+  setAuthorization(copy, {}, added)
   return copy
 }
 
-/** Sets the header that we add now, and removes the one that we added before. */
+/** Sets the headers that we add now, and removes those that we added before. */
 export function setAuthorization(
   headers: Record<string, unknown>,
-  before: unknown,
-  { authorization }: AuthorizationHeaders,
+  before: AuthorizationHeaders,
+  { authorization, dpop }: AuthorizationHeaders,
 ): void {
   for (const name in headers) {
-    if (isAuthorization(name) && (authorization !== undefined || headers[name] === before)) delete headers[name]
+    const isOld = isAuthorization(name)
+      ? authorization !== undefined || headers[name] === before.authorization
+      : isProof(name) && (dpop !== undefined || headers[name] === before.dpop)
+    if (isOld) delete headers[name]
   }
   if (authorization !== undefined) headers.Authorization = authorization
+  if (dpop !== undefined) headers.DPoP = dpop
 }
 
 /** Of a list, axios takes the first that the platform has: on Node.js that is not `xhr`. */
@@ -123,5 +131,7 @@ function isSignal(signal: unknown): signal is AbortSignal {
 /** The headers that an adapter has added are in the caller's config afterwards, as without us. */
 export function keepAdded(from: object, to: object): void {
   const [source, target] = [from, to] as [Record<string, unknown>, Record<string, unknown>]
-  for (const name in source) if (!(name in target) && !isAuthorization(name)) target[name] = source[name]
+  for (const name in source) {
+    if (!(name in target) && !isAuthorization(name) && !isProof(name)) target[name] = source[name]
+  }
 }

@@ -104,13 +104,14 @@ function redirecting({ config, authorization }: Exchange, first: AuthorizationHe
   let before = first
   return (options: { href: string; method?: string; headers: Record<string, unknown> }, ...details: never[]) => {
     config.beforeRedirect?.(options as never, ...details)
+    const [response] = details as { readonly headers?: Readonly<Record<string, unknown>> }[]
     const { href: url, method = 'GET', headers } = options
     const name = authorizationIn(headers)
     const present = name === undefined ? undefined : headers[name]
     const hop = { url, method, isProxied: () => isProxied(config, url), authorization: present }
-    authorization.redirected(hop)
+    authorization.redirected(hop, { headers: response?.headers })
     const added = authorization.headersFor(hop) as AuthorizationHeaders
-    setAuthorization(headers, before.authorization, added)
+    setAuthorization(headers, before, added)
     before = added
   }
 }

@@ -1,6 +1,11 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { type CachingTokenProvider, McaAuthError, type SkippedRequest, type SkipReason } from '@mca-auth/core'
-import { createRequestAuthorizer, parseUrl, type RequestAuthorization } from '@mca-auth/core/adapter'
+import {
+  type AuthorizationHeaders,
+  createRequestAuthorizer,
+  parseUrl,
+  type RequestAuthorization,
+} from '@mca-auth/core/adapter'
 import type { RequestToCheck } from './command-line.js'
 import { problemOf } from './problem.js'
 import { type Report, withoutQuery } from './report.js'
@@ -50,11 +55,28 @@ export async function checkRequest(
     )
     return undefined
   }
-  const response = await sendRequest(report, url, headers, timeoutMs)
+  let response = await sendRequest(report, url, headers, timeoutMs)
+  if (response instanceof Response && (await wantsNonce(authorization, headers, response))) {
+    const proven = await authorization.headersFor(sending)
+    report.line('plain', 'nonce', 'wanted for the proof; sent once more with it')
+    response = await sendRequest(report, url, proven, timeoutMs)
+  }
   if (!(response instanceof Response)) return response
   const location = response.status >= 300 && response.status < 400 ? response.headers.get('location') : null
   const target = location === null ? undefined : parseUrl(location, url.href)
-  return target === undefined ? assess(report, response) : checkRedirect(report, authorization, response, target)
+  return target === undefined
+    ? assess(report, response, headers.dpop !== undefined)
+    : checkRedirect(report, authorization, response, target)
+}
+
+/** Whether the resource wants a nonce in the proof of a bound token (RFC 9449 §9), and has given one. */
+async function wantsNonce(
+  authorization: RequestAuthorization,
+  { dpop }: AuthorizationHeaders,
+  { status, headers }: Response,
+): Promise<boolean> {
+  if (dpop === undefined || status !== 401 || headers.get('dpop-nonce') === null) return false
+  return (await authorization.responded(status, headers, { replayable: true })) === 'resend'
 }
 
 /** Shows whether a client that follows this redirect would send the token along. */

@@ -39,6 +39,9 @@ export async function readCommandLine(args: readonly string[]): Promise<CommandL
   }
   if (rest.length > 0) throw new UsageError(`\`${command}\` takes options only`)
   if (values.json === true && command !== 'token') throw new UsageError('--json goes with `token`')
+  if (values.dpop === true && command === 'token') {
+    throw new UsageError('--dpop goes with `doctor`: the header of a token that is bound to a key is of no use alone')
+  }
   const request = requestToCheck(command, values)
   return { command, json: values.json === true, options: await libraryOptions(values), request }
 }
@@ -58,6 +61,7 @@ async function libraryOptions(values: Values): Promise<McaAuthOptions> {
     issuer: texts.issuer,
     service: texts.service,
     clientAuth: await clientAuthOf(texts),
+    dpop: values.dpop === true || undefined,
     scope: lists.scope,
     resource: lists.resource,
     parameters: parametersOf(lists.parameter),

@@ -16,6 +16,7 @@ export const flags = [
   ['key-file', 'FILE', 'private key that signs assertions in place of a secret (private_key_jwt)'],
   ['key-id', 'ID', 'its `kid` [the `kid` of a JWK, or none; jwk: its thumbprint]'],
   ['assertion-file', 'FILE', 'an assertion that the platform issues in place of a secret'],
+  ['dpop', '', 'doctor: bind the token to a key of its own (DPoP), as the option `dpop`'],
   ['scope', 'SCOPE', 'scopes to request; repeatable'],
   ['resource', 'URI', 'resource indicator (RFC 8707); repeatable'],
   ['parameter', 'NAME=VALUE', 'additional parameter of the token request; repeatable'],

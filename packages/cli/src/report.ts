@@ -1,6 +1,8 @@
 import { styleText } from 'node:util'
-import { SecretMask } from '@mca-auth/core/adapter'
+import { loadSecretMask } from '@mca-auth/core/adapter'
 import { printable } from './printable.js'
+
+const SecretMask = await loadSecretMask()
 
 const marks = { good: ['green', '✓'], bad: ['red', '✗'], warning: ['yellow', '!'], plain: ['dim', '·'] } as const
 const redacted = '[redacted]'

@@ -1,4 +1,4 @@
-import { type AuthorizationHeaders, bearerErrors } from '@mca-auth/core/adapter'
+import { type AuthorizationHeaders, errorsIn } from '@mca-auth/core/adapter'
 import type { ExitCode } from './exit-codes.js'
 import { networkAdvice, networkErrorIn } from './network-advice.js'
 import type { Report } from './report.js'
@@ -17,6 +17,10 @@ const byError: Readonly<Record<string, string>> = {
   insufficient_scope: 'the token lacks a scope: request it with --scope (in the code: `scope`), and have it granted',
   insufficient_user_authentication: 'the resource wants a user to log in, which a token of a client cannot stand for',
   invalid_request: 'the resource finds the request itself malformed',
+  invalid_dpop_proof:
+    'the resource rejects the proof: compare its clock with this one, and the URL that it sees with this one',
+  use_dpop_nonce:
+    'the resource wants a nonce, and gave none that works: is it one server, or several without a common one?',
   invalid_token: 'compare the claims `iss`, `aud` and `exp` above with what the resource expects',
 }
 
@@ -46,8 +50,16 @@ export async function sendRequest(
   }
 }
 
-/** Shows what a response that is not a redirect says about the token. */
-export function assess(report: Report, { ok, status, headers }: Response): RequestProblem | undefined {
+/**
+ * Shows what a response that is not a redirect says about the token.
+ *
+ * @param isBound - whether the token is bound to a key.
+ */
+export function assess(
+  report: Report,
+  { ok, status, headers }: Response,
+  isBound: boolean,
+): RequestProblem | undefined {
   if (ok) {
     report.line('good', 'token', 'the resource accepts it')
     return undefined
@@ -58,16 +70,23 @@ export function assess(report: Report, { ok, status, headers }: Response): Reque
   }
   const challenge = headers.get('www-authenticate')
   report.line('bad', 'challenge', challenge === null ? 'none' : report.shortened(challenge, 500))
-  const errors = bearerErrors(challenge === null ? [] : [challenge])
+  const errors = errorsIn(challenge === null ? [] : [challenge], isBound ? 'dpop' : 'bearer')
   report.advice(
-    errors.map((error) => byError[error]).find((text) => text !== undefined) ?? withoutError(status, challenge),
+    errors.map((error) => byError[error]).find((text) => text !== undefined) ??
+      withoutError(status, challenge, isBound),
   )
   return rejected
 }
 
-function withoutError(status: number, challenge: string | null): string {
+function withoutError(status: number, challenge: string | null, isBound: boolean): string {
+  if (!isBound && challenge !== null && /(?:^|,)\s*dpop\b/i.test(challenge)) {
+    return 'the resource wants a token that is bound to a key: set `dpop: true` in the code, and try --dpop here'
+  }
+  if (isBound && challenge !== null && !/\bdpop\b/i.test(challenge)) {
+    return 'the resource does not ask for a token that is bound to a key: does it know DPoP? Try without --dpop'
+  }
   if (status === 403) return 'the resource knows the client but forbids this: check its roles and permissions there'
-  if (challenge !== null && !/\bbearer\b/i.test(challenge)) {
+  if (challenge !== null && !/\b(?:bearer|dpop)\b/i.test(challenge)) {
     return 'the resource asks for another scheme than Bearer: is the URL right, and does it take tokens of this server?'
   }
   return byError.invalid_token as string

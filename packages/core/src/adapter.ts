@@ -34,7 +34,8 @@
  *    {@link whileBodyWaits}, which watches a body that could fail meanwhile, and send a {@link bodySnapshot}. If the promise
  *    rejects, do not send the request; the error goes to the caller. A client that has an error class of its own wraps it,
  *    with the same `code`. On a redirect hop and for a resend it never returns a promise, but it may throw on a hop.
- * 3. `redirected()`, for each redirect that is followed, before `headersFor()` of the hop. With `hopIsOurs: true` if the
+ * 3. `redirected()`, for each redirect that is followed, before `headersFor()` of the hop, with the `headers` of the
+ *    response, unless `responded()` has had them. With `hopIsOurs: true` if the
  *    adapter sends the hop, or sees it being sent. If the client follows by itself and only says so afterwards, call it
  *    without, before `responded()`: then the request is never resent, since the original may have been carried out.
  * 4. `responded()`, for a final response. `replayable` comes from {@link requestBody}. Give it before the caller sees the
@@ -126,7 +127,7 @@
  *         if (originOf(target) !== originOf(sending.url)) headers.delete('authorization')
  *         const authorizationOfHop = headers.get('authorization') ?? undefined
  *         sending = { url: target, method: 'GET', authorization: authorizationOfHop }
- *         authorization.redirected(sending, { hopIsOurs: true })
+ *         authorization.redirected(sending, { hopIsOurs: true, headers: response.headers })
  *         body = requestBody(undefined)
  *       } else {
  *         const replayable = body.isReplayable
@@ -141,14 +142,14 @@
  * }
  * ```
  *
- * What happens to a redirect, a 401 and an error, as a user sees it, is in `docs/one-request.md`. `bearerErrors`,
- * `findCredentials`, `partOf`, `platformReaders`, `withService` and `SecretMask` are for the command line, not for adapters.
+ * What happens to a redirect, a 401 and an error, as a user sees it, is in `docs/one-request.md`. `errorsIn`,
+ * `findCredentials`, `partOf`, `platformReaders`, `withService` and `loadSecretMask` are for the command line, not for adapters.
  *
  * @module
  */
 
 export type { OutgoingRequest } from './authorization/authorization-options.js'
-export { bearerErrors } from './authorization/challenge.js'
+export { errorsIn } from './authorization/challenge.js'
 export { conceal, concealIn } from './authorization/conceal.js'
 export { unixSocket } from './authorization/origin-rule.js'
 export type { RequestAuthorization } from './authorization/request-authorization.js'
@@ -171,4 +172,4 @@ export type { Server } from './credentials/server.js'
 export type { PlatformReader } from './credentials/service-instance.js'
 export { originOf, parseUrl } from './origin.js'
 export { withService } from './service-options.js'
-export { SecretMask } from './token-endpoint/secret-mask.js'
+export { loadSecretMask } from './token-endpoint/load-secret-mask.js'

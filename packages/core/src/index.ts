@@ -24,6 +24,8 @@ export type { RefreshPolicy, TokenState } from './provider/refresh-policy.js'
 export type {
   CachingTokenProvider,
   GetTokenOptions,
+  HeadersForOptions,
+  RequestHeaders,
   TokenProvider,
   TokenProviderHealth,
 } from './provider/token-provider.js'

@@ -38,6 +38,11 @@ export function checkOptions(options: unknown): asserts options is McaAuthOption
   checkForwarding(options)
   checkCombination(options)
   checkService(options)
+  if (options.dpop === true && options.sharedCache !== undefined) {
+    throw new TypeError(
+      '`dpop: true` is a key of one process: with `sharedCache`, give all of them the same key as `dpop`',
+    )
+  }
 }
 
 /** Looked up at each token request: it may be replaced or instrumented after us. One function, so that it is comparable. */

@@ -24,7 +24,7 @@ export class Exchange {
   readonly #authorization: RequestAuthorization
   readonly #fetch: AnyFetch
   /** Whether the adapter follows redirects. If not, the fetch does as the caller wants. */
-  readonly #follows: boolean
+  #follows: boolean
   #carried: string | undefined
 
   constructor(call: Call, authorization: RequestAuthorization, fetch: AnyFetch, isGiven: boolean) {
@@ -41,6 +41,8 @@ export class Exchange {
     let added = headers instanceof Promise ? await hop.body.wait(headers) : headers
     let body = hop.body.first
     const first = hop.body
+    // A fetch that follows by itself sends the same proof again, which is not for the URL of the hop.
+    if (added.dpop !== undefined) this.#follows = this.#call.redirect === 'follow'
     try {
       for (let redirects = 0; ; ) {
         const { response, error } = await this.#send(hop, body, added)
@@ -49,7 +51,7 @@ export class Exchange {
         if (this.#follows && isRedirect(response)) {
           discard(response)
           hop = nextHop(hop, response, ++redirects)
-          this.#authorization.redirected(hop, { hopIsOurs: true })
+          this.#authorization.redirected(hop, { hopIsOurs: true, headers: response.headers })
         } else if ((await this.#verdictOn(hop, response)) === 'resend') {
           discard(response)
         } else {

@@ -1,5 +1,6 @@
 import type { EventEmitter } from 'node:events'
 import {
+  type AuthorizationHeaders,
   bodySnapshot,
   isReusable,
   type RequestAuthorization,
@@ -31,7 +32,7 @@ export class AuthorizedRequest implements Mark {
   /** `delivered`: only a retry goes on from here. Whoever else uses these options makes another request. */
   #state: 'begun' | 'sending' | 'ready' | 'delivered' = 'begun'
   #options: GotOptions
-  #header: string | undefined
+  #added: AuthorizationHeaders = {}
   /** The headers that got hands to Node.js. */
   #sentHeaders: Record<string, unknown> | undefined
   readonly #beforeRequest: Hook
@@ -70,7 +71,7 @@ export class AuthorizedRequest implements Mark {
     this.#beforeRequest = marked((next: GotOptions) => this.#authorize(next), this)
     this.#afterResponse = marked((response: GotResponse, retry: Retry) => this.#receive(response, retry), this)
     hooks.beforeRequest.push(this.#beforeRequest)
-    hooks.beforeRedirect.push(marked((next: GotOptions) => this.#follow(next), this))
+    hooks.beforeRedirect.push(marked((next: GotOptions, response: GotResponse) => this.#follow(next, response), this))
     hooks.afterResponse.unshift(this.#afterResponse)
     hooks.beforeRetry.unshift(marked((error: Error) => this.#fail(error, 'ready'), this))
     hooks.beforeError.unshift(marked((error: Error) => this.#fail(error, 'delivered'), this))
@@ -88,7 +89,7 @@ export class AuthorizedRequest implements Mark {
     if (index !== -1) beforeRequest.push(...beforeRequest.splice(index, 1))
     const { on } = (result ?? {}) as Partial<EventEmitter>
     if (typeof on !== 'function') return
-    on.call(result, 'request', (native: EventEmitter) => this.#hideHeader(native))
+    on.call(result, 'request', (native: EventEmitter) => this.#hideHeaders(native))
     // A stream has no `afterResponse` hooks.
     if (this.#options.isStream === true) on.call(result, 'response', (response: GotResponse) => this.#end(response))
   }
@@ -97,51 +98,56 @@ export class AuthorizedRequest implements Mark {
     if (this.#state === 'delivered') return
     this.#state = 'sending'
     this.#options = options
-    this.#removeHeader()
+    this.#removeHeaders()
     // A hook that retries removes those after it.
     if (!options.hooks.afterResponse.includes(this.#afterResponse))
       options.hooks.afterResponse.unshift(this.#afterResponse)
     const added = this.#authorization.headersFor(sendingOf(options))
-    if (!(added instanceof Promise)) return this.#addHeader(added.authorization)
+    if (!(added instanceof Promise)) return this.#addHeaders(added)
     const { body } = options
     const snapshot = bodySnapshot(body)
-    return whileBodyWaits(body, added).then(({ authorization }) => {
+    return whileBodyWaits(body, added).then((acquired) => {
       if (snapshot !== body && options.body === body) options.body = snapshot
-      this.#addHeader(authorization)
+      this.#addHeaders(acquired)
     })
   }
 
-  /** It stays in the options only until got has read them, because errors, responses and copies would show it. */
-  #addHeader(header: string | undefined): void {
+  /** They stay in the options only until got has read them, because errors, responses and copies would show them. */
+  #addHeaders(added: AuthorizationHeaders): void {
     const options = this.#options
-    this.#header = header
-    if (header === undefined) return
-    options.headers.authorization = header
+    this.#added = added
+    if (added.authorization === undefined) return
+    options.headers.authorization = added.authorization
+    if (added.dpop !== undefined) options.headers.dpop = added.dpop
     const read = options.createNativeRequestOptions
     if (typeof read !== 'function') return
     options.createNativeRequestOptions = () => {
       const native = read.call(options)
       native.headers = { ...native.headers }
       this.#sentHeaders = native.headers
-      this.#removeHeader()
+      this.#removeHeaders()
       return native
     }
   }
 
-  #removeHeader(): void {
+  #removeHeaders(): void {
     const { headers } = this.#options
-    if (this.#header !== undefined && headers.authorization === this.#header) delete headers.authorization
+    const { authorization, dpop } = this.#added
+    if (authorization !== undefined && headers.authorization === authorization) delete headers.authorization
+    if (dpop !== undefined && headers.dpop === dpop) delete headers.dpop
   }
 
-  #hideHeader(native?: EventEmitter): void {
-    this.#removeHeader()
+  #hideHeaders(native?: EventEmitter): void {
+    this.#removeHeaders()
     if (this.#sentHeaders !== undefined) delete this.#sentHeaders.authorization
+    if (this.#added.dpop !== undefined && this.#sentHeaders !== undefined) delete this.#sentHeaders.dpop
     if (native !== undefined) hideHeaders(native)
   }
 
-  #follow(options: GotOptions): void {
+  #follow(options: GotOptions, response: GotResponse): void {
     // A resend repeats the last hop only: got makes it with that hop's options.
-    if (this.#state === 'sending') this.#authorization.redirected(sendingOf(options), { hopIsOurs: true })
+    const details = { hopIsOurs: true, headers: response?.headers }
+    if (this.#state === 'sending') this.#authorization.redirected(sendingOf(options), details)
   }
 
   #receive(response: GotResponse, retry: Retry): GotResponse | Promise<GotResponse> {
@@ -163,12 +169,12 @@ export class AuthorizedRequest implements Mark {
   #end({ statusCode, headers, isFromCache = false }: GotResponse, replayable = false) {
     this.#state = 'delivered'
     // It may have come from a cache, without a request.
-    this.#hideHeader()
+    this.#hideHeaders()
     return this.#authorization.responded(statusCode, headers, { replayable, fromCache: isFromCache })
   }
 
   #fail<E extends Error & { response?: GotResponse }>(error: E, next: 'ready' | 'delivered'): E {
-    this.#hideHeader()
+    this.#hideHeaders()
     const { response } = error
     // While a redirect is followed, got takes the response that redirected for the last one.
     if (this.#state === 'sending' && response !== undefined && response.statusCode >= 400) this.#end(response)

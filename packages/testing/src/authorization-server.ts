@@ -1,25 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
+import type { AuthorizationServerOptions } from './authorization-server-options.js'
 import { isAuthenticated } from './client-check.js'
+import { DpopRules } from './dpop-rules.js'
 import { LoopbackServer, readParameters } from './loopback-server.js'
 import { type Reply, sendReply } from './reply.js'
 import { type SigningKey, signingKey } from './signing-key.js'
 import { TokenIssuer, type VerifiedToken } from './token-issuer.js'
-
-export interface AuthorizationServerOptions {
-  /** @default a random UUID */
-  readonly tenantId?: string
-  /** @default 'test-client' */
-  readonly clientId?: string
-  /** @default 'not-a-real-secret' */
-  readonly secret?: string
-  /** App ID's token version: 3 has a bare host as issuer and a string audience. @default 4 */
-  readonly version?: 3 | 4
-  /** @default 3600 */
-  readonly lifetimeSeconds?: number
-  /** App ID documents `expires_in` as a string and sends a number. @default 'number' */
-  readonly expiresInAs?: 'number' | 'string'
-}
 
 /**
  * An authorization server in this process that speaks App ID's paths and MCA's.
@@ -53,6 +40,10 @@ export class AuthorizationServer {
   lifetimeSeconds: number
   /** How long each token request waits before its answer. */
   delayMs = 0
+  /** What it demands of proofs. A token request with a proof gets a token that is bound to its key. */
+  readonly dpop: DpopRules = new DpopRules()
+  /** Takes no notice of a proof, and issues a Bearer token, as a server does that knows nothing of DPoP. */
+  ignoresDpop = false
   /** Scopes that every token has, space-separated. */
   scope = 'appid_default'
   /** Answer with the last token as long as it is valid, as some servers do. */
@@ -176,29 +167,37 @@ export class AuthorizationServer {
     if (body.get('grant_type') !== 'client_credentials') {
       return { status: 400, body: { error: 'unsupported_grant_type' }, delayMs }
     }
-    return { body: await this.#issue(kind, body.get('scope')), delayMs }
+    const { dpop: proof } = request.headers
+    if (proof === undefined || this.ignoresDpop) return { body: await this.#issue(kind, body.get('scope')), delayMs }
+    const url = `${this.origin}${request.url}`
+    const verdict = await this.dpop.judge({ method: 'POST', url, proof })
+    const headers = this.dpop.headersFor({ proof })
+    if ('error' in verdict) {
+      return { status: 400, headers, body: { error: verdict.error, error_description: verdict.description }, delayMs }
+    }
+    return { headers, body: await this.#issue(kind, body.get('scope'), verdict.thumbprint), delayMs }
   }
 
-  async #issue(kind: 'appid' | 'mca', requested: string | null): Promise<Record<string, unknown>> {
+  async #issue(kind: 'appid' | 'mca', requested: string | null, thumbprint?: string): Promise<Record<string, unknown>> {
     const now = Date.now()
     const scope = [this.scope, requested].filter(Boolean).join(' ')
     const reused = this.reissue && this.#last !== undefined && this.#last.expiresAt > now ? this.#last : undefined
     const expiresAt = reused?.expiresAt ?? now + this.lifetimeSeconds * 1000
-    const token = reused?.token ?? (await this.#sign(kind, scope, expiresAt))
+    const token = reused?.token ?? (await this.#sign(kind, scope, expiresAt, thumbprint))
     this.#last = { token, expiresAt }
     const expiresIn = reused === undefined ? this.lifetimeSeconds : Math.floor((expiresAt - now) / 1000)
     return {
       access_token: token,
-      token_type: 'Bearer',
+      token_type: thumbprint === undefined ? 'Bearer' : 'DPoP',
       expires_in: this.#expiresInAs === 'string' ? String(expiresIn) : expiresIn,
       ...(kind === 'appid' && { scope }),
     }
   }
 
-  #sign(kind: 'appid' | 'mca', scope: string, expiresAt: number): Promise<string> {
+  #sign(kind: 'appid' | 'mca', scope: string, expiresAt: number, thumbprint?: string): Promise<string> {
     return kind === 'mca'
-      ? this.#issuer.signMca(scope, expiresAt)
-      : this.#issuer.signAppId(this.#version, this.#oauthServerUrl, scope, expiresAt)
+      ? this.#issuer.signMca(scope, expiresAt, thumbprint)
+      : this.#issuer.signAppId(this.#version, this.#oauthServerUrl, scope, expiresAt, thumbprint)
   }
 
   #discovery(): Record<string, unknown> {

@@ -1,8 +1,6 @@
-export {
-  type AuthorizationServer,
-  type AuthorizationServerOptions,
-  startAuthorizationServer,
-} from './authorization-server.js'
+export { type AuthorizationServer, startAuthorizationServer } from './authorization-server.js'
+export type { AuthorizationServerOptions } from './authorization-server-options.js'
+export type { DpopRules, ProofVerdict, ProvenRequest } from './dpop-rules.js'
 export { type Iam, type IamOptions, type IamTokenRequest, startIam } from './iam.js'
 export type { IamAccount, TrustedProfile } from './iam-account.js'
 export type { IbmService } from './ibm-services.js'

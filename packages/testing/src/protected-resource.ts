@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { AuthorizationServer } from './authorization-server.js'
+import { DpopRules } from './dpop-rules.js'
 import type { Iam } from './iam.js'
 import { type IbmService, ibmRejections } from './ibm-services.js'
 import { LoopbackServer, readBody } from './loopback-server.js'
@@ -58,6 +59,8 @@ export class ProtectedResource {
   readonly received: ReceivedRequest[] = []
   /** Rejects every token, also a new one, as a service does whose policy denies the request. */
   rejectsAll = false
+  /** What it demands of proofs, for tokens that are bound to a key. */
+  readonly dpop: DpopRules = new DpopRules()
   readonly #http: LoopbackServer
   readonly #options: ProtectedResourceOptions
   readonly #answers = new Map<number, number>()
@@ -93,15 +96,34 @@ export class ProtectedResource {
   }
 
   async #judge({ method, path, headers, body }: ReceivedRequest): Promise<Reply> {
-    const refusal = await this.#refusal(headers.authorization)
-    return refusal ?? { body: { method, path, body: body.toString('utf8') } }
+    const answer = { body: { method, path, body: body.toString('utf8') } }
+    const [, bound] = /^DPoP (\S+)$/i.exec(headers.authorization ?? '') ?? []
+    if (bound === undefined) return (await this.#refusal(headers.authorization)) ?? answer
+    const { dpop: proof, host = new URL(this.origin).host } = headers
+    const given = this.dpop.headersFor({ proof })
+    const challenge = (error: string): Reply => ({
+      status: 401,
+      headers: { ...given, 'www-authenticate': `DPoP error="${error}", algs="ES256 EdDSA RS256 PS256"` },
+      body: 'Unauthorized',
+    })
+    const token = this.rejectsAll ? undefined : await this.#options.authorizationServer.verify(bound)
+    const verdict = await this.dpop.judge({ method, url: `http://${host}${path}`, proof, accessToken: bound })
+    if ('error' in verdict) return challenge(verdict.error)
+    if (token?.thumbprint !== verdict.thumbprint) return challenge('invalid_token')
+    const refusal = this.#refusalOf(token, `Bearer ${bound}`)
+    return refusal === undefined ? { ...answer, headers: given } : asDpop(refusal, given)
   }
 
   async #refusal(authorization: string | undefined): Promise<Reply | undefined> {
+    const presented = this.rejectsAll ? '' : (/^Bearer (\S+)/.exec(authorization ?? '')?.[1] ?? '')
+    const verified = await this.#options.authorizationServer.verify(presented)
+    // A bound token is not a Bearer token (RFC 9449 §7.2).
+    return this.#refusalOf(verified?.thumbprint === undefined ? verified : undefined, authorization)
+  }
+
+  #refusalOf(token: VerifiedToken | undefined, authorization: string | undefined): Reply | undefined {
     const { authorizationServer } = this.#options
     const { challenge = 'tenantId' in authorizationServer ? 'appid' : 'cloudant' } = this.#options
-    const presented = this.rejectsAll ? '' : (/^Bearer (\S+)/.exec(authorization ?? '')?.[1] ?? '')
-    const token = await authorizationServer.verify(presented)
     if (challenge !== 'appid' && challenge !== 'mca') return token ? undefined : ibmRejections[challenge]
     if (!('tenantId' in authorizationServer))
       throw new TypeError(`the challenge '${challenge}' needs tokens of App ID or MCA`)
@@ -148,4 +170,11 @@ function mcaRefusal(
   const [scheme, credential] = authorization.split(' ')
   if (scheme !== 'Bearer' || !credential) return { status: 400, body: 'Bad Request' }
   return token?.audience.includes(tenantId) ? undefined : challenge(', error="invalid_token"')
+}
+
+/** The same challenge, to a token that is bound to a key. */
+function asDpop(refusal: Reply, given: Readonly<Record<string, string>>): Reply {
+  const challenge = refusal.headers?.['www-authenticate']
+  const own = typeof challenge === 'string' && { 'www-authenticate': challenge.replace(/^Bearer/, 'DPoP') }
+  return { ...refusal, headers: { ...refusal.headers, ...given, ...own } }
 }

@@ -6,6 +6,8 @@ import type { SigningKey } from './signing-key.js'
 export interface VerifiedToken {
   readonly audience: readonly string[]
   readonly scope: string
+  /** Of the key that it is bound to (RFC 9449 §6.1), if it is. */
+  readonly thumbprint?: string
 }
 
 /** Signs tokens, with the claims of App ID or MCA or with any others, and knows which of them have been revoked. */
@@ -30,13 +32,14 @@ export class TokenIssuer {
     return `appId-${this.#tenantId}-2018-08-02T12:04:09.728`
   }
 
-  signMca(scope: string, expiresAt: number): Promise<string> {
-    const claims = { iss: 'imf-authserver', prn: this.#clientId, aud: this.#tenantId, 'imf.scope': scope }
+  signMca(scope: string, expiresAt: number, thumbprint?: string): Promise<string> {
+    const own = { iss: 'imf-authserver', prn: this.#clientId, aud: this.#tenantId, 'imf.scope': scope }
+    const claims = { ...own, ...confirmation(thumbprint) }
     return this.sign({ alg: 'RS256', typ: 'JWT' }, claims, expiresAt)
   }
 
   /** Version 3 has a bare host as issuer and a string as audience. */
-  signAppId(version: 3 | 4, issuer: string, scope: string, expiresAt: number): Promise<string> {
+  signAppId(version: 3 | 4, issuer: string, scope: string, expiresAt: number, thumbprint?: string): Promise<string> {
     const isV4 = version === 4
     const claims = {
       iss: isV4 ? issuer : new URL(issuer).hostname,
@@ -44,6 +47,7 @@ export class TokenIssuer {
       sub: this.#clientId,
       tenant: this.#tenantId,
       scope,
+      ...confirmation(thumbprint),
     }
     return this.sign({ alg: 'RS256', typ: isV4 ? 'JWT' : 'JOSE', kid: this.keyId, ver: version }, claims, expiresAt)
   }
@@ -59,7 +63,12 @@ export class TokenIssuer {
       // To the millisecond: tests have tokens that live a second or two.
       if ((payload.exp ?? 0) * 1000 <= Date.now() || this.#revoked.has(payload.jti ?? '')) return undefined
       const scope = payload.scope ?? payload['imf.scope']
-      return { audience: [payload.aud ?? []].flat(), scope: typeof scope === 'string' ? scope : '' }
+      const { jkt } = (payload.cnf ?? {}) as { jkt?: unknown }
+      return {
+        audience: [payload.aud ?? []].flat(),
+        scope: typeof scope === 'string' ? scope : '',
+        ...(typeof jkt === 'string' && { thumbprint: jkt }),
+      }
     } catch {
       return undefined
     }
@@ -72,4 +81,8 @@ export class TokenIssuer {
     const times = { exp: expiresAt / 1000, iat: Math.floor(Date.now() / 1000) }
     return new SignJWT({ ...claims, ...times, jti }).setProtectedHeader(header).sign(this.#key.privateKey)
   }
+}
+
+function confirmation(thumbprint: string | undefined): object {
+  return thumbprint === undefined ? {} : { cnf: { jkt: thumbprint } }
 }

@@ -35,12 +35,18 @@ export function headerOf(headers: ReadableHeaders, name: string): unknown {
 }
 
 /** A copy, since the caller's headers must not change; a record, since some layers beneath take nothing else. */
-export function withAuthorization(headers: ReadableHeaders, { authorization }: AuthorizationHeaders): ReadableHeaders {
+export function withAuthorization(
+  headers: ReadableHeaders,
+  { authorization, dpop }: AuthorizationHeaders,
+): ReadableHeaders {
   if (authorization === undefined) return headers
   const record = (Array.isArray(headers) ? recordOf(pairsOf(headers)) : headers) as Record<string, unknown> | undefined
   const copy: Record<string, unknown> = {}
-  for (const name in record) if (!is(name, 'authorization')) copy[name] = record[name]
+  for (const name in record) {
+    if (!is(name, 'authorization') && (dpop === undefined || !is(name, 'dpop'))) copy[name] = record[name]
+  }
   copy.authorization = authorization
+  if (dpop !== undefined) copy.dpop = dpop
   return copy
 }
 

@@ -5,8 +5,9 @@ import type { SkipReason } from '../telemetry.js'
 import { hasTokenEndpoint, isTokenEndpoint } from '../token-endpoint/token-endpoints.js'
 import type { ClientRules } from './client-rules.js'
 import { LastSending } from './last-sending.js'
+import type { RedirectDetails, ResponseDetails } from './response-details.js'
 import type { ResponseHeaders } from './response-headers.js'
-import type { AuthorizationHeaders, BeginRequest, ResponseDetails, Sending, Verdict } from './sending.js'
+import type { AuthorizationHeaders, BeginRequest, Sending, Verdict } from './sending.js'
 import { reportSkipped } from './skipped-requests.js'
 import { type RequestToken, TokenChoice } from './token-choice.js'
 import { TokenUse } from './token-use.js'
@@ -70,11 +71,11 @@ export class RequestAuthorization {
     }
     const problem = this.#choice.problem ?? this.#reasonNotToSend(sending, origin)
     const token = this.#use.take() ?? (state === 'redirected' ? previous : undefined)
-    if (problem === undefined && token !== undefined) return this.#use.carry(token)
+    if (problem === undefined && token !== undefined) return this.#use.carry(token, sending, origin ?? '')
     if (state === 'redirected') throw this.#failWith(problem ?? noTokenForHop())
     if (problem !== undefined) return Promise.reject(this.#failWith(problem))
     return this.#choice.acquire(this.#request.signal).then(
-      (acquired) => this.#use.carry(acquired),
+      (acquired) => this.#use.carry(acquired, sending, origin ?? ''),
       (error) => {
         throw this.#failWith(error)
       },
@@ -84,12 +85,14 @@ export class RequestAuthorization {
   /**
    * A redirect is followed to this URL. `hopIsOurs`: the adapter sends it, or a layer that the adapter sees, so that a
    * resend would repeat this hop alone; otherwise the client follows it by itself, and the request is not resent.
+   * `headers`: of the response that redirects, unless `responded()` has had them.
    */
-  redirected(sending: Sending, { hopIsOurs = false }: { readonly hopIsOurs?: boolean } = {}): void {
+  redirected(sending: Sending, { hopIsOurs = false, headers }: RedirectDetails = {}): void {
+    if (headers && !this.#hasLeft) this.#use.learn(headers, this.#originOf(this.#last.sending) ?? '')
     this.#last.redirect()
     this.#hasFollowedRedirect = true
     // The original request may have been applied: no POST is executed twice.
-    if (!hopIsOurs) this.#use.isSpent = true
+    if (!hopIsOurs) this.#use.spentBy = 'redirect'
     const origin = this.#originOf(sending)
     if (origin === undefined || !this.#allows(origin)) this.#hasLeft = true
   }
@@ -166,7 +169,7 @@ export class RequestAuthorization {
   /** @internal Takes over what is forbidden, and nothing else. */
   inherit(before: RequestAuthorization): void {
     this.#addressed = before.#addressed
-    this.#use.isSpent = before.#use.isSpent
+    this.#use.spentBy = before.#use.spentBy
     this.#hasFollowedRedirect = before.#hasFollowedRedirect
     this.#hasLeft = before.#hasLeft
     if (before.#last.state === 'redirect-received') this.#hasFollowedRedirect = true

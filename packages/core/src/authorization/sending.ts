@@ -26,14 +26,8 @@ export interface BeginRequest extends Sending {
 /** The headers that we add to a sending. What the adapter set before and is missing here must be removed. */
 export interface AuthorizationHeaders {
   readonly authorization?: string
+  /** The proof for a token that is bound to a key (RFC 9449): of this sending alone. */
+  readonly dpop?: string
 }
 
 export type Verdict = 'deliver' | 'resend'
-
-/** What a client knows of a response besides its status and headers. */
-export interface ResponseDetails {
-  /** Whether the body of the request can be sent again, byte for byte. @default false */
-  readonly replayable?: boolean | undefined
-  /** Whether the response came from a cache, not from a server. @default false */
-  readonly fromCache?: boolean | undefined
-}

@@ -1,9 +1,19 @@
 import type { ProvidedToken } from '../provider/provider-internals.js'
-import { rejectsToken } from './challenge.js'
+import { rejectsProof, rejectsToken } from './challenge.js'
 import type { ClientRules } from './client-rules.js'
+import type { ResponseDetails } from './response-details.js'
 import { headerValues, type ResponseHeaders } from './response-headers.js'
-import type { AuthorizationHeaders, ResponseDetails, Verdict } from './sending.js'
+import type { AuthorizationHeaders, Sending, Verdict } from './sending.js'
 import type { RequestToken, TokenChoice } from './token-choice.js'
+
+/** The proof of one sending, with a token that is bound to a key. */
+interface CarriedProof {
+  readonly nonce: string | undefined
+  /** Whether it took the place of one that the server rejected. */
+  readonly isReplacement: boolean
+  /** Whether the server has rejected it, and the next sending carries the same token. */
+  isToBeReplaced: boolean
+}
 
 /** The token that a request carries, from one sending to the next: what a rejection means, and what a resend carries. */
 export class TokenUse {
@@ -15,8 +25,10 @@ export class TokenUse {
   /** What the resend will carry, until it is sent. */
   #next: ProvidedToken | undefined
   #isResend = false
-  /** No resend is left: it was used, or the request may have been applied before a redirect that we did not see. */
-  isSpent = false
+  /** Why no resend is left: it was used, or the request may have been applied before a redirect that we did not see. */
+  spentBy: 'resend' | 'redirect' | undefined
+  /** Of the last sending, if its token is bound to a key. */
+  #proof: CarriedProof | undefined
 
   constructor(rules: ClientRules, choice: TokenChoice, signal: AbortSignal | undefined) {
     this.#rules = rules
@@ -35,13 +47,23 @@ export class TokenUse {
   take(): RequestToken | undefined {
     const next = this.#next
     this.#next = undefined
-    this.#isResend = next !== undefined
+    // Another proof for the same token changes nothing of what it is.
+    if (this.#proof?.isToBeReplaced !== true) this.#isResend = next !== undefined
     return next ?? this.#choice.take()
   }
 
-  carry(token: RequestToken): AuthorizationHeaders {
+  carry(token: RequestToken, { url, method }: Sending, origin: string): AuthorizationHeaders {
     this.#token = token
-    return { authorization: token.header }
+    const binding = bindingOf(token)
+    if (binding === undefined) return { authorization: token.header }
+    const { proof, nonce } = binding.prove(url, method, origin)
+    this.#proof = { nonce, isReplacement: this.#proof?.isToBeReplaced === true, isToBeReplaced: false }
+    return { authorization: token.header, dpop: proof }
+  }
+
+  /** Takes the nonce of a response on the way. */
+  learn(headers: ResponseHeaders, origin: string): void {
+    bindingOf(this.#token)?.learnNonce(origin, headerValues(headers, 'dpop-nonce')[0])
   }
 
   /** What the response to the last sending means; `origin` is where that was sent. */
@@ -55,20 +77,41 @@ export class TokenUse {
     // An incoming token has no key, and cannot be replaced.
     if (token === undefined || !('key' in token)) return 'deliver'
     const { provider, budget } = this.#rules
+    const { binding } = token
+    // `Age` says that a cache answered (RFC 9111 §5.1).
+    const isFromCache = () => details.fromCache === true || headerValues(headers, 'age').length > 0
+    if (binding !== undefined && !isFromCache()) {
+      const [nonce] = headerValues(headers, 'dpop-nonce')
+      const isNew = binding.learnNonce(origin, nonce) && nonce !== this.#proof?.nonce
+      if (rejectsProof(status, challenges(headers)))
+        return this.#proveAgain(token, isNew && details.replayable === true)
+    }
     const isRejected =
-      (status === 401 || status === 403) && rejectsToken(status, headerValues(headers, 'www-authenticate'))
+      (status === 401 || status === 403) &&
+      rejectsToken(status, challenges(headers), binding === undefined ? 'bearer' : 'dpop')
     if (this.#isResend) {
       this.#isResend = false
       if (!isRejected) budget.giveBack(token.key, origin)
       return 'deliver'
     }
-    // `Age` says that a cache answered (RFC 9111 §5.1).
-    if (!isRejected || details.fromCache === true || headerValues(headers, 'age').length > 0) return 'deliver'
+    if (!isRejected || isFromCache()) return 'deliver'
     if (provider.isCurrent(token)) {
       if (!budget.take(token.key, origin)) return 'deliver'
       provider.reject(token, origin)
     }
-    return details.replayable === true && !this.isSpent ? this.#replace(token) : 'deliver'
+    return details.replayable === true && this.spentBy === undefined ? this.#replace(token) : 'deliver'
+  }
+
+  /**
+   * The server has not looked at the token, nor carried the request out: the same again with its nonce. Once, for a server
+   * that wants another one each time would never be satisfied. Costs no refresh, and no resend with another token.
+   */
+  #proveAgain(token: ProvidedToken, hasNonce: boolean): Verdict {
+    const proof = this.#proof
+    if (!hasNonce || proof === undefined || proof.isReplacement || this.spentBy === 'redirect') return 'deliver'
+    proof.isToBeReplaced = true
+    this.#next = token
+    return 'resend'
   }
 
   /** Gets another token than the rejected one, if one is available. If not, the 401 says more than our error. */
@@ -76,7 +119,7 @@ export class TokenUse {
     const resendWith = (token: ProvidedToken): Verdict => {
       if (token.header === rejected.header) return 'deliver'
       this.#next = token
-      this.isSpent = true
+      this.spentBy = 'resend'
       return 'resend'
     }
     const signal = this.#signal
@@ -87,4 +130,12 @@ export class TokenUse {
       return 'deliver'
     })
   }
+}
+
+function bindingOf(token: RequestToken | undefined) {
+  return token !== undefined && 'binding' in token ? token.binding : undefined
+}
+
+function challenges(headers: ResponseHeaders): string[] {
+  return headerValues(headers, 'www-authenticate')
 }

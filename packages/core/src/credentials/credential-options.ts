@@ -1,7 +1,9 @@
 import { type Checks, callable, httpUrl, nonEmptyString } from '../validate.js'
+import { boundKey } from './bound-key.js'
 import { type ClientAuth, type Secret, type SecretMethod, secretMethods } from './client-authentication.js'
 import { partOf } from './credential-part.js'
 import type { Grant } from './grant.js'
+import type { PrivateKeyInput } from './private-key.js'
 import type { TokenSource } from './token-source.js'
 
 /** Who requests tokens, and from which server. */
@@ -59,6 +61,13 @@ export interface CredentialOptions {
    * @default none
    */
   readonly identity?: string | undefined
+  /**
+   * Binds tokens to a key and proves its possession with every request (DPoP, RFC 9449), so that a token which leaks is of
+   * no use. `true`: a key of this provider's own. A private key as PEM, JWK or `KeyObject` can be shared by the processes
+   * of a fleet, as a `sharedCache` requires. The server must issue tokens of type DPoP.
+   * @default none: Bearer tokens
+   */
+  readonly dpop?: true | PrivateKeyInput | undefined
 }
 
 /** What a helper returns works in its own option only: in another one it would present nothing, or an API key to anybody. */
@@ -88,6 +97,7 @@ export const credentialChecks: Checks<CredentialOptions> = {
   grant: functionFor,
   source: functionFor,
   identity: nonEmptyString,
+  dpop: (_name, value) => boundKey(value as true),
   clientAuth: (name, value) => {
     if (clientAuthNames.includes(value)) return
     if (typeof value === 'function') return functionFor(name, value)
@@ -99,7 +109,7 @@ export const credentialChecks: Checks<CredentialOptions> = {
 /** Options that `source` replaces. */
 const replacedBySource = [
   ...(['appId', 'clientId', 'secret', 'serverUrl', 'oauthServerUrl', 'oAuthServerUrl', 'tokenEndpoint'] as const),
-  ...(['issuer', 'instanceName', 'bindingFile', 'clientAuth', 'grant'] as const),
+  ...(['issuer', 'instanceName', 'bindingFile', 'clientAuth', 'grant', 'dpop'] as const),
 ]
 
 /** @throws TypeError for options that exclude each other, such as two servers. */
@@ -113,6 +123,9 @@ export function checkCombination(options: CredentialOptions): void {
     const [name] = given(['clientId', 'secret', 'clientAuth'])
     if (name !== undefined)
       throw new TypeError(`\`${name}\` cannot be combined with this \`grant\`, which has no client`)
+  }
+  if (options.dpop !== undefined && partOf(options.grant)?.send !== undefined) {
+    throw new TypeError('`dpop` must not be given: what this `grant` requests is not bound to a key')
   }
   const ibm = ['serverUrl', 'oauthServerUrl', 'oAuthServerUrl'] as const
   const servers = given([...ibm, 'tokenEndpoint'])

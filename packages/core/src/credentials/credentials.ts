@@ -1,4 +1,5 @@
 import { McaAuthError, type McaAuthErrorCode } from '../error.js'
+import { type BoundKey, boundKey } from './bound-key.js'
 import { publicClient, type Secret, secretMethods, secretPart, withSecretInIdentity } from './client-authentication.js'
 import type { CredentialOptions } from './credential-options.js'
 import { type CredentialPart, partOf } from './credential-part.js'
@@ -17,6 +18,8 @@ export interface Credentials {
   readonly clientAuth: CredentialPart
   readonly grant: CredentialPart
   readonly identity: string | undefined
+  /** What tokens are bound to; `undefined`: they are Bearer tokens. */
+  readonly dpop: BoundKey | true | undefined
 }
 
 /** A value and where it was found: `options`, or a platform reader and the instance there. */
@@ -120,6 +123,7 @@ export function resolveCredentials(
     clientAuth: clientAuthPart(options.clientAuth ?? clientAuth, kind, secret?.value),
     grant: options.source === undefined ? grantPart(options.grant) : sourcePart(options.source),
     identity: options.identity,
+    dpop: options.dpop === undefined ? undefined : boundKey(options.dpop),
   }
 }
 

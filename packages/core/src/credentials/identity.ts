@@ -49,6 +49,8 @@ export interface OwnerFields {
   readonly clientAuth: CredentialPart
   readonly grant: CredentialPart
   readonly identity: string | undefined
+  /** Names the key that its tokens are bound to. */
+  readonly thumbprint?: string | undefined
 }
 
 /** Whether another process can know that it is the same: of a function there is nothing to compare. */
@@ -61,9 +63,10 @@ export function isShareable({ clientAuth, grant, identity }: OwnerFields): boole
  * credentials (a digest of them). A wrong one is somebody else's token.
  */
 export function ownerOf(
-  { server, clientId, clientAuth, grant, identity }: OwnerFields,
+  { server, clientId, clientAuth, grant, identity, thumbprint }: OwnerFields,
   materialDigest: string,
 ): string {
   const how = [clientAuth.sharedSettings, grant.sharedSettings]
-  return canonical([server?.url.href, server?.issuer, clientId, how, identity, materialDigest])
+  const key = thumbprint === undefined ? [] : [thumbprint]
+  return canonical([server?.url.href, server?.issuer, clientId, how, identity, materialDigest, ...key])
 }

@@ -20,7 +20,7 @@ export async function publicKeyDigest({ key }: SigningKey): Promise<string | und
 export async function signJws({ key }: SigningKey, alg: string, text: string): Promise<string> {
   const data = Buffer.from(text)
   if ('sign' in key) return encode(await bySigner(key, alg, data))
-  if ('asymmetricKeyType' in key) return encode(byKeyObject(key as KeyObject, alg, data))
+  if ('asymmetricKeyType' in key) return encode(signByKeyObject(key as KeyObject, alg, data))
   return encode(new Uint8Array(await webcrypto.subtle.sign(subtleAlgorithm(alg), key as webcrypto.CryptoKey, data)))
 }
 
@@ -30,13 +30,15 @@ async function exported(key: webcrypto.CryptoKey): Promise<KeyObject | undefined
   return createPrivateKey({ key: Buffer.from(pkcs8), format: 'der', type: 'pkcs8' })
 }
 
-function byKeyObject(key: KeyObject, alg: string, data: Buffer): Buffer {
+/** A signature as a JWS has it (RFC 7518 §3), made at once. */
+export function signByKeyObject(key: KeyObject, alg: string, data: Buffer): Buffer {
   if (/^[RP]S/.test(alg)) {
     const padding = alg.startsWith('P') ? constants.RSA_PKCS1_PSS_PADDING : constants.RSA_PKCS1_PADDING
     return sign(`sha${alg.slice(2)}`, data, { key, padding, saltLength: constants.RSA_PSS_SALTLEN_DIGEST })
   }
-  if (alg.startsWith('ES')) return sign(`sha${alg.slice(2)}`, data, { key, dsaEncoding: 'ieee-p1363' })
-  return sign(null, data, key)
+  const size = coordinates[alg]
+  // Converted here: on Node 24, `dsaEncoding: 'ieee-p1363'` takes more than twice as long.
+  return size === undefined ? sign(null, data, key) : fromDer(sign(`sha${alg.slice(2)}`, data, key), size)
 }
 
 function subtleAlgorithm(alg: string): webcrypto.AlgorithmIdentifier | webcrypto.RsaPssParams | webcrypto.EcdsaParams {
@@ -58,8 +60,8 @@ async function bySigner(signer: Signer, alg: string, data: Buffer): Promise<Uint
   return size !== undefined && bytes[0] === 0x30 && bytes.length !== 2 * size ? fromDer(bytes, size) : bytes
 }
 
-function fromDer(der: Uint8Array, size: number): Uint8Array {
-  const result = new Uint8Array(2 * size)
+function fromDer(der: Uint8Array, size: number): Buffer {
+  const result = Buffer.alloc(2 * size)
   // The length of a P-521 signature takes two bytes.
   let at = der[1] === 0x81 ? 3 : 2
   for (const end of [size, 2 * size]) {

@@ -1,12 +1,13 @@
-import type { TokenResponse } from '../token-endpoint/token-response.js'
+import type { TokenResponse, TokenType } from '../token-endpoint/token-response.js'
+import type { TokenBinding } from './provider-internals.js'
 import { type ResolvedRefreshPolicy, thresholds } from './refresh-policy.js'
 
 /** An access token as the authorization server issued it. Its `accessToken` is not shown by `inspect` or JSON. */
 export interface AccessToken {
-  /** The token itself, without `Bearer`. */
+  /** The token itself, without its type. */
   readonly accessToken: string
-  /** Always `Bearer` (RFC 6750). */
-  readonly tokenType: 'Bearer'
+  /** `Bearer` (RFC 6750); with the option `dpop` `DPoP` (RFC 9449), of no use without a proof for each request. */
+  readonly tokenType: TokenType
   /** When the token request was started, in ms since the epoch. */
   readonly issuedAt: number
   /** When the token expires, in ms since the epoch. */
@@ -28,8 +29,15 @@ export class CachedToken implements AccessToken {
   /** From here on callers wait for the refresh. */
   readonly expiredAt: number
 
-  constructor(key: string, response: TokenResponse, now: number, refresh: ResolvedRefreshPolicy, jitter: number) {
-    this.#header = `Bearer ${response.accessToken}`
+  constructor(
+    key: string,
+    response: TokenResponse,
+    now: number,
+    refresh: ResolvedRefreshPolicy,
+    jitter: number,
+    type: TokenType = 'Bearer',
+  ) {
+    this.#header = `${type} ${response.accessToken}`
     this.key = key
     this.scope = response.scope
     this.issuedAt = response.issuedAt
@@ -39,17 +47,22 @@ export class CachedToken implements AccessToken {
     this.expiredAt = times.expiredAt
   }
 
-  /** `Bearer …`, ready for the wire. */
+  /** `Bearer …` or `DPoP …`, ready for the wire. */
   get header(): string {
     return this.#header
   }
 
   get accessToken(): string {
-    return this.#header.slice('Bearer '.length)
+    return this.#header.slice(this.#header.indexOf(' ') + 1)
   }
 
-  get tokenType(): 'Bearer' {
-    return 'Bearer'
+  get tokenType(): TokenType {
+    return this.#header.startsWith('D') ? 'DPoP' : 'Bearer'
+  }
+
+  /** What proves the possession of its key, if it is bound to one. */
+  get binding(): TokenBinding | undefined {
+    return undefined
   }
 
   toJSON(): Record<string, unknown> {

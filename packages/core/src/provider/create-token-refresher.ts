@@ -1,13 +1,13 @@
-import type { Credentials } from '../credentials/credentials.js'
-import { isShareable } from '../credentials/identity.js'
+import { isShareable, type OwnerFields } from '../credentials/identity.js'
 import type { CoordinatorOptions } from '../shared-cache/shared-cache-coordinator.js'
 import type { SharedTokenCache } from '../shared-cache/shared-token-cache.js'
 import type { Telemetry } from '../telemetry.js'
 import type { CoolDowns } from '../token-endpoint/cool-downs.js'
 import type { TokenRequestSender } from '../token-endpoint/send-token-request.js'
 import { TokenEndpointClient } from '../token-endpoint/token-endpoint-client.js'
+import { CachedToken } from './access-token.js'
 import type { ResolvedRefreshPolicy } from './refresh-policy.js'
-import { TokenRefresher } from './token-refresher.js'
+import { type TokenMaker, TokenRefresher } from './token-refresher.js'
 
 /** What a refresher is made of. */
 export interface TokenRefresherParts extends TokenRequestSender {
@@ -26,13 +26,25 @@ interface Sharing extends CoordinatorOptions {
 
 export async function createTokenRefresher(parts: TokenRefresherParts): Promise<TokenRefresher> {
   const { credentials, timeoutMs, coolDowns, telemetry, refresh, sharing } = parts
-  const client = new TokenEndpointClient(parts, timeoutMs, coolDowns, telemetry)
-  const coordinator = sharing && (await createCoordinator(sharing, credentials))
-  return new TokenRefresher(credentials, client, coordinator, telemetry, timeoutMs, refresh)
+  const bound = await createBinding(parts)
+  const client = new TokenEndpointClient({ ...parts, prover: bound?.prover }, timeoutMs, coolDowns, telemetry)
+  const owner = { ...credentials, thumbprint: bound?.prover.thumbprint }
+  const coordinator = sharing && (await createCoordinator(sharing, owner))
+  const tokens = bound?.tokens ?? ((...of) => new CachedToken(...of))
+  return new TokenRefresher(credentials, client, coordinator, telemetry, timeoutMs, refresh, tokens)
+}
+
+/** Loaded by the providers that use it only. */
+async function createBinding({ credentials, server }: TokenRefresherParts) {
+  if (credentials.dpop === undefined || server === undefined) return undefined
+  const { BoundToken, createProver } = await import('./bound-token.js')
+  const prover = createProver(credentials.dpop, server.clock)
+  const tokens: TokenMaker = (...of) => new BoundToken(prover, ...of)
+  return { prover, tokens }
 }
 
 /** `undefined` if no other process could tell that a token is its own too. */
-async function createCoordinator(sharing: Sharing, credentials: Credentials) {
+async function createCoordinator(sharing: Sharing, credentials: OwnerFields) {
   if (!isShareable(credentials)) return undefined
   const { SharedCacheCoordinator } = await import('../shared-cache/shared-cache-coordinator.js')
   return new SharedCacheCoordinator(sharing.cache, sharing.sealingKeys, credentials, sharing)

@@ -7,11 +7,18 @@ import { CoolDowns } from '../token-endpoint/cool-downs.js'
 import { OwnEndpoints } from '../token-endpoint/token-endpoints.js'
 import type { TokenRequest } from '../token-endpoint/token-request.js'
 import { TokenServer } from '../token-endpoint/token-server.js'
+import { httpUrl, nonEmptyString } from '../validate.js'
 import { type AccessToken, CachedToken } from './access-token.js'
 import { type AuthorizationOptionsAsGiven, providerInternals } from './provider-internals.js'
 import { type ResolvedRefreshPolicy, tokenState } from './refresh-policy.js'
 import { TokenCache } from './token-cache.js'
-import type { CachingTokenProvider, GetTokenOptions, TokenProviderHealth } from './token-provider.js'
+import type {
+  CachingTokenProvider,
+  GetTokenOptions,
+  HeadersForOptions,
+  RequestHeaders,
+  TokenProviderHealth,
+} from './token-provider.js'
 
 /** What each layer receives: its own fields, checked and with their defaults. */
 export interface ResolvedProviderOptions {
@@ -37,6 +44,7 @@ export class OAuthTokenProvider implements CachingTokenProvider {
   readonly #coolDowns: CoolDowns
   readonly #location: () => string
   readonly #freeEndpoint: () => void
+  readonly #isBound: boolean
 
   constructor({
     credentials: given,
@@ -63,6 +71,7 @@ export class OAuthTokenProvider implements CachingTokenProvider {
       const { createTokenRefresher } = await import('./create-token-refresher.js')
       return createTokenRefresher(parts)
     }
+    this.#isBound = credentials.dpop !== undefined
     this.#coolDowns = coolDowns
     this.#cache = new TokenCache({ rules: authorization, tokenRequest, cacheSize, refresher, coolDowns, telemetry })
     this.#location = location
@@ -75,7 +84,20 @@ export class OAuthTokenProvider implements CachingTokenProvider {
     return this.#cache.acquire(this.#cache.prepare(options), signalOf(options))
   }
 
+  async headersFor({ url, method = 'GET', nonce, ...options }: HeadersForOptions): Promise<RequestHeaders> {
+    const target = httpUrl('url', String(url))
+    nonEmptyString('method', method)
+    const { header: authorization, binding } = await this.#cache.acquire(
+      this.#cache.prepare(options),
+      signalOf(options),
+    )
+    if (binding === undefined) return { authorization }
+    binding.learnNonce(target.origin, nonce)
+    return { authorization, dpop: binding.prove(target, method, target.origin).proof }
+  }
+
   async getAuthorizationHeader(options?: GetTokenOptions): Promise<string> {
+    this.#checkHeaderAlone('getAuthorizationHeader()')
     const request = this.#cache.prepare(options)
     const signal = signalOf(options)
     const token = signal?.aborted ? undefined : this.#cache.take(request)
@@ -83,6 +105,7 @@ export class OAuthTokenProvider implements CachingTokenProvider {
   }
 
   peek(request?: TokenRequest): string | undefined {
+    this.#checkHeaderAlone('peek()')
     const token = this.#cache.peek(this.#cache.prepare(request).key)
     return token && tokenState(token, Date.now()) !== 'expired' ? token.header : undefined
   }
@@ -92,7 +115,14 @@ export class OAuthTokenProvider implements CachingTokenProvider {
     if (token instanceof CachedToken) return this.#cache.drop(token)
     const text: unknown = typeof token === 'string' ? token : (token as AccessToken | null | undefined)?.accessToken
     if (typeof text !== 'string') throw new TypeError('`token` must be an AccessToken or a string')
-    return this.#cache.dropByText(text.replace(/^Bearer /i, ''))
+    return this.#cache.dropByText(text.replace(/^(?:Bearer|DPoP) /i, ''))
+  }
+
+  #checkHeaderAlone(called: string): void {
+    if (!this.#isBound) return
+    throw new TypeError(
+      `with \`dpop\`, ${called} is of no use: each request needs a proof, from headersFor({ url, method })`,
+    )
   }
 
   health(): TokenProviderHealth {

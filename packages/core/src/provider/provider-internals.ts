@@ -10,13 +10,32 @@ export interface AuthorizationOptionsAsGiven {
   readonly allowInsecureRequests?: boolean | undefined
 }
 
+/** A proof for one sending, and the nonce in it. */
+export interface Proof {
+  readonly proof: string
+  readonly nonce: string | undefined
+}
+
+/** What proves, with each sending, the possession of the key that a token is bound to (RFC 9449). */
+export interface TokenBinding {
+  /**
+   * @param origin - whose nonce to use.
+   * @throws McaAuthError if the URL is not known.
+   */
+  prove(url: string | URL | undefined, method: string, origin: string): Proof
+  /** Takes the `DPoP-Nonce` of a response from `origin`. Returns whether it is a nonce. */
+  learnNonce(origin: string, nonce: string | undefined): boolean
+}
+
 /** A token of a provider, ready for a request; redacted when logged. */
 export interface ProvidedToken {
   /** Key of its token request; unique within one provider. */
   readonly key: string
-  /** `Bearer …` */
+  /** `Bearer …`, or `DPoP …` */
   readonly header: string
   readonly accessToken: string
+  /** `undefined` for a Bearer token. */
+  readonly binding?: TokenBinding | undefined
 }
 
 /**

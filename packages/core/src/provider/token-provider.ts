@@ -9,6 +9,24 @@ export interface GetTokenOptions extends TokenRequest {
   readonly signal?: AbortSignal | undefined
 }
 
+/** The request that headers are for, and which token it is to carry. */
+export interface HeadersForOptions extends GetTokenOptions {
+  /** Absolute. */
+  readonly url: string | URL
+  /** @default 'GET' */
+  readonly method?: string | undefined
+  /** The `DPoP-Nonce` of the last response from this origin, if it had one: kept for the requests to come. */
+  readonly nonce?: string | undefined
+}
+
+/** The headers of one request. */
+export interface RequestHeaders {
+  /** `Bearer …`, or `DPoP …`. */
+  readonly authorization: string
+  /** With the option `dpop`: the proof, which is for this request and to be sent once (RFC 9449 §4.2). */
+  readonly dpop?: string
+}
+
 /**
  * Anything that provides access tokens: what `createTokenProvider()` returns, a stub in a test, a wrapper around another
  * vendor's credential. It is called for each request, and should cache.
@@ -45,9 +63,32 @@ export interface CachingTokenProvider extends TokenProvider {
    *   abort. All as a rejection.
    */
   getToken(options?: GetTokenOptions): Promise<AccessToken>
-  /** `Bearer …`, else like {@link CachingTokenProvider.getToken}. */
+  /**
+   * `Bearer …`, else like {@link CachingTokenProvider.getToken}.
+   *
+   * @throws TypeError with the option `dpop`, as a rejection: a header alone is of no use then.
+   */
   getAuthorizationHeader(options?: GetTokenOptions): Promise<string>
-  /** The header value while the token is fresh or stale, or `undefined`. Synchronous; starts nothing. */
+  /**
+   * The headers of one request, for a client that has no adapter: with the option `dpop` also the proof, which must be
+   * new for each sending, each redirect and each retry. Else like {@link CachingTokenProvider.getToken}.
+   *
+   * @example
+   * ```ts
+   * import { createTokenProvider } from '@mca-auth/core'
+   *
+   * const provider = createTokenProvider({ dpop: true })
+   * const url = 'https://orders.example.com/orders'
+   * const headers = await provider.headersFor({ url, method: 'POST' })
+   * await fetch(url, { method: 'POST', headers: { ...headers } })
+   * ```
+   */
+  headersFor(request: HeadersForOptions): Promise<RequestHeaders>
+  /**
+   * The header value while the token is fresh or stale, or `undefined`. Synchronous; starts nothing.
+   *
+   * @throws TypeError with the option `dpop`.
+   */
   peek(request?: TokenRequest): string | undefined
   /**
    * Reports that a server rejected this token: the token object, its `accessToken`, or the header value. Ignored unless

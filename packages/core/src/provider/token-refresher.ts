@@ -5,8 +5,17 @@ import type { Telemetry } from '../telemetry.js'
 import type { TokenEndpointClient } from '../token-endpoint/token-endpoint-client.js'
 import type { PreparedTokenRequest } from '../token-endpoint/token-request.js'
 import type { TokenResponse } from '../token-endpoint/token-response.js'
-import { CachedToken } from './access-token.js'
+import type { CachedToken } from './access-token.js'
 import { type ResolvedRefreshPolicy, tokenState } from './refresh-policy.js'
+
+/** Makes a token of a response: one that is bound to a key, or not. */
+export type TokenMaker = (
+  key: string,
+  response: TokenResponse,
+  now: number,
+  policy: ResolvedRefreshPolicy,
+  jitter: number,
+) => CachedToken
 
 /** Gets a new token from the shared cache, if there is one, or else from the token endpoint. */
 export class TokenRefresher {
@@ -16,6 +25,7 @@ export class TokenRefresher {
   readonly #telemetry: Telemetry
   readonly #timeoutMs: number
   readonly #policy: ResolvedRefreshPolicy
+  readonly #tokens: TokenMaker
   /** Spreads the refreshes of a fleet. */
   readonly #jitter: number = 1 - Math.random() / 5
 
@@ -26,6 +36,7 @@ export class TokenRefresher {
     telemetry: Telemetry,
     timeoutMs: number,
     policy: ResolvedRefreshPolicy,
+    tokens: TokenMaker,
   ) {
     this.#credentials = credentials
     this.#endpoint = endpoint
@@ -33,6 +44,7 @@ export class TokenRefresher {
     this.#telemetry = telemetry
     this.#timeoutMs = timeoutMs
     this.#policy = policy
+    this.#tokens = tokens
   }
 
   /** A token other than the one that is held, which may still be valid. */
@@ -108,6 +120,6 @@ export class TokenRefresher {
   }
 
   #tokenOf({ key }: PreparedTokenRequest, response: TokenResponse): CachedToken {
-    return new CachedToken(key, response, Date.now(), this.#policy, this.#jitter)
+    return this.#tokens(key, response, Date.now(), this.#policy, this.#jitter)
   }
 }

@@ -1,6 +1,5 @@
 import { LRUCache } from 'lru-cache'
-import type { Credentials } from '../credentials/credentials.js'
-import { canonical, ownerOf } from '../credentials/identity.js'
+import { canonical, type OwnerFields, ownerOf } from '../credentials/identity.js'
 import type { TokenResponse } from '../token-endpoint/token-response.js'
 import { ignoringErrors, LeaseSession } from './lease-session.js'
 import { openToken, sealToken } from './sealed-token.js'
@@ -45,7 +44,7 @@ export class SharedCacheCoordinator {
   readonly #cache: SharedTokenCache
   /** The first seals; the others open what was sealed before. */
   readonly #sealers: readonly Sealer[]
-  readonly #credentials: Credentials
+  readonly #credentials: OwnerFields
   readonly #budgetMs: number
   /** The last rejected token of each token request: found in the cache, it is not used. */
   readonly #rejected: LRUCache<string, string>
@@ -56,7 +55,7 @@ export class SharedCacheCoordinator {
   constructor(
     cache: SharedTokenCache,
     sealingKeys: readonly (string | Uint8Array)[],
-    credentials: Credentials,
+    credentials: OwnerFields,
     { sharedCacheTimeoutMs, cacheSize }: CoordinatorOptions,
   ) {
     this.#cache = cache

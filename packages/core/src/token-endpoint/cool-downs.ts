@@ -89,9 +89,9 @@ function isBlocking({ at, until }: Failure, now: number): boolean {
   return now >= at && now < until
 }
 
-/** Of the client and not of one token request: RFC 6749 §5.2, and IAM's codes about the credential. */
+/** Of the client and not of one token request: RFC 6749 §5.2, RFC 9449 §5 and §8, and IAM's codes about the credential. */
 const credentialErrors = new Set([
-  ...['invalid_client', 'unauthorized_client'],
+  ...['invalid_client', 'unauthorized_client', 'invalid_dpop_proof', 'use_dpop_nonce'],
   ...['BXNIM0415E', 'BXNIM0462E', 'BXNIM0398E', 'BXNIM0602E', 'BXNIM0308E'],
 ])
 

@@ -2,6 +2,8 @@ import { allowInsecureRequests, customFetch, genericTokenEndpointRequest } from 
 import type { ServerMetadata, TokenRequestDraft } from '../credentials/credential-part.js'
 import type { Credentials } from '../credentials/credentials.js'
 import type { Material } from '../credentials/material.js'
+import type { Prover } from '../credentials/prover.js'
+import { type EndpointProof, sendProven } from './endpoint-proofs.js'
 import { FailedAttempt, failedCredentials, withMessage } from './failed-attempt.js'
 import { SecretMask } from './secret-mask.js'
 import { sendByItself } from './send-by-itself.js'
@@ -17,6 +19,8 @@ export interface TokenRequestSender {
   /** `undefined` if a function of the user's gives the tokens. */
   readonly server: TokenServer | undefined
   readonly fetch: typeof globalThis.fetch
+  /** Only if tokens are to be bound to a key. */
+  readonly prover?: Prover | undefined
 }
 
 /** `oauth4webapi` wants an id of every client; what is written is ours, and may have none. */
@@ -43,13 +47,17 @@ export async function sendTokenRequest(
   const metadata = await metadataOf(server, signal).catch((error: unknown) => {
     throw wire.failure(`the discovery of ${server.location}`, error)
   })
+  const send = (to: ServerMetadata) =>
+    sendProven(sender.prover, to.token_endpoint, signal, (proof) =>
+      sendForm(credentials, server, to, request, material, wire, proof),
+    )
   try {
-    return await sendForm(credentials, server, metadata, request, material, wire)
+    return await send(metadata)
   } catch (error) {
     const elsewhere =
       error instanceof FailedAttempt ? await metadataElsewhere(server, metadata, error, signal) : undefined
     if (elsewhere === undefined) throw error
-    return sendForm(credentials, server, elsewhere, request, material, wire)
+    return send(elsewhere)
   }
 }
 
@@ -61,6 +69,7 @@ async function sendForm(
   request: PreparedTokenRequest,
   material: Material,
   wire: Wire,
+  proof: EndpointProof | undefined,
 ): Promise<TokenResponse> {
   const issuedAt = Date.now()
   const { origin } = new URL(metadata.token_endpoint)
@@ -76,17 +85,22 @@ async function sendForm(
   }
   // Without a charset, which the media type does not have and some servers reject.
   const contentType = { 'content-type': 'application/x-www-form-urlencoded' }
-  const send = (url: string, { method, body, headers }: { method: string; body: unknown; headers: object }) =>
-    wire.send(url, method, { ...headers, ...contentType }, body as URLSearchParams)
+  const send = async (url: string, { method, body, headers }: { method: string; body: unknown; headers: object }) => {
+    const all = { ...headers, ...contentType, ...proof?.headers() }
+    const response = await wire.send(url, method, all, body as URLSearchParams)
+    proof?.observe(response)
+    return response
+  }
   // Plain HTTP has been checked where the endpoint was named.
   const options = { headers: { 'user-agent': 'mca-auth' }, [customFetch]: send, [allowInsecureRequests]: true } as const
   const endpoint = { issuer: metadata.issuer, token_endpoint: metadata.token_endpoint }
   const { parameters } = request
   try {
     // What the grant writes replaces this one.
-    const type = 'client_credentials'
-    const response = await genericTokenEndpointRequest(endpoint, anyClient, write, type, parameters, options)
-    return await readTokenResponse(response, issuedAt, `the token endpoint on ${origin}`, wire.mask)
+    const grant = 'client_credentials'
+    const response = await genericTokenEndpointRequest(endpoint, anyClient, write, grant, parameters, options)
+    const type = proof === undefined ? 'Bearer' : 'DPoP'
+    return await readTokenResponse(response, issuedAt, `the token endpoint on ${origin}`, wire.mask, type)
   } catch (error) {
     const failure = wire.failure(`the token request to ${origin}`, error)
     if (failure.kind !== 'denied' || hints.length === 0) throw failure

@@ -8,6 +8,8 @@ const unknownLifetimeMs = 5 * 60_000
 /** The largest count of seconds that 32 bits hold, so that `1e99` is a long lifetime and not an overflow. */
 const maxLifetimeMs = (2 ** 31 - 1) * 1000
 
+export type TokenType = 'Bearer' | 'DPoP'
+
 /** A token as the token endpoint issued it. */
 export interface TokenResponse {
   readonly accessToken: string
@@ -31,6 +33,7 @@ export async function readTokenResponse(
   issuedAt: number,
   what: string,
   mask: SecretMask,
+  type: TokenType = 'Bearer',
 ): Promise<TokenResponse> {
   const isResult = (fields: Fields) => fields.access_token !== undefined
   const answer = await readEndpointResponse(response, { what, mask, isResult, invalidCode: 'TOKEN_RESPONSE_INVALID' })
@@ -40,7 +43,7 @@ export async function readTokenResponse(
   }
   const invalid = (happened: string) => answer.fail('bad', 'TOKEN_RESPONSE_INVALID', `answered ${status}${happened}`)
   if (status !== 200 && status !== 201) return invalid(', not with a token')
-  const token = tokenIn(answer.fields(), issuedAt, answer.headers.get('date'))
+  const token = tokenIn(answer.fields(), issuedAt, answer.headers.get('date'), type)
   return typeof token === 'string' ? invalid(` with ${token}`) : token
 }
 
@@ -49,20 +52,32 @@ export async function readTokenResponse(
  *
  * @param date - the response's `Date`.
  */
-export function tokenIn(fields: Fields, issuedAt: number, date: string | null): TokenResponse | string {
-  if (!isBearerToken(fields)) return 'no usable bearer token'
+export function tokenIn(
+  fields: Fields,
+  issuedAt: number,
+  date: string | null,
+  type: TokenType = 'Bearer',
+): TokenResponse | string {
+  // Never used as a Bearer token instead: whoever wants bound ones relies on that.
+  if (type === 'DPoP' && !isDpopToken(fields)) return 'a token that is not bound to the `dpop` key'
+  if (type === 'Bearer' && !isBearerToken(fields)) return 'no usable bearer token'
   const lifetimeMs = lifetime(fields, date)
   if (lifetimeMs === undefined) return 'an unreadable expires_in'
   const scope = typeof fields.scope === 'string' ? fields.scope : undefined
-  return { accessToken: fields.access_token, scope, issuedAt, lifetimeMs }
+  return { accessToken: fields.access_token as string, scope, issuedAt, lifetimeMs }
 }
 
 /** Bearer in any case, left out in whatever way, or as Apigee has it. The token must fit into a header. */
-function isBearerToken(fields: Fields): fields is Fields & { readonly access_token: string } {
+function isBearerToken(fields: Fields): boolean {
   const { access_token: token, token_type: type } = fields
   const isBearer =
     type === undefined || type === null || (typeof type === 'string' && /^\s*(?:bearer(?:token)?)?\s*$/i.test(type))
   return isBearer && fitsHeader(token)
+}
+
+/** RFC 9449 §5. */
+function isDpopToken({ access_token: token, token_type: type }: Fields): boolean {
+  return typeof type === 'string' && /^\s*dpop\s*$/i.test(type) && fitsHeader(token)
 }
 
 /** In ms; `undefined` for junk. Without `expires_in`: what a JWT says, by the server's own clock. */

@@ -1,0 +1,14 @@
+export interface AuthorizationServerOptions {
+  /** @default a random UUID */
+  readonly tenantId?: string
+  /** @default 'test-client' */
+  readonly clientId?: string
+  /** @default 'not-a-real-secret' */
+  readonly secret?: string
+  /** App ID's token version: 3 has a bare host as issuer and a string audience. @default 4 */
+  readonly version?: 3 | 4
+  /** @default 3600 */
+  readonly lifetimeSeconds?: number
+  /** App ID documents `expires_in` as a string and sends a number. @default 'number' */
+  readonly expiresInAs?: 'number' | 'string'
+}

@@ -1,0 +1,110 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { calculateJwkThumbprint, EmbeddedJWK, type JWK, jwtVerify } from 'jose'
+
+/** How far the time of a proof may be off, in seconds: as strict as any server in use. */
+const toleranceSeconds = 5
+
+/** A request that should carry a proof. */
+export interface ProvenRequest {
+  readonly method: string
+  readonly url: string
+  readonly proof: string | string[] | undefined
+  /** The token that the proof must be for. */
+  readonly accessToken?: string | undefined
+}
+
+/** What a proof is worth: the thumbprint of its key, or the error to respond with. */
+export type ProofVerdict =
+  | { readonly thumbprint: string }
+  | { readonly error: 'invalid_dpop_proof' | 'use_dpop_nonce'; readonly description: string }
+
+/** What a server demands of proofs of possession (DPoP, RFC 9449 §4.3), and the nonces that it has given. */
+export class DpopRules {
+  /** Whether a proof must have a nonce of this server. */
+  demandsNonce = false
+  /** Proofs that were in order, oldest first: the claims of each. */
+  readonly proofs: Readonly<Record<string, unknown>>[] = []
+  readonly #ids = new Set<string>()
+  #nonce = newNonce()
+  /** Given before, and still good. */
+  readonly #older = new Set<string>()
+
+  /** The nonce that it gives now. */
+  get currentNonce(): string {
+    return this.#nonce
+  }
+
+  /** Gives another nonce from now on, and accepts no older one. */
+  rotateNonce(): void {
+    this.#nonce = newNonce()
+    this.forgetOlderNonces()
+  }
+
+  /** Gives another nonce with the next response, and still accepts the one before. */
+  offerNonce(): void {
+    this.#older.add(this.#nonce)
+    this.#nonce = newNonce()
+  }
+
+  /** Accepts the current nonce only. */
+  forgetOlderNonces(): void {
+    this.#older.clear()
+  }
+
+  /** Headers for a response to a proof. */
+  headersFor({ proof }: Pick<ProvenRequest, 'proof'>): Readonly<Record<string, string>> {
+    const isCurrent = typeof proof === 'string' && claimsOf(proof).nonce === this.#nonce
+    return this.demandsNonce && !isCurrent ? { 'dpop-nonce': this.#nonce } : {}
+  }
+
+  /** RFC 9449 §4.3, with every check that is there. */
+  async judge({ method, url, proof, accessToken }: ProvenRequest): Promise<ProofVerdict> {
+    const invalid = (description: string) => ({ error: 'invalid_dpop_proof', description }) as const
+    if (typeof proof !== 'string') return invalid('exactly one DPoP header is needed')
+    let claims: Record<string, unknown>
+    let jwk: JWK | undefined
+    try {
+      const verified = await jwtVerify(proof, EmbeddedJWK, {
+        typ: 'dpop+jwt',
+        algorithms: ['ES256', 'ES384', 'ES512', 'RS256', 'PS256', 'EdDSA', 'Ed25519'],
+      })
+      claims = verified.payload
+      jwk = verified.protectedHeader.jwk
+    } catch (error) {
+      return invalid(`the proof is not valid: ${(error as Error).message}`)
+    }
+    const { jti, htm, htu, iat, ath, nonce } = claims
+    if (jwk === undefined || 'd' in jwk) return invalid('the key must be a public one')
+    if (htm !== method) return invalid(`htm is ${htm}, not ${method}`)
+    if (htu !== withoutQuery(url)) return invalid(`htu is ${htu}, not ${withoutQuery(url)}`)
+    const digest = accessToken && createHash('sha256').update(accessToken).digest('base64url')
+    if (ath !== digest) return invalid('ath is not that of the token')
+    if (typeof iat !== 'number' || Math.abs(Date.now() / 1000 - iat) > toleranceSeconds + 1)
+      return invalid('iat is off')
+    if (this.demandsNonce && nonce !== this.#nonce && !this.#older.has(String(nonce))) {
+      return { error: 'use_dpop_nonce', description: 'the proof needs the nonce of this server' }
+    }
+    if (typeof jti !== 'string' || this.#ids.has(jti)) return invalid('the proof was used before')
+    this.#ids.add(jti)
+    this.proofs.push(claims)
+    return { thumbprint: await calculateJwkThumbprint(jwk) }
+  }
+}
+
+function newNonce(): string {
+  return `not-a-real-nonce-${randomUUID()}`
+}
+
+function withoutQuery(url: string): string {
+  const { origin, pathname } = new URL(url)
+  return `${origin}${pathname}`
+}
+
+/** Of a proof that may not be one. */
+function claimsOf(proof: string): Readonly<Record<string, unknown>> {
+  try {
+    return JSON.parse(Buffer.from(proof.split('.')[1] ?? '', 'base64url').toString('utf8'))
+  } catch {
+    return {}
+  }
+}

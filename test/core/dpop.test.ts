@@ -1,0 +1,273 @@
+import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { inspect } from 'node:util'
+import {
+  createTokenProvider,
+  getAuthorizationHeader,
+  ibmVpc,
+  type McaAuthError,
+  type McaAuthOptions,
+  privateKeyJwt,
+} from '@mca-auth/core'
+import { type AuthorizationServer, memoryTokenCache, startAuthorizationServer } from '@mca-auth/testing'
+import { calculateJwkThumbprint, compactVerify, decodeJwt, decodeProtectedHeader, type JWK } from 'jose'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { type Answer, recordingFetch } from '../servers/sent-token-requests.ts'
+
+const tokenEndpoint = 'https://idp.example.com/realms/x/token?tenant=1'
+const bound = { access_token: 'fake-token', token_type: 'DPoP', expires_in: 3600 }
+const p256 = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+const other = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+const pem = (key: KeyObject) => key.export({ type: 'pkcs8', format: 'pem' }).toString()
+const thumbprintOf = (key: KeyObject) => calculateJwkThumbprint(key.export({ format: 'jwk' }) as JWK)
+
+/** A provider whose token requests are answered as it is said here. */
+function provide(answer: Answer, options: McaAuthOptions = {}) {
+  const { fetch, sent } = recordingFetch(answer)
+  const own = { fetch, tokenEndpoint, clientId: 'orders', secret: 'not-a-real-secret', dpop: true as const }
+  return { provider: createTokenProvider({ ...own, ...options }), sent }
+}
+
+const denied = (error: string, nonce?: string) =>
+  Response.json({ error }, { status: 400, headers: nonce === undefined ? {} : { 'dpop-nonce': nonce } })
+
+describe('a proof', () => {
+  it('of the token request says what RFC 9449 §4.2 wants, signed with a key of its own', async () => {
+    const { provider, sent } = provide(() => Response.json(bound))
+    const token = await provider.getToken()
+    expect(token).toMatchObject({ accessToken: 'fake-token', tokenType: 'DPoP' })
+    const proof = sent[0]?.headers.dpop ?? ''
+    const { jwk, ...header } = decodeProtectedHeader(proof)
+    expect(header).toEqual({ typ: 'dpop+jwt', alg: 'ES256' })
+    expect(Object.keys(jwk ?? {}).sort()).toEqual(['crv', 'kty', 'x', 'y'])
+    await compactVerify(proof, createPublicKey({ key: jwk as never, format: 'jwk' }))
+    expect(decodeJwt(proof)).toEqual({
+      jti: expect.stringMatching(/^[\da-f-]{36}$/),
+      htm: 'POST',
+      htu: 'https://idp.example.com/realms/x/token',
+      iat: expect.closeTo(Date.now() / 1000, -1),
+    })
+    expect(inspect(provider, { depth: 9 })).not.toMatch(/fake-token|PRIVATE/)
+  })
+
+  it.each([
+    ['an RSA key', generateKeyPairSync('rsa', { modulusLength: 2048 }), 'RS256'],
+    ['P-384', generateKeyPairSync('ec', { namedCurve: 'P-384' }), 'ES384'],
+    ['P-521', generateKeyPairSync('ec', { namedCurve: 'P-521' }), 'ES512'],
+    ['Ed25519', generateKeyPairSync('ed25519'), 'EdDSA'],
+    ['P-256', p256, 'ES256'],
+  ])('is signed with the given key: %s', async (_name, { privateKey, publicKey }, alg) => {
+    const jwk = privateKey.export({ format: 'jwk' })
+    for (const dpop of [privateKey, pem(privateKey), Buffer.from(pem(privateKey)), jwk]) {
+      const { provider, sent } = provide(() => Response.json(bound), { dpop })
+      // Signatures of ECDSA have integers of several lengths.
+      for (let i = 0; i < 20; i++) {
+        const { dpop: proof = '' } = await provider.headersFor({ url: 'https://orders.example.com' })
+        const { protectedHeader } = await compactVerify(proof, publicKey)
+        expect(protectedHeader).toMatchObject({ alg, jwk: publicKey.export({ format: 'jwk' }) })
+      }
+      expect(sent).toHaveLength(1)
+    }
+  })
+
+  it('for a request is made by hand, with the digest of the token and the nonce that is given', async () => {
+    const { provider } = provide(() => Response.json(bound))
+    const url = new URL('https://Orders.example.com:443/a/../b%20c?d=e#f')
+    const first = await provider.headersFor({ url, method: 'PUT', nonce: 'first-nonce' })
+    const second = await provider.headersFor({ url: 'https://orders.example.com/' })
+    const elsewhere = await provider.headersFor({ url: 'https://orders.example.com:8443/' })
+    expect(first.authorization).toBe('DPoP fake-token')
+    expect([first, second, elsewhere].map(({ dpop = '' }) => decodeJwt(dpop))).toMatchObject([
+      {
+        htm: 'PUT',
+        htu: 'https://orders.example.com/b%20c',
+        nonce: 'first-nonce',
+        ath: '4UZhh8hEySG2Iq_yGXREz9wsh0ifem5xzvR7MaFgLO0',
+      },
+      { htm: 'GET', htu: 'https://orders.example.com/', nonce: 'first-nonce' },
+      { htu: 'https://orders.example.com:8443/' },
+    ])
+    expect(decodeJwt(elsewhere.dpop ?? '')).not.toHaveProperty('nonce')
+    await expect(provider.headersFor({ url: 'orders' })).rejects.toThrow('`url` must be an absolute http(s) URL')
+    await expect(provider.headersFor({ url, method: '' })).rejects.toThrow('`method` must be a non-empty string')
+  })
+
+  it.each([-90_000, 60_000])(
+    'has the time of the server, whose clock is %i ms off, also after a denial',
+    async (offMs) => {
+      const headers = () => ({ date: new Date(Date.now() + offMs).toUTCString() })
+      const { provider, sent } = provide((_request, count) =>
+        count === 1
+          ? Response.json({ error: 'invalid_target' }, { status: 400, headers: headers() })
+          : Response.json(bound),
+      )
+      await expect(provider.getToken()).rejects.toMatchObject({ error: 'invalid_target' })
+      provider.clear() // what was learnt about the server stays
+      await provider.getToken()
+      const now = (Date.now() + offMs) / 1000
+      expect(Math.abs((decodeJwt(sent[1]?.headers.dpop ?? '').iat ?? 0) - now)).toBeLessThan(3)
+    },
+  )
+})
+
+describe('the token endpoint', () => {
+  it('gets a proof with its nonce at once, in the same attempt, with a new assertion', async () => {
+    const clientAuth = privateKeyJwt(p256.privateKey)
+    const answer: Answer = (_request, count) => (count === 1 ? denied('use_dpop_nonce', 'n-1') : Response.json(bound))
+    const { provider, sent } = provide(answer, { clientAuth, secret: undefined })
+    await provider.getToken()
+    const proofs = sent.map(({ headers }) => decodeJwt(headers.dpop ?? ''))
+    expect(proofs.map(({ nonce }) => nonce)).toEqual([undefined, 'n-1'])
+    expect(new Set(proofs.map(({ jti }) => jti)).size).toBe(2)
+    expect(new Set(sent.map(({ form }) => form.client_assertion)).size).toBe(2)
+    expect(provider.health().failure).toBeUndefined()
+  })
+
+  it.each(['invalid_dpop_proof', 'use_dpop_nonce'])(
+    'that never accepts a proof (%s) is not asked again',
+    async (error) => {
+      for (const nonce of ['always', undefined]) {
+        const { provider, sent } = provide(() => denied(error, nonce))
+        await expect(provider.getToken()).rejects.toMatchObject({ code: 'TOKEN_REQUEST_REFUSED', error })
+        await expect(provider.getToken({ scope: 'other' })).rejects.toMatchObject({ error }) // it concerns all
+        expect(sent).toHaveLength(nonce === undefined ? 1 : 2)
+      }
+    },
+  )
+
+  it('whose nonces change from request to request is asked as often as one that fails', async () => {
+    const answer: Answer = (_request, count) =>
+      count < 5 ? denied('use_dpop_nonce', `n-${count}`) : Response.json(bound)
+    const { provider, sent } = provide(answer)
+    await provider.getToken()
+    expect(sent).toHaveLength(5)
+    const never = provide((_request, count) => denied('use_dpop_nonce', `n-${count}`))
+    await expect(never.provider.getToken()).rejects.toMatchObject({ error: 'use_dpop_nonce' })
+    expect(never.sent).toHaveLength(3 * 2)
+  })
+
+  it('may send a nonce with any response, and the newest counts, also after clear()', async () => {
+    const answer: Answer = (_request, count) => {
+      const headers = { 'dpop-nonce': `n-${count}` }
+      return count === 1 ? Response.json({}, { status: 503, headers }) : Response.json(bound, { headers })
+    }
+    const { provider, sent } = provide(answer)
+    await provider.getToken()
+    provider.clear()
+    await provider.getToken()
+    expect(sent.map(({ headers }) => decodeJwt(headers.dpop ?? '').nonce)).toEqual([undefined, 'n-1', 'n-2'])
+    // A resource of the same origin has nonces of its own.
+    const { dpop = '' } = await provider.headersFor({ url: 'https://idp.example.com/userinfo' })
+    expect(decodeJwt(dpop)).not.toHaveProperty('nonce')
+  })
+
+  it('that says something that is no nonce changes nothing', async () => {
+    const { provider, sent } = provide((_request, count) =>
+      count === 1 ? denied('use_dpop_nonce', 'two words "quoted"') : Response.json(bound),
+    )
+    await expect(provider.getToken()).rejects.toMatchObject({ error: 'use_dpop_nonce' })
+    expect(sent).toHaveLength(1)
+  })
+
+  it.each(['Bearer', undefined, null, '', 'bearer', 'DPoP2', 'MAC'])(
+    'must not answer with a token of type %s',
+    async (type) => {
+      const { provider } = provide(() => Response.json({ ...bound, token_type: type }))
+      const error: McaAuthError = await provider.getToken().catch((reason) => reason)
+      expect(error.code).toBe('TOKEN_RESPONSE_INVALID')
+      expect(error.message).toContain('not bound to the `dpop` key')
+      await expect(provider.headersFor({ url: 'https://orders.example.com' })).rejects.toBe(error)
+    },
+  )
+
+  it('must not answer with a bound token if none is wanted', async () => {
+    const { provider } = provide(() => Response.json(bound), { dpop: undefined })
+    await expect(provider.getToken()).rejects.toMatchObject({ code: 'TOKEN_RESPONSE_INVALID' })
+  })
+})
+
+describe('the option dpop', () => {
+  const options = { tokenEndpoint, clientId: 'orders', secret: 'not-a-real-secret' }
+  const make = (more: object) => () => createTokenProvider({ ...options, ...more })
+
+  it('takes a private key that signs at once, and nothing else', async () => {
+    const pss = generateKeyPairSync('rsa-pss', { modulusLength: 2048 }).privateKey
+    const { privateKey: cryptoKey } = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, [
+      'sign',
+      'verify',
+    ])
+    const wrong = [
+      false,
+      'text',
+      42,
+      null,
+      {},
+      p256.publicKey,
+      p256.publicKey.export({ format: 'jwk' }),
+      pss,
+      cryptoKey,
+    ]
+    for (const dpop of [...wrong, { alg: 'ES256', sign: () => new Uint8Array(64) }, { kty: 'oct', k: 'AAAA' }]) {
+      expect(make({ dpop })).toThrow(TypeError)
+    }
+    expect(make({ dpop: cryptoKey })).toThrow('`dpop` must be true, or a private key as PEM, JWK or KeyObject')
+  })
+
+  it('goes with a request to a token endpoint only', () => {
+    expect(() => createTokenProvider({ source: () => ({ access_token: 'x' }), dpop: true })).toThrow(
+      '`dpop` must not be given: `source` stands in place of it',
+    )
+    expect(() => createTokenProvider({ grant: ibmVpc(), dpop: true })).toThrow('is not bound to a key')
+  })
+
+  it('makes a header alone useless, which is said where it is asked for', async () => {
+    const { provider, sent } = provide(() => Response.json(bound))
+    expect(() => provider.peek()).toThrow(/peek\(\).*headersFor\(\{ url, method \}\)/)
+    await expect(provider.getAuthorizationHeader()).rejects.toThrow(/getAuthorizationHeader\(\).*headersFor/)
+    await expect(getAuthorizationHeader({ ...options, dpop: true })).rejects.toThrow(TypeError)
+    expect(sent).toHaveLength(0)
+    const token = await provider.getToken()
+    expect(provider.invalidate(`DPoP ${token.accessToken}`)).toBe(true)
+  })
+
+  it('changes nothing for Bearer tokens, whose headers can be had by hand too', async () => {
+    const { provider, sent } = provide(() => Response.json({ ...bound, token_type: 'Bearer' }), { dpop: undefined })
+    const headers = await provider.headersFor({ url: 'https://orders.example.com', scope: 'read', nonce: 'ignored' })
+    expect(headers).toEqual({ authorization: 'Bearer fake-token' })
+    expect(sent[0]?.headers).not.toHaveProperty('dpop')
+    expect(sent[0]?.form.scope).toBe('read')
+  })
+})
+
+describe('a fleet', () => {
+  let server: AuthorizationServer
+  beforeEach(async () => {
+    server = await startAuthorizationServer()
+  })
+  afterEach(() => server.close())
+
+  it('must be given its key', () => {
+    const sharedCache = memoryTokenCache()
+    expect(() => createTokenProvider({ ...server.appId, dpop: true, sharedCache })).toThrow(
+      /`dpop: true` is a key of one process/,
+    )
+  })
+
+  it('shares the tokens of one key, in whatever form it is given, and never those of another', async () => {
+    const cache = memoryTokenCache()
+    const set = vi.fn(cache.set)
+    const sharedCache = { ...cache, set }
+    const keys = [p256.privateKey, pem(p256.privateKey), other.privateKey, undefined]
+    const tokens: string[] = []
+    for (const dpop of keys) {
+      await using provider = createTokenProvider({ ...server.appId, dpop, sharedCache })
+      const { accessToken } = await provider.getToken()
+      tokens.push(accessToken)
+      await vi.waitFor(() => expect(set).toHaveBeenCalledTimes(server.tokenRequests))
+    }
+    expect(server.tokenRequests).toBe(3)
+    expect(tokens[0]).toBe(tokens[1])
+    const thumbprints = tokens.map((token) => (decodeJwt(token).cnf as { jkt?: string } | undefined)?.jkt)
+    const [own, foreign] = await Promise.all([p256.publicKey, other.publicKey].map(thumbprintOf))
+    expect(thumbprints).toEqual([own, own, foreign, undefined])
+  })
+})
