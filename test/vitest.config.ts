@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['**/*.test.ts'],
-    exclude: ['mutation/**', '**/node_modules/**'],
+    exclude: ['mutation/**', 'consumers/**', '**/node_modules/**'],
     // A rejection that nobody handles fails the whole run: the default, said here because the README promises it.
     dangerouslyIgnoreUnhandledErrors: false,
     pool: 'forks',

@@ -214,7 +214,7 @@ describe('the option dpop', () => {
 
   it('goes with a request to a token endpoint only', () => {
     expect(() => createTokenProvider({ source: () => ({ access_token: 'x' }), dpop: true })).toThrow(
-      '`dpop` must not be given: `source` stands in place of it',
+      '`dpop` cannot be combined with `source`',
     )
     expect(() => createTokenProvider({ grant: ibmVpc(), dpop: true })).toThrow('is not bound to a key')
   })
