@@ -9,7 +9,7 @@ export default defineConfig({
     dangerouslyIgnoreUnhandledErrors: false,
     pool: 'forks',
     // Much of the time is waited, not worked.
-    maxWorkers: Math.max(3, availableParallelism()),
+    maxWorkers: Math.max(4, availableParallelism()),
     globalSetup: ['./leftovers/run.ts'],
     setupFiles: ['./leftovers/file.ts', './patience.ts', './servers/loopback-names.ts'],
     // For what hangs. A slow or busy machine is not to fail a test, nor does a fast one ever wait for this.

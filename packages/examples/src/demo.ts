@@ -75,8 +75,9 @@ async function runWithMcaAuth(backend: Backend, goal: Goal, lifetimeMs: number):
       const index = runs.findIndex(({ name }) => name === client.name)
       const live = runs[index]
       if (response.ok && live !== undefined) {
+        // Of those that wait for the first token, none has lost one.
+        if (live.timeline.count('renewed') > 0) startedBefore[index] = live.run.started
         happened(live, 'renewed')
-        startedBefore[index] = live.run.started
       }
       return response
     }
