@@ -12,7 +12,7 @@ import { leavingByHook, pages } from './got-steps.js'
 const retry = { limit: 2, calculateDelay: ({ computedValue }) => (computedValue > 0 ? 1 : 0) }
 
 /** Its HTTP/2 client loses a response now and then on a busy machine, without mca-auth too. */
-const overHttp2 = { prepare: overTls, flaw: /HTTP\/2 stream has been early terminated/ }
+const overHttp2 = { prepare: overTls, flaw: /HTTP\/?2|pending stream/i }
 
 export async function group(/** @type {string} */ name) {
   const { default: got } = await import(name)
