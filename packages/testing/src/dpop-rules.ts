@@ -1,7 +1,10 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { calculateJwkThumbprint, EmbeddedJWK, type JWK, jwtVerify } from 'jose'
 
-/** How far the time of a proof may be off, in seconds: as strict as any server in use. */
+/**
+ * How far the time of a proof may be off, in seconds. 5 is the default of mod_oauth2, the strictest server that was found
+ * (Keycloak allows 25, others 300): what passes here passes there.
+ */
 const toleranceSeconds = 5
 
 /** A request that should carry a proof. */
@@ -79,6 +82,7 @@ export class DpopRules {
     if (htu !== withoutQuery(url)) return invalid(`htu is ${htu}, not ${withoutQuery(url)}`)
     const digest = accessToken && createHash('sha256').update(accessToken).digest('base64url')
     if (ath !== digest) return invalid('ath is not that of the token')
+    // `iat` and the `Date` by which a client corrects its clock are whole seconds: one more may be lost on the way.
     if (typeof iat !== 'number' || Math.abs(Date.now() / 1000 - iat) > toleranceSeconds + 1)
       return invalid('iat is off')
     if (this.demandsNonce && nonce !== this.#nonce && !this.#older.has(String(nonce))) {

@@ -32,7 +32,7 @@ const versions = {
 /** The files of a package that are compiled; the first one is run. @param {'esm' | 'cjs'} format @param {Mode} mode */
 function filesOf(format, { module }) {
   if (module === 'preserve') return ['required.ts']
-  return [format === 'esm' ? 'start-with-got.ts' : 'start.ts', 'types.ts']
+  return [format === 'esm' ? 'start-with-got.ts' : 'start.ts', 'every-entry-point.ts']
 }
 
 /** @param {string} version @param {string} name @param {'esm' | 'cjs'} format @param {Mode} mode @returns {Project} */
