@@ -170,7 +170,7 @@ export class AuthorizationServer {
     const { dpop: proof } = request.headers
     if (proof === undefined || this.ignoresDpop) return { body: await this.#issue(kind, body.get('scope')), delayMs }
     const url = `${this.origin}${request.url}`
-    const verdict = await this.dpop.judge({ method: 'POST', url, proof })
+    const verdict = await this.dpop.check({ method: 'POST', url, proof })
     const headers = this.dpop.headersFor({ proof })
     if ('error' in verdict) {
       return { status: 400, headers, body: { error: verdict.error, error_description: verdict.description }, delayMs }

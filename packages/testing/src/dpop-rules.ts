@@ -61,7 +61,7 @@ export class DpopRules {
   }
 
   /** RFC 9449 §4.3, with every check that is there. */
-  async judge({ method, url, proof, accessToken }: ProvenRequest): Promise<ProofVerdict> {
+  async check({ method, url, proof, accessToken }: ProvenRequest): Promise<ProofVerdict> {
     const invalid = (description: string) => ({ error: 'invalid_dpop_proof', description }) as const
     if (typeof proof !== 'string') return invalid('exactly one DPoP header is needed')
     let claims: Record<string, unknown>

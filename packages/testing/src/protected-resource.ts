@@ -107,7 +107,7 @@ export class ProtectedResource {
       body: 'Unauthorized',
     })
     const token = this.rejectsAll ? undefined : await this.#options.authorizationServer.verify(bound)
-    const verdict = await this.dpop.judge({ method, url: `http://${host}${path}`, proof, accessToken: bound })
+    const verdict = await this.dpop.check({ method, url: `http://${host}${path}`, proof, accessToken: bound })
     if ('error' in verdict) return challenge(verdict.error)
     if (token?.thumbprint !== verdict.thumbprint) return challenge('invalid_token')
     const refusal = this.#refusalOf(token, `Bearer ${bound}`)

@@ -74,7 +74,7 @@ export class TokenIssuer {
     }
   }
 
-  /** Signs any claims, with the times and an id beside them. `expiresAt` is in ms. */
+  /** Signs any claims, with the times and an id added. `expiresAt` is in ms. */
   sign(header: { alg: string; [name: string]: unknown }, claims: object, expiresAt: number): Promise<string> {
     const jti = randomUUID()
     this.#issued.add(jti)

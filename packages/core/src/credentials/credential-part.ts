@@ -47,7 +47,7 @@ export interface OwnSending {
   readonly hints: string[]
   /** With the option `fetch`, as all token requests. What is sent is masked in messages. */
   fetch(url: URL, init: { method: string; headers: Readonly<Record<string, string>>; body?: string }): Promise<Response>
-  /** The `access_token` of a response, judged as that of a token endpoint. */
+  /** The `access_token` of a response, read as that of a token endpoint. */
   tokenIn(response: Response): Promise<string>
 }
 

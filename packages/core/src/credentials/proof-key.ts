@@ -9,7 +9,7 @@ import {
 import type { BoundKey } from './bound-key.js'
 import { signByKeyObject } from './private-key-signature.js'
 
-/** What a proof says beside the time and the request (RFC 9449 §4.2). */
+/** What a proof says besides the time and the request (RFC 9449 §4.2). */
 export interface ProofDetails {
   /** Digest of the access token that goes with it, if one does. */
   readonly ath?: string | undefined
