@@ -10,6 +10,7 @@ import {
   startProtectedResource,
 } from '@mca-auth/testing'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { refused } from '../servers/refused.ts'
 import { fullSize } from '../size.ts'
 import { dpopContract } from './dpop-contract.ts'
 import { redirectContract } from './redirect-contract.ts'
@@ -523,9 +524,7 @@ function contractFor(client: Client, scheme: 'Bearer' | 'DPoP'): void {
           ),
         )
       }
-      const closed = await resourceOf()
-      await closed.close()
-      shown.push(await failure(session.send(closed.origin)))
+      shown.push(await failure(session.send(refused)))
       shown.push(await failure(start({ ...server.appId, secret: 'wrong-fake-secret' }).send(resource.origin)))
       shown.push(provider, await provider.getToken(), provider.health())
       for (const value of shown) {

@@ -1,5 +1,6 @@
 import type { Reply } from '@mca-auth/testing'
 import { describe, expect, it } from 'vitest'
+import { refused } from '../servers/refused.ts'
 import { doctor, Fixture } from './fixture.ts'
 
 const fixture = new Fixture()
@@ -27,7 +28,7 @@ describe('the doctor says what to do about', () => {
       'a port on which nothing listens',
       5,
       '→ nothing listens there',
-      () => explicit('--token-endpoint', 'http://127.0.0.1:2/token'),
+      () => explicit('--token-endpoint', `${refused}/token`),
     ],
     [
       'an unknown host',
@@ -78,7 +79,7 @@ describe('the doctor says what to do about', () => {
   })
 
   it('a proxy that Node does not use', async () => {
-    const args = explicit('--token-endpoint', 'http://127.0.0.1:2/token')
+    const args = explicit('--token-endpoint', `${refused}/token`)
     const { out } = await doctor(args, { HTTPS_PROXY: 'http://proxy.example.com' })
     expect(out).toContain('NODE_USE_ENV_PROXY=1')
   })

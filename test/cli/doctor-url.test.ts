@@ -1,7 +1,6 @@
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { type ProtectedResource, type Reply, startProtectedResource } from '@mca-auth/testing'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { refused } from '../servers/refused.ts'
 import { doctor, Fixture, run } from './fixture.ts'
 
 const fixture = new Fixture()
@@ -196,11 +195,7 @@ describe('mca-auth doctor --url --send', () => {
   })
 
   it('says what to do about a resource that is unreachable', async () => {
-    const server = createServer().listen(0, '127.0.0.1')
-    await new Promise((resolve) => server.once('listening', resolve))
-    const { port } = server.address() as AddressInfo
-    await new Promise((resolve) => server.close(resolve))
-    const { code, rows } = await examine('--url', `http://127.0.0.1:${port}/`, '--send')
+    const { code, rows } = await examine('--url', refused, '--send')
     expect(code).toBe(5)
     expect(rows).toContainEqual(expect.stringMatching(/^· cause ECONNREFUSED: /))
     expect(rows).toContainEqual(expect.stringMatching(/^→ nothing listens there/))

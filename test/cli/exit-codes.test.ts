@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { read } from '../repository.ts'
+import { refused } from '../servers/refused.ts'
 import { Fixture, run, secret } from './fixture.ts'
 
 const fixture = new Fixture()
@@ -66,12 +67,7 @@ describe('an exit code and one message on standard error', () => {
       /set --client-auth client_secret_basic_raw/,
       () => ['token', ...explicit('--secret-file', fixture.file('wrong', 'is wrong'))],
     ],
-    [
-      'an unreachable server',
-      5,
-      /failed/,
-      () => ['token', ...explicit('--token-endpoint', 'http://127.0.0.1:2/token')],
-    ],
+    ['an unreachable server', 5, /failed/, () => ['token', ...explicit('--token-endpoint', `${refused}/token`)]],
     [
       'a rate limit',
       5,

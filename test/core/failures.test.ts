@@ -5,6 +5,7 @@ import { type CachingTokenProvider, createTokenProvider, type McaAuthError } fro
 import { memoryTokenCache, type Reply } from '@mca-auth/testing'
 import { describe, expect, it, vi } from 'vitest'
 import { provide, server } from '../servers/app-id.ts'
+import { refused } from '../servers/refused.ts'
 
 const pass = (ms: number) => vi.setSystemTime(Date.now() + ms)
 const fakeDate = () => vi.useFakeTimers({ toFake: ['Date'] })
@@ -364,12 +365,12 @@ describe('a transient failure', () => {
   })
 
   it('keeps the network error as its cause', async () => {
-    const tokenEndpoint = 'http://127.0.0.1:2/token'
+    const tokenEndpoint = `${refused}/token`
     await using provider = createTokenProvider({ clientId: 'client', secret: 'fake-secret', tokenEndpoint })
     const error = await failureOf(provider)
     expect(error.code).toBe('TOKEN_REQUEST_FAILED')
     expect((error.cause as { cause: { code: string } }).cause.code).toBe('ECONNREFUSED')
-    expect(error.message).toContain('http://127.0.0.1:2')
+    expect(error.message).toContain(refused)
   })
 
   it('that is a broken response does not show what it said', async () => {

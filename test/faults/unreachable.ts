@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import type { McaAuthOptions } from '@mca-auth/core'
 import { generate } from 'selfsigned'
 import { Agent, fetch } from 'undici'
+import { refused } from '../servers/refused.ts'
 
 /** A token endpoint that cannot be reached, and the code of the network error that says why. */
 export interface Unreachable {
@@ -42,9 +43,8 @@ export const unreachable: readonly Unreachable[] = [
   {
     fault: 'refuses connections',
     cause: /^ECONNREFUSED$/,
-    // Not a port that was free a moment ago: another test may have it by now.
     start: async () => ({
-      options: { ...client, tokenEndpoint: 'http://127.0.0.1:2/token' },
+      options: { ...client, tokenEndpoint: `${refused}/token` },
       [Symbol.asyncDispose]: nothing,
     }),
   },
