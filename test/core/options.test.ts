@@ -63,6 +63,31 @@ describe('a bad option', () => {
     expect(error.message).toMatch(/`clientID`.*clientId/)
   })
 
+  it.each([
+    ['clientID', 'clientId'],
+    ['client_id', 'clientId'],
+    ['clientSecret', 'secret'],
+    ['origin', 'origins'],
+    ['orgins', 'origins'],
+    ['scopes', 'scope'],
+    ['timeout', 'timeoutMs'],
+    ['tokenEndPoint', 'tokenEndpoint'],
+    ['oauthServerURL', 'oauthServerUrl'],
+  ])('that is unknown, %s, is answered with the one that was probably meant', (name, meant) => {
+    const error = caught(() => createTokenProvider({ ...good, [name]: 'x' } as McaAuthOptions))
+    expect(error.message).toContain(`unknown option \`${name}\`: did you mean \`${meant}\`? Known are: `)
+  })
+
+  it('that is like no other gets no guess', () => {
+    const error = caught(() => createTokenProvider({ ...good, colour: 'red' } as McaAuthOptions))
+    expect(error.message).toContain('unknown option `colour`; known are: ')
+  })
+
+  it('`secret` is not dropped silently for a public client', () => {
+    const error = caught(() => createTokenProvider({ ...good, clientAuth: 'none' } as McaAuthOptions))
+    expect(error.message).toMatch(/`secret` cannot be combined with `clientAuth: 'none'`/)
+  })
+
   it('never shows its value', () => {
     const error = caught(() => createTokenProvider({ ...good, secret: ['fake-secret'] } as never))
     expect(error.message).not.toContain('fake-secret')

@@ -84,8 +84,34 @@ export function checkFields<Options extends object>(
 
 export function rejectUnknownKeys(kind: string, value: object, known: readonly string[]): void {
   for (const key of Object.keys(value)) {
-    if (!known.includes(key)) throw new TypeError(`unknown ${kind} \`${key}\`; known are: ${known.join(', ')}`)
+    if (known.includes(key)) continue
+    const nearest = nearestName(key, known)
+    const hint = nearest === undefined ? '; known' : `: did you mean \`${nearest}\`? Known`
+    throw new TypeError(`unknown ${kind} \`${key}\`${hint} are: ${known.join(', ')}`)
   }
+}
+
+/** The known name that was probably meant by another one: at most a third of its letters differ, or it ends with it. */
+function nearestName(name: string, known: readonly string[]): string | undefined {
+  const meant = name.toLowerCase()
+  const byDistance = known.map((candidate) => [distance(meant, candidate.toLowerCase()), candidate] as const)
+  const [least, nearest] = byDistance.sort(([a], [b]) => a - b)[0] ?? [Number.POSITIVE_INFINITY]
+  if (least <= Math.floor(name.length / 3)) return nearest
+  return known.find((candidate) => meant.endsWith(candidate.toLowerCase()))
+}
+
+/** How many letters to insert, delete or replace (Levenshtein). */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
+  for (const letter of a) {
+    const next = [(row[0] as number) + 1]
+    for (let i = 1; i <= b.length; i++) {
+      const replaced = (row[i - 1] as number) + (letter === b[i - 1] ? 0 : 1)
+      next.push(Math.min(replaced, (row[i] as number) + 1, (next[i - 1] as number) + 1))
+    }
+    row = next
+  }
+  return row[b.length] as number
 }
 
 function expected(name: string, what: string, value: unknown): TypeError {

@@ -34,6 +34,7 @@ export interface MetadataRequest {
  * ```
  */
 export async function startInstanceMetadata(options: InstanceMetadataOptions): Promise<InstanceMetadata> {
+  if (options?.iam === undefined) throw new TypeError('`iam` is missing: what `startIam()` gave')
   let service: InstanceMetadata | undefined
   const http = await LoopbackServer.start(async (request, response) => {
     const reply = await service?.answer(request)

@@ -124,6 +124,9 @@ export function checkCombination(options: CredentialOptions): void {
     if (name !== undefined)
       throw new TypeError(`\`${name}\` cannot be combined with this \`grant\`, which has no client`)
   }
+  if (options.clientAuth === 'none' && options.secret !== undefined) {
+    throw new TypeError("`secret` cannot be combined with `clientAuth: 'none'`, which sends none")
+  }
   if (options.dpop !== undefined && partOf(options.grant)?.send !== undefined) {
     throw new TypeError('`dpop` must not be given: what this `grant` requests is not bound to a key')
   }

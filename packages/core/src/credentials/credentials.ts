@@ -166,5 +166,8 @@ function methodOf(instance: ServiceInstance | undefined): CredentialOptions['cli
 }
 
 function missingError(code: McaAuthErrorCode, option: string, where: string): McaAuthError {
-  return new McaAuthError(code, `${option} is missing: not in the options; ${where}`)
+  return new McaAuthError(
+    code,
+    `${option} is missing: not in the options; ${where}. \`npx @mca-auth/cli doctor\` shows what was found`,
+  )
 }

@@ -34,6 +34,7 @@ const checks: Checks<IbmVpcSettings> = {
  *
  * The metadata service must be enabled for the instance. It answers a container with a network of its own only if its hop
  * limit is more than 1. Who asks is the instance: a `sharedCache` is used only with an `identity`.
+ * Its tokens have no scope: `scope`, `resource` and `parameters` are not sent.
  *
  * @throws TypeError for bad settings.
  * @example

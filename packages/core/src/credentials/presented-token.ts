@@ -36,7 +36,7 @@ function checkExpiry({ text, from }: SourceText, now: number): void {
   const exp = claimsOf(text)?.exp
   if (typeof exp !== 'number' || exp * 1000 > now) return
   throw unusable(
-    `${from} has expired, ${duration(now - exp * 1000)} ago: it must be renewed before a token is requested`,
+    `${from} has expired, ${duration(now - exp * 1000)} ago by this machine's clock: renew it, or correct the clock`,
   )
 }
 
