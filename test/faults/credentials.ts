@@ -93,8 +93,8 @@ const unreadable = (what: string, reason: RegExp, prepare: (file: string) => voi
 export const fileFaults: readonly ProviderFault[] = [
   unreadable('is missing', /ENOENT/, () => {}),
   unreadable('is a directory', /is not a file/, (file) => mkdirSync(file)),
-  unreadable('is a named pipe into which nobody writes', /is not a file/, (file) => execFileSync('mkfifo', [file])),
-  unreadable('is a device without an end', /is not a file/, (file) => symlinkSync('/dev/zero', file)),
+  unreadable('is a named pipe that nobody writes to', /is not a file/, (file) => execFileSync('mkfifo', [file])),
+  unreadable('is a device that never ends', /is not a file/, (file) => symlinkSync('/dev/zero', file)),
   unreadable('is a gigabyte long', /more than 65536 bytes/, (file) => {
     writeFileSync(file, 'fake')
     truncateSync(file, 2 ** 30)
@@ -103,12 +103,14 @@ export const fileFaults: readonly ProviderFault[] = [
   unreadable('is empty', /is empty/, (file) => writeFileSync(file, '')),
   unreadable('holds a line break alone', /is empty/, (file) => writeFileSync(file, '\n')),
   unreadable('holds two lines', /no token has/, (file) => writeFileSync(file, 'fake-1\nfake-2\n')),
-  unreadable('holds what is no text', /no token has/, (file) => writeFileSync(file, Buffer.from([0xff, 0xfe, 0x00]))),
+  unreadable('holds bytes that are not text', /no token has/, (file) =>
+    writeFileSync(file, Buffer.from([0xff, 0xfe, 0x00])),
+  ),
   unreadable('holds a token that has expired', /has expired, \d+ min ago/, (file) =>
     writeFileSync(file, jwt('s', -3_600)),
   ),
   {
-    fault: 'a token file that appears late, while a thousand callers ask for it',
+    fault: 'a token file that appears late, while a thousand callers wait for a token',
     sees: 'their error, then a token within a second of it; nobody hangs',
     run: () =>
       withFile(async ({ file, provider, sent }) => {
@@ -120,8 +122,8 @@ export const fileFaults: readonly ProviderFault[] = [
       }),
   },
   {
-    fault: 'a token file that is cut, since it is being written',
-    sees: 'nothing: it is read once more after the denial',
+    fault: 'a token file that is incomplete, since it is being written',
+    sees: 'nothing: it is read again after the denial',
     run: () =>
       withFile(async ({ file, provider, sent, answerWith }) => {
         const whole = jwt('pod')
@@ -151,7 +153,7 @@ export const fileFaults: readonly ProviderFault[] = [
       }),
   },
   {
-    fault: 'a token file that is swapped by its symbolic link, as Kubernetes does it',
+    fault: 'a token file that is replaced through its symbolic link, as Kubernetes does it',
     sees: 'nothing: the next token request sends the new one',
     run: () =>
       withFile(async ({ file, directory, provider, sent }) => {
@@ -169,7 +171,7 @@ export const fileFaults: readonly ProviderFault[] = [
   },
   {
     fault: 'a private key that is rotated',
-    sees: 'nothing: the function is asked for it once more after the denial',
+    sees: 'nothing: the function is called again after the denial',
     run: async () => {
       const [old, now] = [1, 2].map(() => generateKeyPairSync('ec', { namedCurve: 'P-256' })) as [Pair, Pair]
       const keys = [old.privateKey]
@@ -243,7 +245,7 @@ export const ibmFaults: readonly ProviderFault[] = [
       ),
   },
   {
-    fault: 'the metadata service has not this version (404)',
+    fault: 'the metadata service does not have this version (404)',
     sees: '`TOKEN_REQUEST_REFUSED`; no other version is tried',
     run: () =>
       metadataService(

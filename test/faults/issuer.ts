@@ -22,7 +22,7 @@ function issuerThat(lookUps: (() => Response | Promise<Response>)[], post: Answe
 
 const fails = (fault: string, answer: () => Response, code: string, message: RegExp, lookUps = 1): ProviderFault => ({
   fault: `the discovery document ${fault}`,
-  sees: `\`${code}\`, after ${lookUps} look-up${lookUps === 1 ? '' : 's'}; no credentials are sent`,
+  sees: `\`${code}\`, after ${lookUps} lookup${lookUps === 1 ? '' : 's'}; no credentials are sent`,
   run: async () => {
     const { fetch, sent } = issuerThat([answer])
     await using provider = createTokenProvider({ fetch, issuer, ...client })
@@ -67,7 +67,7 @@ export const issuerFaults: readonly ProviderFault[] = [
   ),
   fails('names no token endpoint', json({ issuer }), 'DISCOVERY_INVALID', /has no `token_endpoint`/),
   fails(
-    'names a token endpoint that is no URL',
+    'names a token endpoint that is not a URL',
     json({ issuer, token_endpoint: '/token' }),
     'DISCOVERY_INVALID',
     /has no `token_endpoint`/,
@@ -98,7 +98,7 @@ export const issuerFaults: readonly ProviderFault[] = [
     /answered 302/,
   ),
   fails('needs a login (401)', () => new Response('{}', { status: 401 }), 'DISCOVERY_INVALID', /answered 401/),
-  fails('is no JSON', () => new Response('not JSON'), 'DISCOVERY_INVALID', /no JSON object/),
+  fails('is not JSON', () => new Response('not JSON'), 'DISCOVERY_INVALID', /no JSON object/),
   fails('is a list', json([metadata]), 'DISCOVERY_INVALID', /no JSON object/),
   fails(
     'is longer than 64 KiB',
@@ -106,9 +106,9 @@ export const issuerFaults: readonly ProviderFault[] = [
     'DISCOVERY_INVALID',
     /more than 65536 bytes/,
   ),
-  fails('is HTML, for ever', () => new Response('<html>'), 'DISCOVERY_INVALID', /HTML/, 3),
+  fails('is HTML, forever', () => new Response('<html>'), 'DISCOVERY_INVALID', /HTML/, 3),
   fails(
-    'answers 500, for ever',
+    'answers 500, forever',
     () => new Response('', { status: 500 }),
     'TOKEN_REQUEST_FAILED',
     /discovery document .* answered 500/,
@@ -128,7 +128,7 @@ export const issuerFaults: readonly ProviderFault[] = [
     },
   },
   {
-    fault: 'the discovery document is slow, for ever',
+    fault: 'the discovery document is slow, forever',
     sees: '`TOKEN_REQUEST_FAILED` after timeoutMs; close() ends it at once',
     run: async () => {
       await using server = await startRecorder(() => {})
@@ -186,7 +186,7 @@ export const issuerFaults: readonly ProviderFault[] = [
   },
   {
     fault: 'the discovery document is gone after a day',
-    sees: 'nothing: the old metadata serve, and it is looked up each 5 min',
+    sees: 'nothing: the old metadata stay in use, and are looked up every 5 min',
     run: async () => {
       vi.useFakeTimers({ toFake: ['Date'] })
       try {

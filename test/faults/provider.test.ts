@@ -21,14 +21,13 @@ it('the table in README.md is what these tests try', async () => {
   const table = (rows: readonly string[]) => ['| fault | what the caller sees |', '|---|---|', ...rows].join('\n')
   const text = `# The fault matrix
 
-Written by \`provider.test.ts\` from the tests themselves, all of which pass wherever \`npm test\` does:
-\`npm run vitest -- faults/provider --update\` writes it anew.
+Generated from the tests themselves by \`npm run vitest -- faults/provider --update\`. Each row is a test of \`npm test\`.
 
 ## The token endpoint misbehaves
 
-Tried on the provider alone, and one fault of each outcome on each of: ${names(clients)}.
-First with a caller who has no token yet, whose error is then remembered, until it recovers without a restart; then behind
-a token that is stale, which goes on serving.
+Each fault is tried on the provider alone, and one fault of each outcome on: ${names(clients)}. First with a caller
+who has no token yet: the error is remembered, and the provider recovers without a restart. Then with a stale token, which
+stays in use.
 
 ${table([
   ...unreachable.map(({ fault }) => row(fault, '`TOKEN_REQUEST_FAILED` with the cause')),
@@ -37,17 +36,17 @@ ${table([
 
 ## The resource misbehaves, or time does
 
-On each of: ${names(clients)}.
+On: ${names(clients)}.
 
 ${table(resourceFaults.map(({ fault, sees }) => row(fault, sees)))}
 
-## What befalls the provider itself
+## What happens to the provider itself
 
 ${table(providerFaults.map(({ fault, sees }) => row(fault, sees)))}
 
-## What is presented is not there, or the server is not
+## A credential or a server is missing
 
-Files on each of: a client assertion, a token exchange, a trusted profile of IBM Cloud.
+Files are tried as: a client assertion, a token exchange, a trusted profile of IBM Cloud.
 
 ${table([...fileFaults, ...issuerFaults, ...ibmFaults].map(({ fault, sees }) => row(fault, sees)))}
 `

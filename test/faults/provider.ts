@@ -7,7 +7,7 @@ import { startAuthorizationServer } from '@mca-auth/testing'
 import { expect, vi } from 'vitest'
 import { fullSize } from '../size.ts'
 
-/** Something that befalls the provider itself, whichever client it serves. */
+/** Something that happens to the provider itself, whichever client it serves. */
 export interface ProviderFault {
   readonly fault: string
   readonly sees: string
@@ -35,7 +35,7 @@ export const providerFaults: readonly ProviderFault[] = [
   },
   {
     fault: 'every caller gives up before the endpoint answers',
-    sees: 'their own abort; the token still arrives and serves the next',
+    sees: 'their own abort; the token still arrives, and the next caller gets it',
     run: async () => {
       await using server = await startAuthorizationServer()
       server.delayMs = 60

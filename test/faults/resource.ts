@@ -63,7 +63,7 @@ const challenged: [string, string | undefined][] = [
 
 const challenges: ResourceFault[] = challenged.map(([name, challenge]) => ({
   fault: `401 with ${name}`,
-  sees: 'nothing: the token is replaced, the request sent again, a POST too',
+  sees: 'nothing: the token is replaced, and the request is resent, also a POST',
   intercept: refusesFirst(challenge),
   run: async (scene: Scene) => {
     expect(await scene.call('/', { method: 'POST' })).toBe(200)
@@ -89,7 +89,7 @@ export const resourceFaults: readonly ResourceFault[] = [
   })),
   {
     fault: '403 for invalid_token',
-    sees: 'nothing: the token is replaced, the request sent again, a POST too',
+    sees: 'nothing: the token is replaced, and the request is resent, also a POST',
     intercept: (request, first) => {
       const reply = refusesFirst('Bearer error="invalid_token"')(request, first)
       return 'status' in reply ? { ...reply, status: 403 } : reply
@@ -104,7 +104,7 @@ export const resourceFaults: readonly ResourceFault[] = [
   },
   {
     fault: '401 for every token, 200 requests',
-    sees: 'the 401; four token requests, and one more each 15 s, also with good routes called in between',
+    sees: 'the 401; four token requests, then one every 15 s, also if other routes accept the token in between',
     intercept: ({ path }) => (path === '/bad' ? refuse(bearer) : { body: 'ok' }),
     run: async ({ call, server }) => {
       for (let i = 0; i < 100; i++) {
@@ -129,7 +129,7 @@ export const resourceFaults: readonly ResourceFault[] = [
     },
   },
   {
-    fault: 'the connection is reset while the replay is sent',
+    fault: 'the connection is reset while the request is resent',
     sees: "the client's own error; the next request succeeds with the new token",
     intercept: (request, first) => {
       if (request.headers.authorization === first) return refuse(bearer)
@@ -172,7 +172,7 @@ export const resourceFaults: readonly ResourceFault[] = [
   },
   {
     fault: 'the wall clock jumps a day forward and back',
-    sees: 'nothing; one refresh a jump at most',
+    sees: 'nothing; at most one refresh for each jump',
     run: async ({ call, server, provider }) => {
       expect(await call()).toBe(200)
       for (const [i, day] of [1, -1, 1, -1].entries()) {
@@ -186,7 +186,7 @@ export const resourceFaults: readonly ResourceFault[] = [
     },
   },
   {
-    fault: 'the machine sleeps through the end of the token',
+    fault: 'the machine sleeps until the token has expired',
     sees: 'nothing; one refresh',
     run: async ({ call, server }) => {
       expect(await call()).toBe(200)
@@ -197,7 +197,7 @@ export const resourceFaults: readonly ResourceFault[] = [
   },
   {
     fault: "the server's clock is 10 minutes off, and it sends no expires_in",
-    sees: 'nothing; the life is reckoned by its Date header',
+    sees: 'nothing; the lifetime is counted from its Date header',
     intercept: () => ({ body: 'ok' }),
     run: async ({ call, server, provider }) => {
       for (const minutes of [10, -10]) {
@@ -213,7 +213,7 @@ export const resourceFaults: readonly ResourceFault[] = [
   },
   {
     fault: 'the secret is rotated while a refresh is in flight',
-    sees: 'nothing: the secret function is asked again',
+    sees: 'nothing: the secret function is called again',
     options: (server) => ({ secret: () => server.secret }),
     run: async ({ call, server }) => {
       server.delayMs = 50

@@ -37,28 +37,28 @@ const transient: TokenFault[] = [500, 502, 503, 504].flatMap((status) => [
     ],
     requests: 3,
   },
-  { fault: `${status}, empty, for ever`, replies: forEver({ status }), ...failed, fields: { status }, requests: 3 },
+  { fault: `${status}, empty, forever`, replies: forEver({ status }), ...failed, fields: { status }, requests: 3 },
 ])
 
 const connections: TokenFault[] = [
   { fault: 'drops the connection, once', replies: [{ reset: 'headers' }], requests: 2 },
-  { fault: 'drops the connection, for ever', replies: forEver({ reset: 'headers' }), ...failed, requests: 3 },
+  { fault: 'drops the connection, forever', replies: forEver({ reset: 'headers' }), ...failed, requests: 3 },
   {
-    fault: 'drops it in the midst of the body, for ever',
+    fault: 'drops it halfway through the body, forever',
     replies: forEver({ reset: 'body', body: token() }),
     ...failed,
     requests: 3,
   },
   { fault: 'hangs before the headers, once', replies: [{ hang: 'headers' }], requests: 2 },
-  { fault: 'hangs before the headers, for ever', replies: forEver({ hang: 'headers' }), ...failed, requests: 3 },
+  { fault: 'hangs before the headers, forever', replies: forEver({ hang: 'headers' }), ...failed, requests: 3 },
   {
-    fault: 'hangs in the midst of the body, for ever',
+    fault: 'hangs halfway through the body, forever',
     replies: forEver({ hang: 'body', body: token() }),
     ...failed,
     requests: 3,
   },
   {
-    fault: 'sends one byte a second, for ever',
+    fault: 'sends one byte a second, forever',
     replies: forEver({ body: token(), trickleMs: 1000 }),
     ...failed,
     requests: 3,
@@ -93,7 +93,7 @@ const throttling: TokenFault[] = [
   },
   { fault: '429 with Retry-After: 0, twice', replies: Array(2).fill(atOnce(429)), requests: 3 },
   { fault: '503 with Retry-After: 0', replies: [atOnce(503)], requests: 2 },
-  { fault: '429 with Retry-After: 0, for ever', replies: forEver(atOnce(429)), ...throttled, requests: 3 },
+  { fault: '429 with Retry-After: 0, forever', replies: forEver(atOnce(429)), ...throttled, requests: 3 },
   {
     fault: '503 with Retry-After: a date past',
     replies: [{ status: 503, headers: { 'retry-after': 'Wed, 21 Oct 2015 07:28:00 GMT' } }],
@@ -127,7 +127,7 @@ const refusals: TokenFault[] = [
     requests: 2,
   })),
   {
-    fault: '400 temporarily_unavailable, for ever',
+    fault: '400 temporarily_unavailable, forever',
     replies: forEver({ status: 400, ...oauth('temporarily_unavailable') }),
     ...failed,
     fields: { status: 400, error: 'temporarily_unavailable', errorDescription: 'why' },
@@ -170,7 +170,7 @@ const refusals: TokenFault[] = [
   },
   { fault: '404 with HTML, once', replies: [{ status: 404, ...html }], requests: 2 },
   {
-    fault: '403 with HTML, for ever',
+    fault: '403 with HTML, forever',
     replies: forEver({ status: 403, ...html }),
     ...failed,
     fields: { status: 403 },
@@ -214,7 +214,7 @@ const responses: TokenFault[] = (
 
 const pages: TokenFault[] = [
   { fault: '200 with HTML, twice', replies: [html, html], requests: 3 },
-  { fault: '200 with HTML, for ever', replies: forEver(html), ...invalid, fields: { status: 200 }, requests: 3 },
+  { fault: '200 with HTML, forever', replies: forEver(html), ...invalid, fields: { status: 200 }, requests: 3 },
 ]
 
 const tolerated: TokenFault[] = (
