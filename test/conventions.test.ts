@@ -248,3 +248,23 @@ describe('each package', () => {
     expect(JSON.parse(read('.changeset/config.json')).fixed).toEqual([names])
   })
 })
+
+describe('the workflows', () => {
+  const directory = '.github/workflows'
+  const files = readdirSync(join(import.meta.dirname, '..', directory)).map((name) => `${directory}/${name}`)
+  const workflows = files.map((file) => [file, read(file)] as const)
+
+  it('pin every action by the hash of a commit, and say which version that is', () => {
+    const uses = workflows.flatMap(([file, text]) =>
+      (text.match(/^.*\buses:.*$/gm) ?? []).map((line) => `${file}:${line}`),
+    )
+    expect(uses.length).toBeGreaterThan(4)
+    for (const line of uses) expect.soft(line).toMatch(/uses: [\w-]+\/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/)
+  })
+
+  it('run on the versions of Node.js that are tested, and grant no more than a job needs', () => {
+    const [, tested = ''] = /^const nodes = \[(.*)\]$/m.exec(read('test/matrix.js')) ?? []
+    expect(read(`${directory}/ci.yml`)).toContain(`node: [${tested.replaceAll("'", '')}]`)
+    for (const [file, text] of workflows) expect.soft(text, file).toMatch(/^permissions:( \{\}|\n {2}contents: read)$/m)
+  })
+})
