@@ -1,5 +1,5 @@
 // Runs what the adapters promise on every version of Node.js that is supported, with every version of every client, and
-// prints the table of what ran. It must be the table in README.md; `-- --write` puts it there.
+// prints the table of what ran. It must be the table in docs/versions.md; `-- --write` puts it there.
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -13,7 +13,7 @@ const nodes = ['20', '22', '24', '26']
 const bound = ['20', '26']
 const suites = ['axios', 'fetch', 'got', 'undici'].map((name) => `adapters/${name}.test.ts`)
 const root = join(import.meta.dirname, '..')
-const readme = join(root, 'README.md')
+const page = join(root, 'docs/versions.md')
 const directory = mkdtempSync(join(tmpdir(), 'mca-auth-matrix-'))
 /** Ends the run that is going on. */
 let end = () => {}
@@ -82,10 +82,10 @@ const line = (/** @type {string[]} */ row) => `| ${row.map((cell, i) => cell.pad
 const table = [line(head), line(widths.map((width) => '-'.repeat(width))), ...cells.map(line)].join('\n')
 console.log(`\n${table}\n`)
 
-const text = readFileSync(readme, 'utf8')
+const text = readFileSync(page, 'utf8')
 const written = text.replace(/^\| tested .*(\n\|.*)*/m, () => table)
-if (values.write) writeFileSync(readme, written)
+if (values.write) writeFileSync(page, written)
 else if (written !== text) {
-  console.error('This is not the table in README.md: see what changed, then `npm run test:matrix -- --write`.')
+  console.error('This is not the table in docs/versions.md: see what changed, then `npm run test:matrix -- --write`.')
   process.exitCode = 1
 }

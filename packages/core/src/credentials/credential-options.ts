@@ -8,15 +8,21 @@ import type { TokenSource } from './token-source.js'
 
 /** Who requests tokens, and from which server. */
 export interface CredentialOptions {
-  /** MCA tenant id, also called the application GUID. Needed with an MCA `serverUrl` only. */
+  /** MCA tenant id, also called the application GUID. Needed with an MCA `serverUrl` only. @default the platform's */
   readonly appId?: string | undefined
-  /** OAuth client id. */
+  /** OAuth client id. @default the platform's */
   readonly clientId?: string | undefined
-  /** Client secret, or a function that returns the current one. It is called for each token request. */
+  /**
+   * Client secret, or a function that returns the current one. It is called for each token request.
+   * @default the platform's, unless the client or the server is given
+   */
   readonly secret?: Secret | undefined
-  /** MCA authorization server, e.g. `https://imf-authserver.ng.bluemix.net/imf-authserver`; App ID's URL works too. */
+  /**
+   * MCA authorization server, e.g. `https://imf-authserver.ng.bluemix.net/imf-authserver`; App ID's URL works too.
+   * @default the platform's
+   */
   readonly serverUrl?: string | undefined
-  /** App ID server, e.g. `https://us-south.appid.cloud.ibm.com/oauth/v4/<tenant>`. */
+  /** App ID server, e.g. `https://us-south.appid.cloud.ibm.com/oauth/v4/<tenant>`. @default the platform's */
   readonly oauthServerUrl?: string | undefined
   /** The same, as App ID's application credentials spell it. */
   readonly oAuthServerUrl?: string | undefined
