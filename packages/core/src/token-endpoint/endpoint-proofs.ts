@@ -1,6 +1,7 @@
 import type { ServerMetadata } from '../credentials/credential-part.js'
 import type { Prover } from '../credentials/prover.js'
 import { McaAuthError } from '../error.js'
+import { reportNonceChallenge } from '../telemetry.js'
 import { FailedAttempt, withMessage } from './failed-attempt.js'
 
 /** The proof of one token request (RFC 9449 §5), and what its response says of the nonce. */
@@ -27,10 +28,12 @@ export class EndpointProof {
     this.#hasOther = isNonce && nonce !== this.#nonce
   }
 
-  /** Whether the server objects to the proof alone, and has given another nonce for the next one. */
-  deservesAnother(error: unknown): error is FailedAttempt {
-    const { error: code } = error instanceof FailedAttempt ? error.error : {}
-    return this.#hasOther && (code === 'use_dpop_nonce' || code === 'invalid_dpop_proof')
+  /** Takes the failure of its token request. Returns whether the server objects to the proof alone, and has given another nonce. */
+  fail(error: unknown): error is FailedAttempt {
+    const { error: code, status = 0 } = error instanceof FailedAttempt ? error.error : {}
+    const isForNonce = code === 'use_dpop_nonce' || (code === 'invalid_dpop_proof' && this.#hasOther)
+    if (isForNonce) reportNonceChallenge(this.#url.origin, status)
+    return isForNonce && this.#hasOther
   }
 }
 
@@ -72,11 +75,11 @@ export async function sendProven<T>(
     return await send(proof)
   } catch (error) {
     // A fetch that does not listen to its signal may answer when nobody waits any more.
-    if (signal.aborted || !proof.deservesAnother(error)) throw withAlgorithm(error, prover, listed)
+    if (signal.aborted || !proof.fail(error)) throw withAlgorithm(error, prover, listed)
     const second = new EndpointProof(prover, endpoint)
     return send(second).catch((again: unknown) => {
       // It may be rotated at this very moment, or the next request reaches another server: the next attempt may succeed.
-      if (second.deservesAnother(again)) throw new FailedAttempt('transient', again.error)
+      if (second.fail(again)) throw new FailedAttempt('transient', again.error)
       throw withAlgorithm(again, prover, listed)
     })
   }
