@@ -2,6 +2,7 @@
 // layers, with mca-auth, and with a naive plugin that just sets the header. Its check compares the first two; the naive
 // one has to fall.
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
+import { boundSteps } from './bound-steps.js'
 
 /**
  * @typedef {object} Stage
@@ -20,6 +21,7 @@ import { deepEqual, equal, match, ok } from 'node:assert/strict'
  * @property {'origins' | 'users' | 'resends'} [bites] what a naive plugin must fail, in one row of a client at least
  * @property {'listed' | 'addressed'} [origins] whether `origins` is given; if not said, it is not
  * @property {boolean} [forward] `incoming: 'forward'`
+ * @property {boolean} [bound] `dpop: true`
  * @property {(row: any) => boolean} [applies]
  * @property {(stage: Stage) => Promise<any>} scenario
  * @property {(seen: any, bare: any, row: any) => void} check
@@ -311,6 +313,7 @@ export const steps = [
       equal(arrived, 0)
     },
   },
+  ...boundSteps,
 ]
 
 function sameWithoutToken(/** @type {any} */ seen, /** @type {any} */ bare) {

@@ -38,6 +38,9 @@ import { World } from './world.js'
 /** So much that only what hangs takes it, on a busy machine too. */
 const stepMs = 60_000
 
+/** By their ids; none: all of them. */
+let chosenSteps = /** @type {string[]} */ ([])
+
 /** A step's own trouble: what nobody waited for. */
 const strays = /** @type {Set<string>} */ (new Set())
 process.on('unhandledRejection', (reason) => strays.add(`unhandled rejection: ${reason}`))
@@ -69,13 +72,14 @@ async function naiveHeader(/** @type {World} */ { server }) {
 /** Plays one scenario. @param {Group} group @param {Row} row @param {import('./contract.js').Step} step @param {Kind} kind */
 async function play(group, row, step, kind) {
   strays.clear()
-  const world = await World.start({ open: kind === 'bare', host: row.host })
+  const world = await World.start({ open: kind === 'bare', bound: step.bound, host: row.host })
   await row.prepare?.(world)
   const listed = step.origins === 'listed' || step.forward || (row.mustListOrigins && step.id !== 'must-list')
   const provider = createTokenProvider({
     ...world.server.appId,
     ...(listed && { origins: world.api }),
     ...(step.forward && { incoming: 'forward' }),
+    ...(step.bound && { dpop: true }),
   })
   servedUser = undefined
   const subject = kind === 'naive' ? await naiveHeader(world) : provider
@@ -163,6 +167,7 @@ async function runRow(group, row) {
   const fallen = /** @type {Set<string>} */ (new Set())
   for (const step of [...steps, ...(row.steps ?? [])]) {
     if (row.only?.includes(step.id) === false || row.skips?.[step.id] !== undefined) continue
+    if (chosenSteps.length > 0 && !chosenSteps.includes(step.id)) continue
     if (step.applies?.(row) === false) continue
     let played = await playStep(group, row, step)
     for (let again = 0; again < 3 && row.flaw?.test(played.failure ?? ''); again += 1) {
@@ -178,6 +183,7 @@ async function runRow(group, row) {
 
 async function main([file = '', ...argument] = process.argv.slice(2)) {
   const filters = /** @type {string[]} */ (JSON.parse(process.env.ROWS ?? '[]'))
+  chosenSteps = /** @type {string[]} */ (JSON.parse(process.env.STEPS ?? '[]'))
   const { group: groupOf } = await import(`./clients/${file}`)
   const group = /** @type {Group} */ (await groupOf(...argument))
   for (const row of group.rows) {

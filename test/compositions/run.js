@@ -1,5 +1,6 @@
 // Runs mca-auth among the packages that people put around and beneath it, and writes what works with what into
-// docs/works-with.md: `npm run test:compositions -- axios-retry` runs the rows of that name, `-- --write` updates the page.
+// docs/works-with.md: `npm run test:compositions -- axios-retry` runs the rows of that name, `-- --step nonce` a step of all
+// rows, `-- --group 'undici 8'` one client, and `-- --write` updates the page.
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
@@ -39,10 +40,11 @@ const { values: options, positionals: filters } = parseArgs({
   options: {
     write: { type: 'boolean' },
     group: { type: 'string' },
+    step: { type: 'string', multiple: true, default: [] },
     node: { type: 'string' },
   },
 })
-const isWhole = filters.length === 0 && options.group === undefined && options.node === undefined
+const isWhole = filters.length === 0 && options.group === undefined && options.node === undefined && options.step.length === 0
 const results = /** @type {Result[]} */ ([])
 const problems = /** @type {string[]} */ ([])
 const began = performance.now()
@@ -83,7 +85,7 @@ async function makeCertificate() {
 
 /** Runs the rows of one client on one major of Node.js, in a process of their own. */
 async function run(/** @type {any} */ { name, run, node, hasNaive = true }, certificate) {
-  const env = { ...process.env, ...certificate, ROWS: JSON.stringify(filters) }
+  const env = { ...process.env, ...certificate, ROWS: JSON.stringify(filters), STEPS: JSON.stringify(options.step) }
   const child = fork(new URL('group.js', import.meta.url), run, {
     execPath: programOf(node),
     env,

@@ -1,6 +1,7 @@
 // The servers of one step: an authorization server, the API that takes its tokens, and a stranger that takes anything.
 // What the API and the stranger do is in the path, so that a mock in place of the API does the same.
 import { startAuthorizationServer, startProtectedResource } from '@mca-auth/testing'
+import { claimsOf, problemOf } from './proofs.js'
 
 /**
  * @typedef {object} Arrived
@@ -25,6 +26,10 @@ export class World {
   stranger = ''
   /** The API takes requests without a token. */
   open = false
+  /** The API takes tokens that are bound to a key, each proof once, and no others. */
+  bound = false
+  /** The nonce that it wants in a proof, if any. */
+  nonce = /** @type {string | undefined} */ (undefined)
   /** @type {import('@mca-auth/testing').AuthorizationServer} */
   server
   /** Ends the API's server, so that only a mock answers in its place. */
@@ -36,6 +41,7 @@ export class World {
   atProxy = /** @type {{ path: string, authorization?: string }[]} */ ([])
   #revoked = new Set()
   #seen = new Set()
+  #proofs = new Set()
   #closing = /** @type {(() => unknown)[]} */ ([])
 
   constructor(/** @type {import('@mca-auth/testing').AuthorizationServer} */ server) {
@@ -45,11 +51,13 @@ export class World {
   /**
    * @param {object} options
    * @param {boolean} options.open the API takes requests without a token, as it must when the client runs bare
+   * @param {boolean} [options.bound] the API takes bound tokens
    * @param {string} [options.host] how clients name the servers
    */
-  static async start({ open, host = '127.0.0.1' }) {
+  static async start({ open, bound = false, host = '127.0.0.1' }) {
     const world = new World(await startAuthorizationServer())
     world.open = open
+    world.bound = bound
     const serve = async (/** @type {(request: any) => any} */ intercept) => {
       const resource = await startProtectedResource({ authorizationServer: world.server, intercept })
       world.#closing.push(() => resource.close().catch(() => {})) // may be unplugged
@@ -82,6 +90,7 @@ export class World {
   mock(/** @type {any} */ request) {
     const reply = this.#answerAsApi(request)
     if (reply !== undefined) return reply
+    if (this.bound) return { body: 'ok' }
     const token = /^Bearer (eyJ\S+)$/.exec(request.headers.authorization ?? '')?.[1]
     return token !== undefined && !this.#revoked.has(request.headers.authorization) ? { body: 'ok' } : rejected
   }
@@ -98,7 +107,8 @@ export class World {
   }
 
   /** @returns {Reply | undefined} nothing: if the token is good */
-  #replyOfApi(/** @type {any} */ { method, path, headers }) {
+  #replyOfApi(/** @type {any} */ request) {
+    const { method, path, headers } = request
     const at = (/** @type {string} */ prefix) => path.startsWith(prefix)
     if (path.includes('/unstable/') && !this.#cameBefore(this.atApi, path)) return busy
     if (at('/leave/')) return found(`${this.stranger}/landed`)
@@ -108,10 +118,29 @@ export class World {
     if (at('/moved/')) return found(path.replace('/moved', ''))
     if (at('/orders') && method === 'POST') return { status: 303, headers: { location: `${this.api}/rejected` } }
     if (at('/rejected')) return rejected
+    const challenge = this.bound && !this.open ? this.#challengeOf(request) : undefined
+    if (challenge !== undefined) return challenge
     if (path.includes('/users/')) return echo(headers)
     if (at('/cacheable/')) return echo(headers, { 'cache-control': 'public, max-age=60', vary: 'authorization' })
     // A bare client can abort while it waits for this, instead of for a token.
     return this.open ? { body: 'ok', delayMs: at('/slow/') ? 100 : 0 } : undefined
+  }
+
+  /** @returns {Reply | undefined} nothing: if token and proof are in order */
+  #challengeOf(/** @type {any} */ { method, path, headers: { authorization, dpop: proof } }) {
+    const challenge = (/** @type {string} */ error) => ({
+      status: 401,
+      headers: { 'www-authenticate': `DPoP error="${error}"`, ...(this.nonce && { 'dpop-nonce': this.nonce }) },
+      body: 'Unauthorized',
+    })
+    const [, token] = /^DPoP (eyJ\S+)$/.exec(authorization ?? '') ?? []
+    if (token === undefined) return challenge('invalid_token')
+    if (problemOf(proof, { method, url: this.api + path, token })) return challenge('invalid_dpop_proof')
+    const { jti, nonce } = claimsOf(proof)
+    if (nonce !== this.nonce) return challenge('use_dpop_nonce')
+    if (this.#proofs.has(jti)) return challenge('invalid_dpop_proof')
+    this.#proofs.add(jti)
+    return this.#revoked.has(authorization) ? challenge('invalid_token') : undefined
   }
 
   #answerAsStranger(/** @type {any} */ request) {

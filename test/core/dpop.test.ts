@@ -112,6 +112,107 @@ describe('a proof', () => {
   )
 })
 
+describe('the algorithm', () => {
+  const issuer = 'https://idp.example.com/realms/x'
+  const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey
+  const ed25519 = generateKeyPairSync('ed25519').privateKey
+
+  /** A provider that looks the server's list up. `lists`: what each lookup finds, the last one for all that follow. */
+  function looksUp(lists: readonly unknown[], dpop: McaAuthOptions['dpop'] = true, token = () => Response.json(bound)) {
+    let lookups = 0
+    const answer: Answer = ({ method }) => {
+      if (method === 'POST') return token()
+      const list = lists[Math.min(lookups++, lists.length - 1)]
+      const metadata = { issuer, token_endpoint: `${issuer}/token`, dpop_signing_alg_values_supported: list }
+      return Response.json(metadata)
+    }
+    const { provider, sent } = provide(answer, { tokenEndpoint: undefined, issuer, dpop })
+    const proofs = () => sent.filter(({ method }) => method === 'POST').map(({ headers }) => headers.dpop ?? '')
+    return { provider, proofs }
+  }
+
+  const signedWith = async ({ provider, proofs }: ReturnType<typeof looksUp>) => {
+    const { dpop = '' } = await provider.headersFor({ url: 'https://orders.example.com' })
+    const [atEndpoint, atResource] = [proofs().at(-1) ?? '', dpop].map((proof) => decodeProtectedHeader(proof))
+    expect(atResource).toEqual(atEndpoint)
+    await compactVerify(dpop, createPublicKey({ key: atResource?.jwk as never, format: 'jwk' }))
+    return atEndpoint?.alg
+  }
+
+  it.each([
+    ['ES256', ['RS256', 'EdDSA', 'ES256']],
+    ['EdDSA', ['RS256', 'Ed25519', 'EdDSA']],
+    ['EdDSA', ['EdDSA']],
+    ['Ed25519', ['PS256', 'Ed25519']],
+    ['ES256', undefined],
+    ['ES256', []],
+    ['ES256', 'Ed25519'],
+    ['ES256', [1, 2]],
+  ])('of a key of its own is %s if the server lists %j', async (alg, list) => {
+    expect(await signedWith(looksUp([list]))).toBe(alg)
+  })
+
+  it.each([[['RS256', 'PS256']], [['ES384']], [['none', 'a\u202eb', 'HS256']], [['es256']]])(
+    'of a key of its own that the server does not take is an error that says so: %j',
+    async (list) => {
+      const { provider, proofs } = looksUp([list])
+      const error: McaAuthError = await provider.getToken().catch((reason) => reason)
+      expect(error.code).toBe('INVALID_CREDENTIALS_SOURCE')
+      expect(error.message).toMatch(/for which `dpop: true` makes no key: give one as `dpop`/)
+      expect(error.message).toContain(list[0])
+      expect(error.message).not.toContain('\u202e')
+      expect(proofs()).toEqual([])
+      await expect(provider.getToken()).rejects.toMatchObject({ message: error.message }) // remembered
+    },
+  )
+
+  it.each([
+    ['PS256', rsa, ['ES256', 'PS512', 'PS256']],
+    ['RS256', rsa, ['PS256', 'RS256']],
+    ['Ed25519', ed25519, ['ES256', 'Ed25519']],
+    ['EdDSA', ed25519, undefined],
+    ['PS384', { ...rsa.export({ format: 'jwk' }), alg: 'PS384' }, ['RS256', 'PS256']],
+    ['ES256', p256.privateKey, ['RS256']],
+  ])('of a key that is given is %s, whatever the server lists beside what it can', async (alg, dpop, list) => {
+    expect(await signedWith(looksUp([list], dpop as KeyObject))).toBe(alg)
+  })
+
+  it('that a server does not list is named if it denies the proof, and only then', async () => {
+    const denial = (error: string) => () => denied(error)
+    const hint = /proofs are signed with ES256, which the server does not list/
+    const unlisted = looksUp([['PS256']], p256.privateKey, denial('invalid_dpop_proof'))
+    await expect(unlisted.provider.getToken()).rejects.toMatchObject({
+      code: 'TOKEN_REQUEST_REFUSED',
+      error: 'invalid_dpop_proof',
+      message: expect.stringMatching(hint),
+    })
+    for (const [list, error] of [
+      [['PS256'], 'invalid_client'],
+      [['ES256'], 'invalid_dpop_proof'],
+      [undefined, 'invalid_dpop_proof'],
+    ] as const) {
+      const { provider } = looksUp([list], p256.privateKey, denial(error))
+      await expect(provider.getToken()).rejects.toMatchObject({ message: expect.not.stringMatching(hint) })
+    }
+  })
+
+  it('of a key of its own stays, for the tokens that are bound to it, whatever is listed later', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    try {
+      const looked = looksUp([['ES256'], ['RS256']])
+      const { provider, proofs } = looked
+      await provider.getToken()
+      vi.setSystemTime(Date.now() + 25 * 3_600_000)
+      expect(await signedWith(looked)).toBe('ES256')
+      const keys = proofs().map((proof) => decodeProtectedHeader(proof).jwk)
+      expect(keys).toHaveLength(2)
+      expect(keys[1]).toEqual(keys[0])
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+})
+
 describe('the token endpoint', () => {
   it('gets a proof with its nonce at once, in the same attempt, with a new assertion', async () => {
     const clientAuth = privateKeyJwt(p256.privateKey)

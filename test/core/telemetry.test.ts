@@ -17,6 +17,7 @@ const names: (keyof McaAuthChannels)[] = [
   'mca-auth:token:stale',
   'mca-auth:cooldown:entered',
   'mca-auth:cooldown:left',
+  'mca-auth:dpop:nonce',
   'mca-auth:request:skipped',
 ]
 
@@ -104,6 +105,44 @@ it('reports a token that came from the shared cache', async () => {
   await using other = createTokenProvider({ ...server.appId, sharedCache })
   await vi.waitFor(() => other.getToken())
   expect(heard).toEqual([['token:refreshed', expect.objectContaining({ fromSharedCache: true })]])
+})
+
+it('reports which server asked for a nonce, by which status, and no nonce or token', async () => {
+  await using resource = await startProtectedResource({ authorizationServer: server })
+  server.dpop.demandsNonce = true
+  resource.dpop.demandsNonce = true
+  await using provider = createTokenProvider({ ...server.appId, dpop: true })
+  const fetch = mcaAuth(provider)
+  const challenges = () => heard.splice(0).filter(([name]) => name === 'dpop:nonce')
+  const atResource = ['dpop:nonce', { origin: resource.origin, status: 401 }]
+  await fetch(resource.origin)
+  expect(challenges()).toEqual([['dpop:nonce', { origin: server.origin, status: 400 }], atResource])
+  resource.dpop.offerNonce()
+  await fetch(`${resource.origin}/a-nonce-that-comes-with-a-success`)
+  expect(challenges()).toEqual([])
+  resource.dpop.rotateNonce()
+  const body = new Blob(['x'.repeat(100_000)]).stream()
+  const init = { method: 'POST', body, duplex: 'half' } as RequestInit
+  expect((await fetch(`${resource.origin}/a-body-that-cannot-be-sent-again`, init)).status).toBe(401)
+  expect(challenges()).toEqual([atResource])
+})
+
+it('reports no nonce where a proof or a token is rejected for another reason, or nothing is', async () => {
+  let challenge = 'DPoP error="invalid_dpop_proof"'
+  await using resource = await startProtectedResource({
+    authorizationServer: server,
+    intercept: () => ({ status: 401, headers: { 'www-authenticate': challenge }, body: 'no' }),
+  })
+  await using provider = createTokenProvider({ ...server.appId, dpop: true })
+  const fetch = mcaAuth(provider)
+  for (challenge of [challenge, 'DPoP error="insufficient_scope"', 'Bearer error="use_dpop_nonce"']) {
+    await fetch(resource.origin)
+  }
+  expect(told()).not.toContain('dpop:nonce')
+  server.script({ status: 400, body: { error: 'invalid_dpop_proof' } })
+  provider.clear()
+  await provider.getToken().catch(() => {})
+  expect(told()).not.toContain('dpop:nonce')
 })
 
 it('reports no secrets', async () => {

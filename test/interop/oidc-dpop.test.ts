@@ -45,12 +45,13 @@ describe.each([false, true])('oidc-provider that requires nonces: %s', (requires
     return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   }
 
-  async function startIssuer(): Promise<string> {
+  async function startIssuer(more: object = {}): Promise<string> {
     const server = createServer()
     listening.push(server.listen(0, '127.0.0.1'))
     await once(server, 'listening')
     const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
     const provider = new Provider(issuer, {
+      ...more,
       clients: [
         {
           client_id: client.clientId,
@@ -138,6 +139,15 @@ describe.each([false, true])('oidc-provider that requires nonces: %s', (requires
     provider.clear()
     await provider.getToken()
     expect(answers).toEqual(requiresNonce ? [400, 200, 200] : [200, 200])
+  })
+
+  it.each(['EdDSA', 'Ed25519'])('that takes proofs of %s alone gets them, from a key of its own', async (alg) => {
+    const verdicts: unknown[] = []
+    const issuer = await startIssuer({ enabledJWA: { dPoPSigningAlgValues: [alg] } })
+    const resource = await startResource(issuer, verdicts)
+    await using provider = createTokenProvider({ ...client, issuer, dpop: true })
+    const { status } = await mcaAuth(provider)(`${resource}/orders`)
+    expect(status, String(verdicts.at(-1))).toBe(200)
   })
 
   it('refuses a client whose tokens must be bound, if they are not', async () => {

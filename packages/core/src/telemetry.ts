@@ -40,6 +40,14 @@ export interface SkippedRequest {
   readonly reason: SkipReason
 }
 
+/** A challenge for a nonce in the proof of a token that is bound to a key (RFC 9449 §8, §9). */
+export interface NonceChallenge {
+  /** Of the token endpoint or of the resource; never the path, the nonce or the token. */
+  readonly origin: string
+  /** Of the response: mostly 400 from a token endpoint, 401 from a resource. */
+  readonly status: number
+}
+
 /** The channels of `node:diagnostics_channel` to which providers publish, and the messages on each. */
 export interface McaAuthChannels {
   /** A token request is about to be sent; `attempt` counts from 1. */
@@ -60,6 +68,8 @@ export interface McaAuthChannels {
   'mca-auth:cooldown:entered': TokenFailure
   /** A token was issued again after a failure. */
   'mca-auth:cooldown:left': TokenSubject
+  /** A server wants a nonce, or another one, in the proof of a bound token: the request is sent again, if it can be. */
+  'mca-auth:dpop:nonce': NonceChallenge
   /** A request went without a token of ours, and why. Also logged with `NODE_DEBUG=mca-auth`. */
   'mca-auth:request:skipped': SkippedRequest
 }
@@ -72,6 +82,11 @@ const channels = {
   stale: channel('mca-auth:token:stale'),
   entered: channel('mca-auth:cooldown:entered'),
   left: channel('mca-auth:cooldown:left'),
+  nonce: channel('mca-auth:dpop:nonce'),
+}
+
+export function reportNonceChallenge(origin: string, status: number): void {
+  if (channels.nonce.hasSubscribers) channels.nonce.publish({ origin, status } satisfies NonceChallenge)
 }
 
 /** A token, as far as a message is about it. */

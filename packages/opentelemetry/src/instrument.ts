@@ -26,7 +26,8 @@ type Listeners = { [Name in keyof McaAuthChannels]: (message: McaAuthChannels[Na
  *
  * - span `mca_auth.token`: a wait for a token, from the first caller on, with all attempts
  * - `mca_auth.token.duration`, histogram, s: the same
- * - `mca_auth.token.requests`, `.refused`, `.served_stale`, `mca_auth.cooldowns`, `mca_auth.requests.skipped`: counters
+ * - `mca_auth.token.requests`, `.refused`, `.served_stale`, `mca_auth.cooldowns`, `mca_auth.requests.skipped`,
+ *   `mca_auth.dpop.nonces`: counters
  *
  * @example
  * ```ts
@@ -48,6 +49,7 @@ export function instrumentMcaAuth(options: InstrumentationOptions = {}): () => v
   const refused = counter('mca_auth.token.refused', '{token}', 'Tokens that a resource rejected')
   const stale = counter('mca_auth.token.served_stale', '{token}', 'Tokens served while a refresh was due')
   const skipped = counter('mca_auth.requests.skipped', '{request}', 'Requests that went without a token, and why')
+  const nonces = counter('mca_auth.dpop.nonces', '{challenge}', 'Challenges for a nonce, which cost a request each')
   const coolDowns = counter(
     'mca_auth.cooldowns',
     '{cooldown}',
@@ -90,6 +92,8 @@ export function instrumentMcaAuth(options: InstrumentationOptions = {}): () => v
     'mca-auth:token:stale': (message) => stale.add(1, server(message)),
     'mca-auth:cooldown:entered': (message) => coolDowns.add(1, { ...server(message), 'error.type': message.code }),
     'mca-auth:cooldown:left': () => {},
+    'mca-auth:dpop:nonce': ({ origin, status }) =>
+      nonces.add(1, { ...address(origin), 'http.response.status_code': status }),
     'mca-auth:request:skipped': ({ client, origin, reason }) =>
       skipped.add(1, { ...address(origin), 'mca_auth.http_client': client, 'mca_auth.skip_reason': reason }),
   }

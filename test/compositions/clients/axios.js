@@ -3,6 +3,7 @@ import { request as httpRequest } from 'node:http'
 import { buffer } from 'node:stream/consumers'
 import { mcaAuth } from '@mca-auth/axios'
 import axios, { AxiosError } from 'axios'
+import { redirectedProof, unansweredNonce } from '../bound-limits.js'
 import { overTls, startProxy } from '../front.js'
 import { canMock, mocked, startMsw, startNock } from '../mocks.js'
 import { configRows, logsNoToken, twoPlugins } from './axios-steps.js'
@@ -48,13 +49,18 @@ function create({ auth }, /** @type {import('axios').CreateAxiosDefaults} */ def
   return api
 }
 
+/** Of what gives responses without headers. */
+const withoutHeaders = {
+  limits: unansweredNonce('with `dpop`, a challenge for a nonce cannot be read, and is not answered'),
+}
+
 const overFetch = (context) => create(context, { adapter: 'fetch' })
 
 export async function group() {
   return {
     rows: [
       row('axios', "adapter: 'http'", (context) => create(context)),
-      row('axios', "adapter: 'fetch'", overFetch),
+      row('axios', "adapter: 'fetch'", overFetch, { limits: redirectedProof }),
       ...(canMock
         ? [row('mcaAuth() of undici', "adapter: 'fetch' over setGlobalDispatcher()", overFetch, twoPlugins)]
         : []),
@@ -128,6 +134,7 @@ async function layers() {
     ...inBothOrders('axios-mock-adapter without headers', mock(false), {
       ...mocked,
       packages: ['axios-mock-adapter'],
+      ...withoutHeaders,
     }),
     ...inBothOrders('a hand-written refresh queue', refreshQueue, { packages: ['axios'] }),
     ...inBothOrders('an interceptor that sets config.adapter', setAdapter, { packages: ['axios'] }).map((one) =>
@@ -250,8 +257,11 @@ function clients() {
     row('a client of openapi-generator', 'new OrdersApi(configuration, undefined, api)', (context) => {
       return generated(create(context))
     }),
-    row('an adapter without headers', 'axios.create({ adapter })', (context) =>
-      create(context, { adapter: plainAdapter }),
+    row(
+      'an adapter without headers',
+      'axios.create({ adapter })',
+      (context) => create(context, { adapter: plainAdapter }),
+      withoutHeaders,
     ),
   ]
 }

@@ -1,5 +1,6 @@
 // fetch: what calls ours, and what ours calls.
 import { mcaAuth } from '@mca-auth/fetch'
+import { repeatedProof } from '../bound-limits.js'
 import { mocked, startMsw, startNock } from '../mocks.js'
 
 /** @typedef {(fetch?: typeof globalThis.fetch) => typeof globalThis.fetch} Auth puts ours on a fetch, or on the global one */
@@ -82,7 +83,13 @@ async function retrying() {
   const options = { retries: 2, retryDelay: 1, retryOn: [503] }
   return [
     row('fetch-retry', 'fetchRetry(mcaAuth())', ['fetch-retry'], ({ auth }) => fetchRetry(auth(), options)),
-    row('fetch-retry', inside('fetchRetry(fetch)'), ['fetch-retry'], ({ auth }) => auth(fetchRetry(fetch, options))),
+    row(
+      'fetch-retry',
+      inside('fetchRetry(fetch)'),
+      ['fetch-retry'],
+      ({ auth }) => auth(fetchRetry(fetch, options)),
+      { limits: repeatedProof },
+    ),
   ]
 }
 

@@ -1,4 +1,5 @@
 // Dispatchers of undici other than an Agent.
+import { repeatedProof } from '../bound-limits.js'
 import { overTls, startProxy } from '../front.js'
 import { setGlobal } from './undici-fetch.js'
 import { ofOneOrigin, requests, retryOptions } from './undici-requests.js'
@@ -35,9 +36,7 @@ export function dispatchers(/** @type {Undici} */ undici, /** @type {boolean} */
     row('RetryAgent', 'new RetryAgent(agent.compose(mcaAuth))', agent, (base, auth) => {
       return new RetryAgent(base.compose(auth), retryOptions)
     }),
-    row('RetryAgent', 'new RetryAgent(agent).compose(mcaAuth)', agent, (base, auth) => {
-      return new RetryAgent(base, retryOptions).compose(auth)
-    }),
+    row('RetryAgent', 'new RetryAgent(agent).compose(mcaAuth)', agent, retryBeneath, { limits: repeatedProof }),
     row('RetryAgent + redirect', 'new RetryAgent(agent.compose(mcaAuth)).compose(redirect)', agent, (base, auth) => {
       return new RetryAgent(base.compose(auth), retryOptions).compose(redirect())
     }),
@@ -71,6 +70,10 @@ export function dispatchers(/** @type {Undici} */ undici, /** @type {boolean} */
       start: ({ auth }) => ({ close: setGlobal(undici, agent(), auth), ...requests(undici) }),
     },
   ]
+
+  function retryBeneath(base, auth) {
+    return new RetryAgent(base, retryOptions).compose(auth)
+  }
 
   function retryOver(base, auth) {
     return base.compose(auth, retry())

@@ -1,6 +1,7 @@
 // fetch over a dispatcher of undici, and what undici makes of fetch.
 import { once } from 'node:events'
 import { createServer } from 'node:http'
+import { repeatedProof } from '../bound-limits.js'
 import { asEvents, asSocket } from '../front.js'
 import { retryOptions } from './undici-requests.js'
 
@@ -21,7 +22,7 @@ export async function fetches(/** @type {Undici} */ undici) {
   const { Agent, interceptors, fetch: undiciFetch } = undici
   const retry = interceptors.retry(retryOptions)
   const nodeFetch = globalThis.fetch
-  const row = (layer, place, send, over) => ({
+  const row = (layer, place, send, over, more = {}) => ({
     layer,
     place,
     mustListOrigins: true,
@@ -29,13 +30,14 @@ export async function fetches(/** @type {Undici} */ undici) {
       const agent = new Agent()
       return { ...fetching(send, { dispatcher: over(agent, auth) }), close: () => agent.destroy() }
     },
-    limits,
+    limits: { ...limits, ...more },
   })
   const globalRow = (layer, send) => ({
     ...row(layer, 'setGlobalDispatcher(agent.compose(mcaAuth))', send),
     start: ({ auth }) => ({ close: setGlobal(undici, new Agent(), auth), ...fetching(send, {}) }),
   })
   const plain = (agent, auth) => agent.compose(auth)
+  const retryBeneath = (agent, auth) => agent.compose(retry, auth)
   const over = 'fetch(url, { dispatcher: agent.compose(mcaAuth) })'
   return [
     row('fetch() of undici', over, undiciFetch, plain),
@@ -43,9 +45,7 @@ export async function fetches(/** @type {Undici} */ undici) {
     row('fetch() of undici + retry', 'compose(mcaAuth, retry)', undiciFetch, (agent, auth) =>
       agent.compose(auth, retry),
     ),
-    row('fetch() of undici + retry', 'compose(retry, mcaAuth)', undiciFetch, (agent, auth) =>
-      agent.compose(retry, auth),
-    ),
+    row('fetch() of undici + retry', 'compose(retry, mcaAuth)', undiciFetch, retryBeneath, repeatedProof),
     ...((await passes(undici, false)) ? [row("Node's fetch()", over, nodeFetch, plain)] : []),
     ...((await passes(undici, true)) ? [globalRow("Node's fetch()", nodeFetch)] : []),
   ]

@@ -1,5 +1,6 @@
 // undici, whose layers are composed: `compose(a, b)` puts b outside of a.
 import { mcaAuth } from '@mca-auth/undici'
+import { redirectedProof, repeatedProof, unansweredNonce } from '../bound-limits.js'
 import { versionOf } from '../versions.js'
 import { dispatchers } from './undici-dispatchers.js'
 import { fetches, sources } from './undici-fetch.js'
@@ -152,7 +153,10 @@ function limitsOf(/** @type {string[]} */ names, /** @type {boolean} */ isUndici
           },
         ]),
       )),
+    ...(isInside('retry') && repeatedProof),
+    ...(isInside('redirect') && redirectedProof),
     ...(isInside('responseError') && {
+      ...unansweredNonce('with `dpop`, a challenge for a nonce is not answered; the next request has the nonce'),
       replaces: { shows: /401 instead of 200/, text: 'a rejected request is not resent; the next one has a new token' },
     }),
   }

@@ -19,9 +19,9 @@ export function rejectsToken(status: number, challenges: readonly string[], sche
   return status === 401 && !errors.some((error) => notAboutTheToken.includes(error))
 }
 
-/** Whether a response rejects the proof alone. */
-export function rejectsProof(status: number, challenges: readonly string[]): boolean {
-  return status === 401 && errorsIn(challenges, 'dpop').some((error) => aboutTheProof.includes(error))
+/** What a response objects to in the proof: none if it is about something else. */
+export function proofErrorsIn(status: number, challenges: readonly string[]): string[] {
+  return status === 401 ? errorsIn(challenges, 'dpop').filter((error) => aboutTheProof.includes(error)) : []
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { ProvidedToken } from '../provider/provider-internals.js'
-import { rejectsProof, rejectsToken } from './challenge.js'
+import { reportNonceChallenge } from '../telemetry.js'
+import { proofErrorsIn, rejectsToken } from './challenge.js'
 import type { ClientRules } from './client-rules.js'
 import type { ResponseDetails } from './response-details.js'
 import { headerValues, type ResponseHeaders } from './response-headers.js'
@@ -83,8 +84,11 @@ export class TokenUse {
     if (binding !== undefined && !isFromCache()) {
       const [nonce] = headerValues(headers, 'dpop-nonce')
       const isNew = binding.learnNonce(origin, nonce) && nonce !== this.#proof?.nonce
-      if (rejectsProof(status, challenges(headers)))
+      const errors = proofErrorsIn(status, challenges(headers))
+      if (errors.length > 0) {
+        if (isNew || errors.includes('use_dpop_nonce')) reportNonceChallenge(origin, status)
         return this.#proveAgain(token, isNew && details.replayable === true)
+      }
     }
     const isRejected =
       (status === 401 || status === 403) &&

@@ -4,7 +4,8 @@ import { type PrivateKeyInput, signingKey } from './private-key.js'
 /** A key to which tokens are bound (RFC 9449), given by the user. */
 export interface BoundKey {
   readonly key: KeyObject
-  readonly alg: string
+  /** What it may sign with, the usual one first. One that names its `alg` signs with nothing else. */
+  readonly algorithms: readonly string[]
 }
 
 /** @throws TypeError for a key that cannot sign at once, or that no proof can name. */
@@ -15,5 +16,5 @@ export function boundKey(given: true | PrivateKeyInput): BoundKey | true {
   if (!('asymmetricKeyType' in key) || key.asymmetricKeyType === 'rsa-pss') {
     throw new TypeError('`dpop` must be true, or a private key as PEM, JWK or KeyObject')
   }
-  return { key: key as KeyObject, alg: alg ?? (algorithms[0] as string) }
+  return { key: key as KeyObject, algorithms: alg === undefined ? algorithms : [alg] }
 }

@@ -5,6 +5,7 @@ export interface ServerMetadata {
   readonly token_endpoint: string
   readonly token_endpoint_auth_methods_supported?: readonly string[]
   readonly token_endpoint_auth_signing_alg_values_supported?: readonly string[]
+  readonly dpop_signing_alg_values_supported?: readonly string[]
   readonly mtls_endpoint_aliases?: Readonly<Record<string, unknown>>
 }
 

@@ -1,12 +1,4 @@
-import {
-  createHash,
-  createPublicKey,
-  generateKeyPairSync,
-  type JsonWebKey,
-  type KeyObject,
-  randomUUID,
-} from 'node:crypto'
-import type { BoundKey } from './bound-key.js'
+import { createHash, createPublicKey, type JsonWebKey, type KeyObject, randomUUID } from 'node:crypto'
 import { signByKeyObject } from './private-key-signature.js'
 
 /** What a proof says besides the time and the request (RFC 9449 §4.2). */
@@ -20,17 +12,14 @@ export interface ProofDetails {
 export class ProofKey {
   /** RFC 7638: names the key, and tells nothing of its private part. */
   readonly thumbprint: string
+  readonly alg: string
   readonly #key: KeyObject
-  readonly #alg: string
   /** The JOSE header, encoded: the same in all proofs. */
   readonly #header: string
 
-  constructor(given: BoundKey | true) {
-    // ES256 is what every server takes.
-    const { key, alg } =
-      given === true ? { key: generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey, alg: 'ES256' } : given
+  constructor(key: KeyObject, alg: string) {
     this.#key = key
-    this.#alg = alg
+    this.alg = alg
     // Of a public key, Node.js exports just the members that its thumbprint is made of (RFC 7638 §3.2).
     const jwk = createPublicKey(key as Parameters<typeof createPublicKey>[0]).export({ format: 'jwk' })
     this.#header = encode(JSON.stringify({ typ: 'dpop+jwt', alg, jwk }))
@@ -45,7 +34,7 @@ export class ProofKey {
     // Without query and fragment.
     const claims = encode(JSON.stringify({ jti, htm: method, htu: `${origin}${pathname}`, iat, ath, nonce }))
     const data = `${this.#header}.${claims}`
-    return `${data}.${signByKeyObject(this.#key, this.#alg, Buffer.from(data)).toString('base64url')}`
+    return `${data}.${signByKeyObject(this.#key, this.alg, Buffer.from(data)).toString('base64url')}`
   }
 }
 

@@ -1,5 +1,6 @@
-import { createHash } from 'node:crypto'
+import { createHash, generateKeyPairSync } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
+import { McaAuthError } from '../error.js'
 import type { BoundKey } from './bound-key.js'
 import { ProofKey } from './proof-key.js'
 import type { ServerClock } from './server-clock.js'
@@ -16,23 +17,50 @@ export type NonceRole = 'authorization-server' | 'resource'
  * resources. It knows the newest nonce of each origin, which every response may change.
  */
 export class Prover {
-  /** Names the key. */
-  readonly thumbprint: string
-  readonly #key: ProofKey
+  /** Names the key that was given. One of this provider's own needs no name: no other process has its tokens. */
+  readonly thumbprint: string | undefined
+  readonly #given: BoundKey | true
+  #key: ProofKey | undefined
   readonly #clock: ServerClock
   readonly #nonces: Readonly<Record<NonceRole, LRUCache<string, string>>> = {
     'authorization-server': new LRUCache({ max: maxOrigins }),
     resource: new LRUCache({ max: maxOrigins }),
   }
 
-  constructor(key: BoundKey | true, clock: ServerClock) {
-    this.#key = new ProofKey(key)
-    this.thumbprint = this.#key.thumbprint
+  constructor(given: BoundKey | true, clock: ServerClock) {
+    this.#given = given
     this.#clock = clock
+    if (given === true) return
+    this.#key = new ProofKey(given.key, given.algorithms[0] as string)
+    this.thumbprint = this.#key.thumbprint
+  }
+
+  /** The algorithm of its proofs. */
+  get alg(): string | undefined {
+    return this.#key?.alg
+  }
+
+  /**
+   * Chooses the algorithm by what the authorization server lists (RFC 9449 §5.1), before the first proof. A key that was
+   * given signs in any case, with the first of its algorithms that is listed, for a list may be wrong. One of this
+   * provider's own is made once: the tokens that are cached are bound to it.
+   *
+   * @throws McaAuthError if a key would have to be made for an algorithm that we make none for.
+   */
+  choose(listed: readonly string[] | undefined): void {
+    const given = this.#given
+    if (given === true) {
+      this.#key ??= madeKey(listed)
+      return
+    }
+    const { key, algorithms } = given
+    const alg = algorithms.find((one) => listed?.includes(one)) ?? (algorithms[0] as string)
+    if (alg !== this.#key?.alg) this.#key = new ProofKey(key, alg)
   }
 
   /** @param ath - see {@link digestOf}; `undefined` in a token request. */
   prove(url: URL, method: string, nonce: string | undefined, ath?: string): string {
+    this.#key ??= madeKey(undefined)
     return this.#key.prove(url, method, this.#clock.now(), { ath, nonce })
   }
 
@@ -46,6 +74,23 @@ export class Prover {
     this.#nonces[role].set(origin, nonce)
     return true
   }
+}
+
+/** ES256, which nearly every server takes, also those that list nothing; else Ed25519, which has two names (RFC 9864). */
+function madeKey(listed: readonly string[] = []): ProofKey {
+  const alg = ['ES256', 'EdDSA', 'Ed25519'].find((one) => listed.length === 0 || listed.includes(one))
+  if (alg === 'ES256') return new ProofKey(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey, alg)
+  if (alg !== undefined) return new ProofKey(generateKeyPairSync('ed25519').privateKey, alg)
+  throw new McaAuthError(
+    'INVALID_CREDENTIALS_SOURCE',
+    `the server takes proofs that are signed with ${printable(listed)}, for which \`dpop: true\` makes no key: give one as \`dpop\``,
+  )
+}
+
+/** Algorithms as a server names them, fit for a log. */
+function printable(names: readonly string[]): string {
+  const known = names.filter((name) => /^[\w-]{1,20}$/.test(name)).slice(0, 10)
+  return known.length === 0 ? 'no algorithm that is known' : known.join(', ')
 }
 
 /** The digest of a token that a proof for it carries (RFC 9449 §4.2). */

@@ -84,6 +84,13 @@ export class Discovery {
   }
 }
 
+/** Metadata that are lists of names, of which one is chosen. */
+const listNames = [
+  'token_endpoint_auth_methods_supported',
+  'token_endpoint_auth_signing_alg_values_supported',
+  'dpop_signing_alg_values_supported',
+]
+
 /** RFC 8414 §3.3: metadata of another issuer must not be used. */
 function checked(fields: Readonly<Record<string, unknown>>, issuer: string, what: string): ServerMetadata {
   if (fields.issuer !== issuer) {
@@ -99,7 +106,7 @@ function checked(fields: Readonly<Record<string, unknown>>, issuer: string, what
     throw invalid(`${what} has no \`token_endpoint\` that is an http(s) URL`)
   }
   const metadata: Record<string, unknown> = { issuer, token_endpoint: endpoint.href }
-  for (const name of ['token_endpoint_auth_methods_supported', 'token_endpoint_auth_signing_alg_values_supported']) {
+  for (const name of listNames) {
     const list = fields[name]
     if (Array.isArray(list) && list.every((entry) => typeof entry === 'string')) metadata[name] = list
   }
