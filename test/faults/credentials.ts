@@ -23,7 +23,7 @@ const tokenEndpoint = 'https://idp.example.com/token'
 const jwt = (sub: string, lifetimeSeconds = 600) =>
   unsignedJwt({ iss: 'https://cluster.example.com', sub, exp: Math.floor(Date.now() / 1000) + lifetimeSeconds })
 
-/** A provider for each way in which a file is used, one after the other, in a directory of its own. */
+/** A provider for each way to use a file, one after the other, in its own directory. */
 async function withFile(
   run: (part: {
     file: string
@@ -80,7 +80,7 @@ const unreadable = (what: string, reason: RegExp, prepare: (file: string) => voi
         expect(failure.message).not.toContain('fake')
         for (let i = 0; i < 3; i++) {
           vi.setSystemTime(Date.now() + 1_000)
-          // It does not double.
+          // The delay does not double.
           expect(await failureOf(provider)).toMatchObject({ retryAt: Date.now() + 1_000 })
         }
         expect(sent()).toEqual([])
@@ -93,7 +93,7 @@ const unreadable = (what: string, reason: RegExp, prepare: (file: string) => voi
 export const fileFaults: readonly ProviderFault[] = [
   unreadable('is missing', /ENOENT/, () => {}),
   unreadable('is a directory', /is not a file/, (file) => mkdirSync(file)),
-  unreadable('is a named pipe into which nobody writes', /is not a file/, (file) => execFileSync('mkfifo', [file])),
+  unreadable('is a named pipe without a writer', /is not a file/, (file) => execFileSync('mkfifo', [file])),
   unreadable('is a device without an end', /is not a file/, (file) => symlinkSync('/dev/zero', file)),
   unreadable('is a gigabyte long', /more than 65536 bytes/, (file) => {
     writeFileSync(file, 'fake')
@@ -101,15 +101,15 @@ export const fileFaults: readonly ProviderFault[] = [
   }),
   unreadable('is a link that leads nowhere', /ENOENT/, (file) => symlinkSync('nowhere', file)),
   unreadable('is empty', /is empty/, (file) => writeFileSync(file, '')),
-  unreadable('holds a line break alone', /is empty/, (file) => writeFileSync(file, '\n')),
+  unreadable('holds only a line break', /is empty/, (file) => writeFileSync(file, '\n')),
   unreadable('holds two lines', /no token has/, (file) => writeFileSync(file, 'fake-1\nfake-2\n')),
-  unreadable('holds what is no text', /no token has/, (file) => writeFileSync(file, Buffer.from([0xff, 0xfe, 0x00]))),
+  unreadable('holds binary data', /no token has/, (file) => writeFileSync(file, Buffer.from([0xff, 0xfe, 0x00]))),
   unreadable('holds a token that has expired', /has expired, \d+ min ago/, (file) =>
     writeFileSync(file, jwt('s', -3_600)),
   ),
   {
-    fault: 'a token file that appears late, while a thousand callers ask for it',
-    sees: 'their error, then a token within a second of it; nobody hangs',
+    fault: 'a token file that appears late, while a thousand callers need it',
+    sees: 'their error, then a token within a second of it; no caller hangs',
     run: () =>
       withFile(async ({ file, provider, sent }) => {
         const failures = await Promise.all(Array.from({ length: 1_000 }, () => failureOf(provider)))
@@ -120,8 +120,8 @@ export const fileFaults: readonly ProviderFault[] = [
       }),
   },
   {
-    fault: 'a token file that is cut, since it is being written',
-    sees: 'nothing: it is read once more after the denial',
+    fault: 'a token file that is truncated because it is being written',
+    sees: 'nothing: it is read again after the denial',
     run: () =>
       withFile(async ({ file, provider, sent, answerWith }) => {
         const whole = jwt('pod')
@@ -151,7 +151,7 @@ export const fileFaults: readonly ProviderFault[] = [
       }),
   },
   {
-    fault: 'a token file that is swapped by its symbolic link, as Kubernetes does it',
+    fault: 'a token file that is swapped by its symbolic link, as Kubernetes does',
     sees: 'nothing: the next token request sends the new one',
     run: () =>
       withFile(async ({ file, directory, provider, sent }) => {
@@ -169,7 +169,7 @@ export const fileFaults: readonly ProviderFault[] = [
   },
   {
     fault: 'a private key that is rotated',
-    sees: 'nothing: the function is asked for it once more after the denial',
+    sees: 'nothing: the function is called again after the denial',
     run: async () => {
       const [old, now] = [1, 2].map(() => generateKeyPairSync('ec', { namedCurve: 'P-256' })) as [Pair, Pair]
       const keys = [old.privateKey]
@@ -243,7 +243,7 @@ export const ibmFaults: readonly ProviderFault[] = [
       ),
   },
   {
-    fault: 'the metadata service has not this version (404)',
+    fault: 'the metadata service does not have this version (404)',
     sees: '`TOKEN_REQUEST_REFUSED`; no other version is tried',
     run: () =>
       metadataService(
@@ -270,8 +270,8 @@ export const ibmFaults: readonly ProviderFault[] = [
       ),
   },
   {
-    fault: 'the metadata service does not answer, as beyond its hop limit',
-    sees: '`TOKEN_REQUEST_FAILED` after timeoutMs, which says what to look at',
+    fault: 'the metadata service does not respond, as beyond its hop limit',
+    sees: '`TOKEN_REQUEST_FAILED` after timeoutMs, with advice',
     run: async () => {
       await using server = await startRecorder(() => {})
       const grant = ibmVpc({ url: `http://127.0.0.1:${server.port}` })
