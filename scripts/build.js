@@ -1,4 +1,4 @@
-// Bundles the packages that have changed since. `npm run build` compiles their declarations first.
+// Bundles the packages that have changed since the last run. `npm run build` compiles their declarations first.
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -6,7 +6,7 @@ import { bundle } from './bundle.js'
 
 const root = join(import.meta.dirname, '..')
 const packages = join(root, 'packages')
-/** What all bundles depend on: how they are made, and the versions of what comes in. */
+/** Inputs of all bundles: the build scripts, and the versions of bundled packages. */
 const common = ['scripts/bundle.js', 'pnpm-lock.yaml'].map((file) => readFileSync(join(root, file), 'utf8'))
 
 const folders = readdirSync(packages)
@@ -14,7 +14,7 @@ const folders = readdirSync(packages)
   .filter((folder) => !JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')).private)
 await Promise.all(folders.map(bundleIfChanged))
 
-/** The state of a bundle's sources is kept beside their declarations, from when the bundle was complete. */
+/** The state of a bundle's sources when it was last built, stored next to their declarations. */
 async function bundleIfChanged(/** @type {string} */ folder) {
   const record = join(folder, 'build/bundled.sha256')
   const state = stateOf(folder)

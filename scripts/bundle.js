@@ -1,5 +1,5 @@
-// Makes what one package publishes: a bundle for each entry point and module format, its declarations, and the licences
-// of what was bundled.
+// Builds the published files of one package: a bundle for each entry point and module format, its declarations, and the
+// licences of bundled packages.
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
 import { basename, dirname, join } from 'node:path'
@@ -21,7 +21,7 @@ export async function bundle(folder) {
   const entries = entriesOf(manifest)
   const dist = join(folder, 'dist')
   rmSync(dist, { recursive: true, force: true })
-  // A command is started by Node.js, which reads ES modules. A library is written for whoever loads it.
+  // A command is started by Node.js, which reads ES modules. A library is published in both formats.
   const formats = manifest.exports === undefined ? { '.': 'es' } : { esm: 'es', cjs: 'cjs' }
   const bundled = await write(folder, manifest, entries, formats)
   for (const name of manifest.exports === undefined ? [] : Object.keys(formats)) {
@@ -30,27 +30,27 @@ export async function bundle(folder) {
       mkdirSync(dirname(join(directory, file)), { recursive: true })
       cpSync(join(folder, 'build', file), join(directory, file))
     }
-    // What says `type: module` is the manifest of the package. The nearest one counts, for Node.js and TypeScript.
+    // The manifest of the package says `type: module`. Node.js and TypeScript use the nearest one.
     if (name === 'cjs') writeFileSync(join(directory, 'package.json'), `${JSON.stringify({ type: 'commonjs' })}\n`)
   }
   if (bundled.size > 0) writeFileSync(join(dist, 'THIRD-PARTY-LICENSES'), [...bundled].map(licenceOf).join('\n\n'))
 }
 
-/** Names of files of `src`, without their extensions. @param {Manifest} manifest */
+/** Names of the entry files in `src`, without their extensions. @param {Manifest} manifest */
 function entriesOf({ exports = {}, bin = {} }) {
   const libraries = Object.keys(exports).map((path) => (path === '.' ? 'index' : path.slice(2)))
   return [...libraries, ...Object.values(bin).map((path) => basename(path, '.js'))]
 }
 
 /**
- * Dependencies and peers stay outside, and what else is imported comes in. Of a package's entry points, what they share
- * is in a file that they import: it exists once for each format.
+ * Dependencies and peers stay outside; everything else that is imported is bundled. Code that the entry points of a package
+ * share is in a file that they import, so that it exists once for each format.
  *
  * @param {string} folder
  * @param {Manifest} manifest
  * @param {readonly string[]} entries
  * @param {Readonly<Record<string, string>>} formats By folder of `dist`.
- * @returns {Promise<Set<string>>} The folders of the packages that came in.
+ * @returns {Promise<Set<string>>} The folders of the bundled packages.
  */
 async function write(folder, manifest, entries, formats) {
   const outside = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies })
@@ -77,7 +77,7 @@ async function write(folder, manifest, entries, formats) {
         groups: [{ debugName: 'shared', name: (id, graph) => (sharedIn(graph, input).has(id) ? 'shared' : null) }],
       },
       sourcemap: true,
-      // Where a package manager keeps its packages is nobody's business.
+      // Do not reveal where the package manager keeps its packages.
       sourcemapPathTransform: (path) => path.replace(/^.*\/node_modules\//, '../../node_modules/'),
       comments: { legal: true, annotation: true, jsdoc: false },
       banner: ({ moduleIds }) => noticeOf(moduleIds),
@@ -97,8 +97,8 @@ async function write(folder, manifest, entries, formats) {
 const shared = new WeakMap()
 
 /**
- * The modules that loading an entry point loads, and that another entry point or what is loaded later needs too: one file,
- * instead of one for each combination.
+ * The modules that an entry point loads at once and that another entry point, or a module loaded later, needs too: one
+ * file, instead of one for each combination.
  *
  * @param {import('rolldown').ChunkingContext} graph
  * @param {Readonly<Record<string, string>>} input
@@ -137,7 +137,7 @@ function packageOf(id) {
   return folder
 }
 
-/** They are several times larger than what is used of them, and their packages have them. @param {string} file */
+/** They are several times larger than the code that is used, and their packages contain them. @param {string} file */
 function leaveOutForeignSources(file) {
   const map = JSON.parse(readFileSync(file, 'utf8'))
   for (const [i, source] of map.sources.entries()) if (isForeign(source)) map.sourcesContent[i] = null
@@ -157,12 +157,12 @@ function noticeOf(moduleIds) {
 function licenceOf(folder) {
   const { name, version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
   const file = ['LICENSE.md', 'LICENSE'].map((each) => join(folder, each)).find((path) => existsSync(path))
-  if (file === undefined) throw new Error(`${name} has no licence that can go along`)
+  if (file === undefined) throw new Error(`${name} has no licence file to include`)
   return `${name} ${version}\n\n${readFileSync(file, 'utf8').trim()}\n`
 }
 
 /**
- * The declarations that those of the entry points lead to; those of inner modules are nobody's business.
+ * The declarations that those of the entry points import, without those of internal modules.
  *
  * @param {string} directory
  * @param {readonly string[]} entries

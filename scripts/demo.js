@@ -1,4 +1,4 @@
-// npm run demo: says what it does until the demo itself can run.
+// npm run demo: shows what it is doing until the demo itself can run.
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setup } from './setup.js'

@@ -1,4 +1,4 @@
-// Runs commands as steps, and says how long each takes.
+// Runs commands as steps, and shows how long each takes.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -9,9 +9,9 @@ import { styleText } from 'node:util'
 
 /**
  * @typedef {object} Step
- * @property {string} name What it does, for its reader.
+ * @property {string} name A description for the reader.
  * @property {readonly string[]} command With the tools of `node_modules`.
- * @property {boolean} [live] Whether its output is shown at once. Otherwise it is shown if it fails.
+ * @property {boolean} [live] Whether its output is shown at once, rather than only if it fails.
  */
 
 const out = process.stdout
@@ -23,22 +23,22 @@ const spinner = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', 
 
 /** @type {{ name: string, ms: number }[]} */
 const times = []
-/** Processes, and negative ones: groups of processes. @type {Set<number>} */
+/** Process ids; negative ones are groups of processes. @type {Set<number>} */
 const running = new Set()
 /** @type {NodeJS.Signals | undefined} */
 let interrupted
 
-/** Whoever ends this process ends its commands; it waits until they are gone. @param {NodeJS.Signals} signal */
+/** A signal that ends this process ends its commands too; it waits until they have ended. @param {NodeJS.Signals} signal */
 function interrupt(signal) {
   interrupted = signal
   for (const id of running) kill(id, signal)
 }
 
-/** npm passes a signal to a shell only, which may die of it without telling us. */
+/** npm passes a signal only to a shell, which may die of it without passing it on. */
 const parent = process.ppid
 const signals = /** @type {const} */ (['SIGHUP', 'SIGINT', 'SIGTERM'])
 
-/** Runs steps beside each other. Ends this process if one of them fails. @param {...Step} steps */
+/** Runs steps in parallel. Ends this process if one of them fails. @param {...Step} steps */
 export async function run(...steps) {
   for (const signal of signals) process.on(signal, interrupt)
   const orphaned = setInterval(() => process.ppid !== parent && interrupt('SIGTERM'), 500)
@@ -66,7 +66,7 @@ export async function run(...steps) {
   process.exit(1)
 }
 
-/** One line with the time of everything that ran. @param {string} what */
+/** Prints one line with the time of all steps. @param {string} what */
 export function total(what) {
   const sum = seconds(performance.now())
   out.write(
@@ -74,7 +74,7 @@ export function total(what) {
   )
 }
 
-/** @param {Step} step @returns {Promise<string | undefined>} what it wrote if it failed */
+/** @param {Step} step @returns {Promise<string | undefined>} its output if it failed */
 async function execute(step) {
   if (!isTerminal) out.write(`… ${step.name}\n`)
   return step.live ? executeLive(step) : executeQuietly(step)
@@ -87,7 +87,7 @@ async function executeLive({ command: [command = '', ...args] }) {
   return code === 0 ? undefined : ''
 }
 
-/** Nothing that the command has started outlives it, and no file that it has left. @param {Step} step */
+/** No process that the command has started outlives it, and no temporary file. @param {Step} step */
 async function executeQuietly({ command: [command = '', ...args] }) {
   const folder = mkdtempSync(join(tmpdir(), 'mca-auth-step-'))
   const env = { ...environment, TMPDIR: folder }
@@ -120,11 +120,11 @@ function kill(id, signal) {
   try {
     if (id !== undefined) process.kill(id, signal)
   } catch {
-    // It has ended by itself.
+    // The process has already ended.
   }
 }
 
-/** Shows on a terminal what is running. @param {ReadonlySet<string>} names */
+/** Shows on a terminal which steps are running. @param {ReadonlySet<string>} names */
 function spin(names) {
   if (!isTerminal) return undefined
   const started = performance.now()

@@ -1,20 +1,20 @@
-// What a packed package must hold to, beyond what its exports and types promise: it needs nothing that it does not
-// declare, it resolves nothing at run time, what was bundled is known and has its licence, and core is small.
+// Checks a packed package beyond its exports and types: it imports only declared dependencies, resolves nothing at run
+// time, contains only known bundled packages and their licences, and core is small.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
 import { isAbsolute, join } from 'node:path'
 import { rolldown } from 'rolldown'
 
-/** What is an ES module only, and so must be bundled for CommonJS. By package. */
+/** Packages that exist only as ES modules, and so must be bundled for CommonJS. By the package that needs them. */
 const bundled = /** @type {Record<string, string[]>} */ ({ core: ['oauth4webapi'], testing: ['jose'] })
 
 /**
- * Of the entry with what it imports, minified, without dependencies and what a token request loads. In bytes. A third of it
- * is what finds and checks credentials, which must be there when `mcaAuth()` is called.
+ * The size limit of an entry with its imports, minified, without dependencies and the files that a token request loads. In
+ * bytes. A third of it finds and checks credentials, which `mcaAuth()` does when it is called.
  */
 const sizes = /** @type {Record<string, number>} */ ({ core: 60_000 })
 
-/** Throws for the first thing that is wrong. @param {string} name @param {string} folder The unpacked package. */
+/** Throws at the first fault. @param {string} name @param {string} folder The unpacked package. */
 export async function checkBundles(name, folder) {
   const files = readdirSync(join(folder, 'dist'), { recursive: true, encoding: 'utf8' })
   for (const file of files.filter((each) => /\.(js|ts)$/.test(each))) checkFile(folder, file)
@@ -34,12 +34,12 @@ function checkFile(folder, file) {
   for (const [, specifier = ''] of imports) {
     const [imported = ''] = /^(@[^/]+\/)?[^/]+/.exec(specifier) ?? []
     if (!isBuiltin(specifier) && !declared.includes(imported)) {
-      throw new Error(`${file} of ${name} imports ${specifier}, which is no dependency`)
+      throw new Error(`${file} of ${name} imports ${specifier}, which is not a dependency`)
     }
   }
   const found = /createRequire|require\.resolve|import\.meta/.exec(text)
   if (exports !== undefined && found !== null)
-    throw new Error(`${file} of ${name} has ${found[0]}: it resolves at run time`)
+    throw new Error(`${file} of ${name} has ${found[0]}, which resolves at run time`)
 }
 
 /** @param {string} folder @param {readonly string[]} expected */
@@ -49,7 +49,7 @@ function checkLicences(folder, expected) {
   const names = [...text.matchAll(/^(\S+) \d+\.\d+\.\d+$/gm)].map(([, name]) => name)
   if (names.join() !== expected.join()) throw new Error(`${folder} bundles ${names}, not ${expected}`)
   if (expected.length > 0 && !/Permission is hereby granted.*THE SOFTWARE IS PROVIDED "AS IS"/s.test(text)) {
-    throw new Error(`${file} does not hold the licence`)
+    throw new Error(`${file} does not contain the licence`)
   }
 }
 

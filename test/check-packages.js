@@ -1,4 +1,4 @@
-// Packs each package as it would be published and checks the tarball: what is in it, its exports and its types.
+// Packs each package as for publication and checks the tarball: its files, its exports and its types.
 import { execFile } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -107,7 +107,7 @@ describe('the public interface', () => {
 })
 
 describe('the sources', () => {
-  it('have no file that has outgrown its idea, and no drawers', () => {
+  it('have at most 220 lines per file, and no utils, helpers, common or types files', () => {
     expect(sources.length).toBeGreaterThan(40)
     for (const file of sources) {
       expect.soft(read(file).split('\n').length, file).toBeLessThanOrEqual(221)
@@ -125,14 +125,14 @@ describe('the sources', () => {
 })
 
 describe('the imports of core', () => {
-  /** A folder imports from those before it. The files of `base` import from none, and serve all. */
-  const rooms = ['credentials', 'token-endpoint', 'shared-cache', 'provider', 'authorization']
+  /** A folder imports only from folders before it. The files of `base` import from no folder, and every folder may import them. */
+  const folders = ['credentials', 'token-endpoint', 'shared-cache', 'provider', 'authorization']
   const base = ['error', 'origin', 'telemetry', 'validate']
   const root = 'packages/core/src/'
   const files = sources.filter((file) => file.startsWith(root)).map((file) => file.slice(root.length))
   const importsOf = new Map(files.map((file) => [file, importedBy(file)]))
 
-  /** Types and dynamic imports count too, the examples of doc comments do not. */
+  /** Includes types and dynamic imports, but not the examples of doc comments. */
   function importedBy(file: string): string[] {
     const code = read(root + file).replaceAll(/\/\*\*.*?\*\//gs, '')
     const specifiers = [...code.matchAll(/\b(?:from|import)\b[\s(]*'(\.[^']+)'/g)].map(
@@ -141,41 +141,41 @@ describe('the imports of core', () => {
     return specifiers.map((specifier) => posix.join(posix.dirname(file), specifier.replace(/\.js$/, '.ts')))
   }
 
-  /** 0 for the base, then the rooms in their order; what joins them at the top level comes last. */
+  /** 0 for the base, then the folders in their order; the files at the top level that join them come last. */
   function level(file: string): number {
     const [folder = '', name] = file.split('/')
-    if (name !== undefined) return 1 + rooms.indexOf(folder)
-    return base.includes(folder.replace(/\.ts$/, '')) ? 0 : rooms.length + 1
+    if (name !== undefined) return 1 + folders.indexOf(folder)
+    return base.includes(folder.replace(/\.ts$/, '')) ? 0 : folders.length + 1
   }
 
-  it('are all seen here, and lead to files that exist', () => {
+  it('are all found by this test, and lead to existing files', () => {
     const all = [...importsOf.values()].flat()
     expect(all.length).toBeGreaterThan(80)
     expect(all.filter((file) => !files.includes(file))).toEqual([])
-    for (const room of rooms) expect(files.some((file) => file.startsWith(`${room}/`))).toBe(true)
+    for (const folder of folders) expect(files.some((file) => file.startsWith(`${folder}/`))).toBe(true)
     expect(files.filter((file) => level(file) < 0 || file.split('/').length > 2)).toEqual([])
     expect(importsOf.get('token-endpoint/send-token-request.ts')).toContain('token-endpoint/token-response.ts')
     expect(importsOf.get('provider/oauth-token-provider.ts')).toContain('provider/create-token-refresher.ts')
   })
 
-  it('run one way through the rooms', () => {
+  it('run one way through the folders', () => {
     const backwards = [...importsOf].flatMap(([file, imported]) =>
       imported.filter((target) => level(target) > level(file)).map((target) => `${file} imports ${target}`),
     )
     expect(backwards).toEqual([])
   })
 
-  it('form no circle', () => {
+  it('form no cycle', () => {
     const done = new Set<string>()
-    const circles: string[] = []
+    const cycles: string[] = []
     const visit = (file: string, path: readonly string[]) => {
-      if (path.includes(file)) circles.push([...path.slice(path.indexOf(file)), file].join(' → '))
+      if (path.includes(file)) cycles.push([...path.slice(path.indexOf(file)), file].join(' → '))
       if (path.includes(file) || done.has(file)) return
       for (const target of importsOf.get(file) ?? []) visit(target, [...path, file])
       done.add(file)
     }
     for (const file of files) visit(file, [])
-    expect(circles).toEqual([])
+    expect(cycles).toEqual([])
   })
 })
 
@@ -184,7 +184,7 @@ describe('each package', () => {
     .map((directory) => ({ directory, json: JSON.parse(read(`${directory}/package.json`)) }))
     .filter(({ json }) => !json.private)
 
-  it('says where it is, what it needs, and ships no more than it must', () => {
+  it('states its directory, its engines and its licence, and has the common version', () => {
     expect(packages).toHaveLength(10)
     for (const { directory, json } of packages) {
       expect(json.repository.directory).toBe(directory)
@@ -199,7 +199,7 @@ describe('each package', () => {
     }
   })
 
-  it('loads what a token request needs when the first one is made, not before', () => {
+  it('loads the modules for a token request with the first one, not before', () => {
     const script = `
       import { Session } from 'node:inspector'
       const session = new Session()
@@ -222,17 +222,17 @@ describe('each package', () => {
     expect(output.split('\n')).toEqual(['[]', 'false', 'true', ''])
   })
 
-  it('that adapts a client depends on core alone, or on the adapter of what its client sends with', () => {
+  it('for a client depends on core alone, or on the adapter of the client beneath it', () => {
     for (const { json } of packages.filter(({ json }) => json.peerDependencies)) {
       const below = json.name === '@mca-auth/ibm-cloud-sdk' ? ['@mca-auth/axios'] : []
       const besides =
-        // What axios itself uses to find its proxy; and the peer of the adapter below, which no application has to install.
+        // The package with which axios finds its proxy; and the peer of the adapter beneath, so that no application must install it.
         { '@mca-auth/axios': ['proxy-from-env'], '@mca-auth/ibm-cloud-sdk': ['axios'] }[json.name as string] ?? []
       expect(Object.keys(json.dependencies)).toEqual([...below, '@mca-auth/core', ...besides])
     }
   })
 
-  it('is named by the changesets, which name no other', () => {
+  it('is named in the changesets, which name no other package', () => {
     const names = packages.map(({ json }) => json.name)
     const files = readdirSync(join(import.meta.dirname, '../.changeset')).filter((file) =>
       /^(?!README).*\.md$/.test(file),

@@ -31,10 +31,10 @@ it('the demo revokes every token twice, fails no request, and writes a log witho
   expect(out.match(/every token is revoked$/gm)).toHaveLength(3) // once in the legend
   for (const client of ['axios', 'got', 'undici'])
     expect(out).toMatch(new RegExp(`^${client} +200 +0 +[2-9] +\\d+ `, 'm'))
-  expect(out).toMatch(/^All 1,200 requests succeeded, although tokens lived only/m)
+  expect(out).toMatch(/^All 1,200 requests succeeded, although tokens expired after/m)
 })
 
-it('the demo says which requests failed and why, and fails', async () => {
+it('the demo reports which requests failed and why, and exits with an error', async () => {
   await using server = await startAuthorizationServer()
   let count = 0
   await using backend = await startRecorder((_request, response) => {
@@ -60,13 +60,13 @@ it.each([
   [['--requests', '1.5'], '--requests must be an integer of at least 10, but is "1.5"'],
   [['--requests', 'many'], '--requests must be an integer of at least 10'],
   [['--request', '10'], "Unknown option '--request'"],
-])('the demo refuses %j', async (args, message) => {
+])('the demo rejects %j', async (args, message) => {
   const { code, out, err } = await run(args)
   expect([code, out]).toEqual([2, ''])
   expect(err).toContain(message)
 })
 
-it('the demo says which credentials are missing for a service of your own', async () => {
+it('the demo reports which credentials are missing for a given service', async () => {
   const { code, err } = await run(['--url', 'https://orders.example.com'])
   expect(code).toBe(1)
   expect(err).toMatch(/^MISSING_CLIENTID_ERROR: /)

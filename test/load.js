@@ -1,6 +1,6 @@
 // npm run test:load -- [--seconds 600] [--rate 500]
 // Requests through axios, got and undici at once, with tokens of two seconds and faults of every kind in one of twenty
-// answers, of the token endpoint and of the resource. Ends with what the faults do not explain, which must be nothing.
+// responses of the token endpoint and the resource. Ends with the failures that the faults do not explain: there must be none.
 import { fork } from 'node:child_process'
 import { Agent as HttpAgent } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -19,7 +19,7 @@ import { Agent, request } from 'undici'
 if (process.argv[2] === 'servers') await serve()
 else await load()
 
-/** The servers, in a process of their own: the heap that is looked at is the client's. */
+/** The servers, in a separate process: the heap that is measured is that of the client. */
 async function serve() {
   const server = await startAuthorizationServer({ lifetimeSeconds: 2 })
   const bearer = { 'www-authenticate': 'Bearer scope="appid_default", error="invalid_token"' }
@@ -57,7 +57,7 @@ async function serve() {
     },
   })
   const timer = setInterval(() => {
-    // Ten times a second: one of about twenty token requests meets a fault, and every ten seconds all are revoked.
+    // Ten times a second: one of about twenty token requests gets a fault, and every ten seconds all tokens are revoked.
     if (Math.random() < 0.005) server.script(any(tokenFaults))
     if (Math.random() < 0.01) server.revokeAll()
   }, 100)
@@ -125,14 +125,14 @@ async function load() {
     while (sent < elapsed * rate) fire()
     await sleep(5)
     if (elapsed - shownAt < seconds / 10) continue
-    // The heap is looked at with nothing in flight, and what is sent late is caught up with.
+    // The heap is measured with nothing in flight; requests that are due meanwhile are sent afterwards.
     shownAt = elapsed
     while (open > 0) await sleep(20)
     heaps.push(await heap())
     console.log(`${Math.round(elapsed)} s: ${sent} requests, heap ${heaps.at(-1)?.toFixed(1)} MB`)
   }
   while (open > 0) await sleep(20)
-  await sleep(3_000) // sockets that are idle go
+  await sleep(3_000) // idle sockets close
   heaps.push(await heap())
 
   const report = /** @type {{ tokenRequests: number, faults: number, answers: Record<string, number> }} */ (
@@ -147,7 +147,7 @@ async function load() {
   await sleep(1_500)
   const left = process.getActiveResourcesInfo().filter((name) => /TCP|Timeout/.test(name))
 
-  // A fault of the resource explains one failed request; one of the token endpoint must not be seen at all.
+  // A fault of the resource explains one failed request; a fault of the token endpoint must not be noticed at all.
   const isToken = (/** @type {string} */ name) => /^(TOKEN|MISSING|INSECURE)/.test(name)
   const sum = (/** @type {[string, number][]} */ list) => list.reduce((total, [, times]) => total + times, 0)
   const failed = [...outcomes].filter(([name]) => name !== '200')

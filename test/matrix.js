@@ -1,5 +1,5 @@
-// Runs what the adapters promise on every version of Node.js that is supported, with every version of every client, and
-// prints the table of what ran. It must be the table in docs/versions.md; `-- --write` puts it there.
+// Runs the contract of the adapters on every supported version of Node.js, with every version of every client, and prints
+// the table of the results. It must equal the table in README.md; `-- --write` updates that.
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -15,7 +15,7 @@ const suites = ['axios', 'fetch', 'got', 'undici'].map((name) => `adapters/${nam
 const root = join(import.meta.dirname, '..')
 const page = join(root, 'docs/versions.md')
 const directory = mkdtempSync(join(tmpdir(), 'mca-auth-matrix-'))
-/** Ends the run that is going on. */
+/** Ends the current run. */
 let end = () => {}
 process.once('exit', () => {
   end()
@@ -32,8 +32,8 @@ async function run(node, output) {
     : ['npm', 'exec', '--yes', `--package=node@${node}`, '--', 'node']
   const vitest = [join(root, 'node_modules/vitest/vitest.mjs'), 'run', '--root', 'test', ...suites]
   const args = [...before, ...vitest, '--reporter=json', `--outputFile=${output}`]
-  // In a group of its own, since npm does not end what it runs.
-  // Of tokens that are bound to a key, on the oldest and the newest, with every client.
+  // In its own process group, since npm does not end its children.
+  // The contract for tokens that are bound to a key runs on the oldest and the newest Node.js, with every client.
   const env = { ...process.env, ...(bound.includes(node) && { MCA_AUTH_TEST_SIZE: 'full' }) }
   const child = spawn(command, args, { cwd: root, env, detached: true, stdio: ['ignore', 'ignore', 'inherit'] })
   end = () => process.kill(-(child.pid ?? 0))
@@ -52,7 +52,7 @@ async function run(node, output) {
   return tests
 }
 
-/** By client, a mark for each Node: it passed, it failed, or it was not run, for it does not work without us either. */
+/** By client, a mark for each Node: passed, failed, or not run, if the client does not work without us either. */
 const marks = /** @type {Map<string, string[]>} */ (new Map())
 for (const [column, node] of nodes.entries()) {
   for (const { status, ancestorTitles } of await run(node, join(directory, `${node}.json`))) {
@@ -86,6 +86,6 @@ const text = readFileSync(page, 'utf8')
 const written = text.replace(/^\| tested .*(\n\|.*)*/m, () => table)
 if (values.write) writeFileSync(page, written)
 else if (written !== text) {
-  console.error('This is not the table in docs/versions.md: see what changed, then `npm run test:matrix -- --write`.')
+  console.error('The table in README.md differs: check what changed, then run `npm run test:matrix -- --write`.')
   process.exitCode = 1
 }

@@ -1,4 +1,4 @@
-// Packs the packages as they would be published.
+// Packs the packages as for publication.
 import { execFile } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,15 +7,15 @@ import { promisify } from 'node:util'
 const root = join(import.meta.dirname, '..')
 const packages = join(root, 'packages')
 
-/** The folders of what is published. */
+/** The folders of the published packages. */
 const published = readdirSync(packages).filter(
   (folder) => !JSON.parse(readFileSync(join(packages, folder, 'package.json'), 'utf8')).private,
 )
 
 /**
- * Packs what is published, or the packages of these folders, as `<directory>/core.tgz` and so on.
+ * Packs all published packages, or those of these folders, as `<directory>/core.tgz` and so on.
  *
- * @param {string} directory Is made if it does not exist.
+ * @param {string} directory Created if it does not exist.
  * @param {readonly string[]} [folders] Of `packages/`.
  * @returns {Promise<string[]>} The folders that were packed.
  */

@@ -1,4 +1,4 @@
-// `vi.waitFor` gives up after a second unless it is told otherwise, which is a guess about the machine.
+// By default, `vi.waitFor` gives up after a second, which is a guess about the machine.
 import { vi } from 'vitest'
 
 const waitFor = vi.waitFor

@@ -1,2 +1,2 @@
-/** Work that takes long by nature has a size for slow machines. `npm run test:soak` does it in full. */
+/** Tests that inherently take long have a small size for slow machines. `npm run test:soak` runs them in full. */
 export const fullSize: boolean = process.env.MCA_AUTH_TEST_SIZE === 'full'

@@ -73,7 +73,7 @@ it('the authorization server checks the client and the grant', async () => {
   expect((await post(url, grant, basic(appId))).status).toBe(401)
 })
 
-it('the authorization server follows its script, then goes on as usual', async () => {
+it('the authorization server follows its script, then continues as usual', async () => {
   await using server = await startAuthorizationServer()
   const url = `${server.appId.oauthServerUrl}/token`
   server.script(
@@ -89,7 +89,7 @@ it('the authorization server follows its script, then goes on as usual', async (
   expect(server.tokenRequests).toBe(4)
 })
 
-it("the protected resource sends App ID's challenges, letter for letter", async () => {
+it("the protected resource sends App ID's challenges verbatim", async () => {
   await using server = await startAuthorizationServer()
   await using resource = await startProtectedResource({ authorizationServer: server, scope: 'read write' })
   const challenge = async (authorization?: string) => {
@@ -109,7 +109,7 @@ it("the protected resource sends App ID's challenges, letter for letter", async 
   expect(await challenge(header)).toEqual(invalid)
 })
 
-it("the protected resource sends MCA's challenges, letter for letter", async () => {
+it("the protected resource sends MCA's challenges verbatim", async () => {
   await using server = await startAuthorizationServer()
   await using resource = await startProtectedResource({ authorizationServer: server, challenge: 'mca' })
   const challenge = async (authorization?: string) => {

@@ -5,18 +5,18 @@ export default defineConfig({
   test: {
     include: ['**/*.test.ts'],
     exclude: ['mutation/**', 'consumers/**', '**/node_modules/**'],
-    // A rejection that nobody handles fails the whole run: the default, said here because the README promises it.
+    // An unhandled rejection fails the whole run. This is the default, made explicit because the README promises it.
     dangerouslyIgnoreUnhandledErrors: false,
     pool: 'forks',
-    // Much of the time is waited, not worked.
+    // The tests spend much of their time waiting.
     maxWorkers: Math.max(4, availableParallelism()),
     globalSetup: ['./leftovers/run.ts'],
     setupFiles: ['./leftovers/file.ts', './patience.ts', './servers/loopback-names.ts'],
-    // For what hangs. A slow or busy machine is not to fail a test, nor does a fast one ever wait for this.
+    // For tests that hang. Long enough for a slow or busy machine; a fast one never waits for it.
     testTimeout: 240_000,
     hookTimeout: 240_000,
     expect: { poll: { timeout: 120_000 } },
-    // What the tests' peers log is worth reading where a test fails.
+    // The log of the tested packages' peers matters only if a test fails.
     silent: 'passed-only',
     // Self-signed certificates of the tests' own servers.
     env: { NODE_TLS_REJECT_UNAUTHORIZED: '0', NODE_NO_WARNINGS: '1' },

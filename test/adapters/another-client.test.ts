@@ -1,4 +1,4 @@
-// The protocol is documented well enough for an adapter of another client: needle's holds the same contract as ours.
+// The protocol is documented well enough to write an adapter for another client: needle's meets the same contract.
 import { readFileSync } from 'node:fs'
 import { Readable } from 'node:stream'
 import { expect, it } from 'vitest'

@@ -16,10 +16,10 @@ export function axiosClient(name: string, axios: AxiosStatic, defaults: AxiosReq
     return data
   }
   const isFetch = defaults.adapter === 'fetch'
-  // The fetch adapter of older versions takes no fetch, and so nothing can see its redirects.
+  // The fetch adapter of older versions does not take a `fetch`, so its redirects cannot be seen.
   const isOldest = axios.VERSION === '1.8.2'
   const hidesRedirects = isFetch && isOldest
-  // By name it would be that of the axios which our package depends on here.
+  // A name would mean the adapter of the axios that our package depends on here.
   const adapter = isOldest ? axios.getAdapter(defaults.adapter ?? axios.defaults.adapter) : defaults.adapter
   const starting =
     (wrap: (instance: AxiosInstance) => void = () => {}): Client['start'] =>

@@ -1,4 +1,4 @@
-// What went wrong, or could, with other software around axios.
+// Faults, found or possible, with other software around axios.
 
 import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
@@ -87,7 +87,7 @@ describe('axios among other software', () => {
           },
         }),
     ],
-  ])('rejects for a body %s, and ends no process', async (_name, body) => {
+  ])('rejects for a body %s without ending the process', async (_name, body) => {
     expect(await failure(client().post(resource.origin, body()))).toBeInstanceOf(AxiosError)
   })
 
@@ -105,7 +105,7 @@ describe('axios among other software', () => {
     expect((await client({}, { adapter: lenient }).get('http://localhost:1/')).status).toBe(200)
   })
 
-  it('ignores a cached rejection, which no server sent now', async () => {
+  it('ignores a rejection that came from a cache', async () => {
     const cached = async (config: InternalAxiosRequestConfig) =>
       ({ status: 401, config, cached: true, headers: {} }) as never
     const api = client({}, { adapter: cached, validateStatus: () => true })
@@ -165,7 +165,7 @@ describe('axios among other software', () => {
     await orders.close()
   })
 
-  it('begins a new request if a config is used again after a success', async () => {
+  it('treats a config that is used again after a success as a new request', async () => {
     await using open = await startProtectedResource({ authorizationServer: server, intercept: accept })
     const api = client({ origins: open.origin, incoming: 'forward' })
     const earlier = await as('alice', () => api.get(`${open.origin}/a`))
@@ -176,7 +176,7 @@ describe('axios among other software', () => {
     expect(sent).toEqual(['Bearer fake-alice', 'Bearer fake-bob', 'Bearer fake-bob', undefined])
   })
 
-  it('takes a config for no request either that became the defaults of an instance, or is used for another URL', async () => {
+  it('treats a config as a new request if it became the defaults of an instance, or is used for another URL', async () => {
     let status = 200
     await using open = await startProtectedResource({ authorizationServer: server, intercept: () => ({ status }) })
     const api = client({ origins: open.origin, incoming: 'forward' })
@@ -192,7 +192,7 @@ describe('axios among other software', () => {
     expect(users).toEqual(['alice', 'alice', 'bob', 'bob', 'alice'])
   })
 
-  it('takes what interceptors after ours make of a request: its URL, its base, its headers', async () => {
+  it('respects what later interceptors change in a request: its URL, its base URL, its headers', async () => {
     const target = { origins: resource.origin }
     const rewrites: ((config: InternalAxiosRequestConfig) => unknown)[] = [
       (config) => Object.assign(config, { baseURL: resource.origin }),
@@ -237,7 +237,7 @@ describe('axios among other software', () => {
     expect(axios.isCancel(await canceled)).toBe(true)
   })
 
-  it('has one fetch for all requests, which axios keeps for ever', () => {
+  it('uses one fetch for all requests, since axios keeps each one forever', () => {
     const first: { env?: { fetch?: unknown } } = {}
     const second: { env?: { fetch?: unknown } } = {}
     watchRedirects(first as never, 'fetch')
@@ -259,7 +259,7 @@ describe('axios among other software', () => {
     await flaky.close()
   })
 
-  it('keeps the caller of a request that a queue sends again in whoever empties it', async () => {
+  it("keeps the caller of a request that a queue sends again from another caller's context", async () => {
     const seen = new Set<string>()
     const flaky = await startProtectedResource({
       authorizationServer: server,
@@ -283,7 +283,7 @@ describe('axios among other software', () => {
     await flaky.close()
   })
 
-  it('sends what the caller had written into a body when it called', async () => {
+  it('sends the content that a body had at the time of the call', async () => {
     const body = Buffer.from('first')
     const posted = client().post(resource.origin, body)
     setImmediate(() => body.write('LATER'))
@@ -303,7 +303,7 @@ describe('axios among other software', () => {
     expect(paths.sort()).toEqual(['/?page=1', '/?page=2', '/?page=3'])
   })
 
-  it('follows the first of two whose origins match, also when it decides for no token', async () => {
+  it('follows the first of two whose origins match, even if it decides to send no token', async () => {
     const api = axios.create()
     const none = { ...server.appId, origins: resource.origin, incoming: 'forward' as const }
     api.interceptors.request.use(mcaAuth(none))

@@ -21,7 +21,7 @@ function instance(defaults = {}, options = {}): AxiosInstance {
 const sentHeaders = () => resource.received.map(({ headers }) => headers.authorization)
 
 describe('the axios adapter', () => {
-  it('never writes a token into a config: not for interceptors, nor in the response, nor in an error', async () => {
+  it('never writes a token into a config that interceptors, the response or an error could show', async () => {
     const api = axios.create({ baseURL: resource.origin })
     const seen: unknown[] = []
     const look = (config: InternalAxiosRequestConfig) => {
@@ -40,7 +40,7 @@ describe('the axios adapter', () => {
     }
   })
 
-  it('lets an interceptor win that sets the header, wherever it was registered', async () => {
+  it('gives precedence to an interceptor that sets the header, wherever it was registered', async () => {
     const set = (config: InternalAxiosRequestConfig) => {
       config.headers.set('Authorization', 'Custom mine')
       return config
@@ -55,7 +55,7 @@ describe('the axios adapter', () => {
     expect(sentHeaders()).toEqual(['Custom mine', 'Custom mine'])
   })
 
-  it('neither nests nor pins an old token when error.config is sent again', async () => {
+  it('neither nests adapters nor keeps an old token when error.config is sent again', async () => {
     const flaky = await startProtectedResource({
       authorizationServer: server,
       intercept: () => (flaky.received.length < 6 ? { status: 503 } : undefined),
@@ -66,7 +66,7 @@ describe('the axios adapter', () => {
     const first = flaky.received[0]?.headers.authorization
     server.revokeAll()
     for (let i = 0; i < 4; i++) error = (await failure(api.request(error.config ?? {}))) as AxiosError
-    const { data } = await api.request(error.config ?? {}) // 401 for the revoked token, then replayed
+    const { data } = await api.request(error.config ?? {}) // 401 for the revoked token, then resent
     expect(JSON.parse(data.body)).toEqual({ a: 1 })
     expect(flaky.received).toHaveLength(7)
     expect(flaky.received.at(-1)?.headers.authorization).not.toBe(first)
@@ -94,14 +94,14 @@ describe('the axios adapter', () => {
     expect(calls.map((header) => String(header).slice(0, 9))).toEqual(['Bearer ey', 'Bearer ey', 'Bearer ey'])
   })
 
-  it("says what is wrong with an adapter or URL in axios' own words", async () => {
+  it("reports a bad adapter or URL with axios' own error", async () => {
     expect(await failure(instance({ adapter: 'nonsense' }).get('/'))).toMatchObject({ isAxiosError: true })
     expect(await failure(instance({ baseURL: undefined }).get('/no/origin'))).toEqual(
       await failure(axios.get('/no/origin')),
     )
   })
 
-  it('resends after a 401 that validateStatus lets through, and a stream whose body can still be read', async () => {
+  it('resends after a 401 that validateStatus accepts, and for a stream that can still be read', async () => {
     const api = instance({ validateStatus: () => true })
     await api.get('/')
     server.revokeAll()
@@ -121,7 +121,7 @@ describe('the axios adapter', () => {
     await unreplayable.close()
   })
 
-  it('runs transformRequest once, and transformResponse on the final answer only', async () => {
+  it('runs transformRequest once, and transformResponse on the final response only', async () => {
     const calls: string[] = []
     const api = instance({
       transformRequest: (data: string) => calls.push(`request ${data}`) && data,
@@ -151,7 +151,7 @@ describe('the axios adapter', () => {
     expect(resource.received).toHaveLength(0)
   })
 
-  it('leaves timeout and maxRedirects as they are', async () => {
+  it('leaves timeout and maxRedirects unchanged', async () => {
     const slow = await startProtectedResource({
       authorizationServer: server,
       intercept: ({ path }) => (path === '/slow' ? { hang: 'headers' } : { status: 302, headers: { location: '/x' } }),
@@ -175,7 +175,7 @@ describe('the axios adapter', () => {
     await redirecting.close()
   })
 
-  it('lets config.auth, userinfo, `false` and `null` win', async () => {
+  it('gives precedence to config.auth, userinfo, `false` and `null`', async () => {
     const open = await startProtectedResource({ authorizationServer: server, intercept: accept })
     for (const adapter of ['http', 'fetch']) {
       const api = instance({ baseURL: undefined, adapter })
@@ -212,7 +212,7 @@ describe('the axios adapter', () => {
     await elsewhere.close()
   })
 
-  it('attaches through a unix socket, which is no origin that could be listed', async () => {
+  it('attaches through a Unix socket, which cannot be listed as an origin', async () => {
     const socketPath = join(tmpdir(), `mca-auth-${process.pid}.sock`)
     const seen: unknown[] = []
     const listening = createServer((request, response) => {
@@ -229,7 +229,7 @@ describe('the axios adapter', () => {
     listening.close()
   })
 
-  it('lets the first registered win also if axios runs interceptors in order', async () => {
+  it('gives precedence to the first one registered even if axios runs interceptors in order', async () => {
     const api = axios.create({ baseURL: resource.origin, transitional: { legacyInterceptorReqResOrdering: false } })
     api.interceptors.request.use(mcaAuth({ ...server.appId, scope: 'first' }))
     api.interceptors.request.use(mcaAuth({ ...server.appId, scope: 'second' }))
@@ -237,7 +237,7 @@ describe('the axios adapter', () => {
     expect(claimsOf(sentHeaders()[0]).scope).toBe('appid_default first')
   })
 
-  it('passes the 401 of a storm on without its own error', async () => {
+  it('passes the 401s of a storm on without adding an error', async () => {
     const error = (await failure(
       instance()
         .get('/', { headers: { 'x-a': '1' }, baseURL: resource.origin })

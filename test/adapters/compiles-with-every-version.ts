@@ -1,4 +1,4 @@
-// Not run: it compiles, so the adapters fit the types of every version of their clients.
+// Never run: if it compiles, the adapters fit the types of every version of their clients.
 import { mcaAuth as axiosAuth } from '@mca-auth/axios'
 import { mcaAuth as fetchAuth } from '@mca-auth/fetch'
 import { mcaAuth as gotAuth } from '@mca-auth/got'

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { clients } from '../faults/subjects.ts'
 import { type Recorder, startRecorder } from '../servers/recorder.ts'
 
-/** An issuer, IAM and a resource on one server: it tells what it was asked for, and rejects the first token. */
+/** An issuer, IAM and a resource on one server, which records its requests and rejects the first token. */
 async function start(): Promise<Recorder & { origin: string }> {
   let tokens = 0
   let origin = ''
@@ -35,14 +35,14 @@ const ways: [string, string[], (origin: string) => McaAuthOptions][] = [
   ['IAM', ['/identity/token'], (url) => ({ grant: ibmIam({ apikey: 'fake-apikey', url }) })],
 ]
 
-describe.each(ways)('with the token of %s', (_way, lookUps, options) => {
+describe.each(ways)('with the token of %s', (_way, lookups, options) => {
   it.each(clients)('$name sends it, and replaces it when it is rejected', async ({ start: startClient }) => {
     await using server = await start()
     await using provider = createTokenProvider({ ...options(server.origin), origins: server.origin })
     await using client = startClient(provider, true)
     expect(await client.call(`${server.origin}/orders`, { method: 'POST' })).toBe(200)
     const sent = server.received.map(({ path }) => path)
-    expect(sent).toEqual([...lookUps, '/orders', lookUps.at(-1), '/orders'])
+    expect(sent).toEqual([...lookups, '/orders', lookups.at(-1), '/orders'])
   })
 
   it('undici does not wait for itself if the token requests go through the same dispatcher', async () => {
@@ -62,7 +62,7 @@ describe.each(ways)('with the token of %s', (_way, lookUps, options) => {
       await agent.destroy()
     }
     const bare = server.received.filter(({ path }) => path !== '/orders')
-    expect(bare.map(({ path }) => path)).toEqual([...lookUps, lookUps.at(-1)])
+    expect(bare.map(({ path }) => path)).toEqual([...lookups, lookups.at(-1)])
     for (const { headers } of bare) expect(headers.authorization ?? '').not.toContain('Bearer')
   })
 })

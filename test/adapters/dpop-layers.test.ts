@@ -1,5 +1,5 @@
-// Layers that send a request again, on either side of us, and tokens that are bound to a key: what sends again around us gets
-// a new proof each time, what does so beneath us sends the same proof again. docs/dpop.md says so.
+// Layers that send a request again, on either side of us, with tokens that are bound to a key: a layer around us gets a new
+// proof each time, a layer beneath us sends the same proof again. docs/dpop.md says so.
 import { mcaAuth as axiosAuth } from '@mca-auth/axios'
 import { createTokenProvider } from '@mca-auth/core'
 import { mcaAuth as fetchAuth } from '@mca-auth/fetch'
@@ -22,7 +22,7 @@ let server: AuthorizationServer
 let resource: ProtectedResource
 const open: AsyncDisposable[] = []
 
-/** Fails each request once, redirects what is to be moved, and verifies the rest. */
+/** Fails each request once, redirects the paths that should move, and verifies the rest. */
 const unstable = () => {
   const failed = new Set<string>()
   return ({ path }: ReceivedRequest) => {
@@ -55,7 +55,7 @@ const sendings = () => ({
 })
 
 const renewed = { status: 200, sent: 2, proofs: 2 }
-/** The second sending has the first one's proof. A redirect's is for another URL. */
+/** The second sending has the proof of the first one. After a redirect, that proof is for another URL. */
 const repeated = { sent: 2, proofs: 1 }
 
 for (const [version, undici] of Object.entries(await undicis())) {
@@ -73,7 +73,7 @@ for (const [version, undici] of Object.entries(await undicis())) {
     const retry = () => undici.interceptors.retry({ minTimeout: 1, maxRetries: 2 }) as Layer
     const redirect = () => undici.interceptors.redirect({ maxRedirections: 3 }) as Layer
 
-    it('signs anew for a retry and a redirect around us', async () => {
+    it('signs a new proof for a retry and a redirect around us', async () => {
       expect(await send('/unstable/1', (ours) => [ours, retry()])).toEqual(renewed)
       resource.received.length = 0
       expect(await send('/moved/things', (ours) => [ours, redirect()])).toEqual(renewed)
@@ -83,8 +83,8 @@ for (const [version, undici] of Object.entries(await undicis())) {
       })
     })
 
-    it('has no part in a retry and a redirect beneath us', async () => {
-      // The resource has not seen the proof of a request that failed before it was looked at.
+    it('is not involved in a retry and a redirect beneath us', async () => {
+      // The resource has not seen the proof of a request that failed before it was verified.
       expect(await send('/unstable/1', (ours) => [retry(), ours])).toMatchObject(repeated)
       resource.received.length = 0
       expect(await send('/moved/things', (ours) => [redirect(), ours])).toMatchObject({ status: 401, ...repeated })
@@ -93,7 +93,7 @@ for (const [version, undici] of Object.entries(await undicis())) {
 }
 
 describe('fetch', () => {
-  it('signs anew for a retry around us, and not for one beneath us', async () => {
+  it('signs a new proof for a retry around us, and not for one beneath us', async () => {
     const retrying =
       (fetch: typeof globalThis.fetch): typeof globalThis.fetch =>
       async (...call) => {
@@ -111,21 +111,21 @@ describe('fetch', () => {
   it.each([
     ['follow', 200, ['/moved/things', '/things']],
     ['manual', 307, ['/moved/things']],
-  ] as const)('does with a redirect what the caller wants: %s', async (redirect, status, paths) => {
+  ] as const)('treats a redirect as the caller wants: %s', async (redirect, status, paths) => {
     const response = await fetchAuth(boundProvider())(`${resource.origin}/moved/things`, { redirect })
     expect(response.status).toBe(status)
     expect(resource.received.map(({ path }) => path)).toEqual(paths)
     expect(response.url.endsWith(paths.at(-1) as string)).toBe(true)
   })
 
-  it('fails for a redirect if the caller wants that', async () => {
+  it('rejects a redirect if the caller wants that', async () => {
     const call = fetchAuth(boundProvider())(`${resource.origin}/moved/things`, { redirect: 'error' })
     await expect(call).rejects.toThrow('fetch failed')
     expect(resource.received).toHaveLength(1)
   })
 })
 
-it("axios: signs anew for a retry by an interceptor and for each redirect, and not for an adapter's own retry", async () => {
+it("axios: signs a new proof for a retry by an interceptor and for each redirect, not for an adapter's own retry", async () => {
   const provider = boundProvider()
   const instance = axios.create()
   instance.interceptors.request.use(axiosAuth(provider))
@@ -144,7 +144,7 @@ it("axios: signs anew for a retry by an interceptor and for each redirect, and n
   expect(sendings()).toEqual(repeated)
 })
 
-it('got: signs anew for its own retries, redirects and pages', async () => {
+it('got: signs a new proof for its own retries, redirects and pages', async () => {
   const api = got.extend(gotAuth(boundProvider()), {
     retry: { calculateDelay: ({ computedValue }) => computedValue && 1 },
   })
@@ -152,7 +152,7 @@ it('got: signs anew for its own retries, redirects and pages', async () => {
   expect({ status, ...sendings() }).toEqual({ status: 200, sent: 3, proofs: 3 })
 })
 
-it('undici: signs for the name of a host whose address a dns layer beneath us dispatches to', async () => {
+it('undici: signs for the name of a host if a DNS layer beneath us dispatches to its address', async () => {
   const agent = new Agent()
   open.push({ [Symbol.asyncDispose]: () => agent.destroy() })
   const dispatcher = agent.compose(interceptors.dns()).compose(mcaAuth(boundProvider()) as never)

@@ -1,4 +1,4 @@
-// Bodies that can be read once, of requests and of responses that are dropped.
+// Bodies that can be read only once: of requests, and of responses that are discarded.
 import { createReadStream } from 'node:fs'
 import { Agent } from 'node:http'
 import { PassThrough } from 'node:stream'
@@ -37,7 +37,7 @@ const text = (length: number) => new TextEncoder().encode('x'.repeat(length))
 describe.each(['cold', 'warm'])('with a %s token', (state) => {
   const ours = () => (state === 'warm' ? warm() : Promise.resolve(mcaAuth(provide())))
 
-  it('a Request is sent with its length, or without, and resent if it is short', async () => {
+  it('a Request is sent with or without its length, and resent if it is short', async () => {
     const fetch = await ours()
     const requests = () => [
       new Request(resource.origin, { method: 'POST', body: 'text' }),
@@ -51,12 +51,12 @@ describe.each(['cold', 'warm'])('with a %s token', (state) => {
       server.revokeAll()
     }
     const lengths = resource.received.map(({ headers }) => headers['content-length'])
-    // Twice from the second of the second round on; what is resent has a known length.
+    // Sent twice from the second request of the second round on; a resent body has a known length.
     expect(lengths).toEqual(['4', undefined, '3', '4', '4', undefined, '4', '3', '3'])
     expect(resource.received.at(-1)?.headers['content-type']).toMatch(/^application\/x-www-form-urlencoded/)
   })
 
-  it('a stream that was used, or has chunks of another kind, rejects as without us', async () => {
+  it('a stream that was used, or has chunks of the wrong type, rejects as without us', async () => {
     const used = new Blob(['text']).stream()
     await used.getReader().read()
     const open = new Blob(['text']).stream()
@@ -73,7 +73,7 @@ describe.each(['cold', 'warm'])('with a %s token', (state) => {
 })
 
 describe('while a token is awaited', () => {
-  it('a file that does not exist, or a stream that is destroyed or fails, rejects and ends nothing else', async () => {
+  it('a file that does not exist, or a stream that is destroyed or fails, rejects the call and affects nothing else', async () => {
     const destroyed = new PassThrough()
     destroyed.write('x')
     setImmediate(() => destroyed.destroy())
@@ -89,7 +89,7 @@ describe('while a token is awaited', () => {
   })
 
   it.each(['a stream', 'a Request'])(
-    'an abort, and a token that is not to be had, reach the source of %s',
+    'an abort, and a token that is not available, cancel the source of %s',
     async (kind) => {
       const failing = { secret: 'wrong-fake-secret' }
       for (const options of [{}, failing]) {
@@ -109,7 +109,7 @@ describe('while a token is awaited', () => {
   )
 })
 
-it('a long stream is sent once, and its 401 is delivered; the next request has another token', async () => {
+it('a long stream is sent once, and its 401 is delivered; the next request has a new token', async () => {
   const fetch = await warm()
   for (const make of [(init: RequestInit) => new Request(resource.origin, init), (init: RequestInit) => init]) {
     await fetch(resource.origin)
@@ -153,26 +153,23 @@ it('an upload does not stay in memory, given as a stream or as a Request', async
 it.each([
   ['a Request', 65_536, (init: RequestInit) => [new Request(resource.origin, init)]],
   ['a stream', 0, (init: RequestInit) => [resource.origin, init]],
-])(
-  'of an upload given as %s no more than %i bytes are read before the fetch asks for it',
-  async (_name, most, make) => {
-    let pulled = 0
-    const body = new ReadableStream({
-      pull(controller) {
-        pulled += 16_384
-        controller.enqueue(text(16_384))
-      },
-    })
-    const waiting = async () => {
-      await new Promise((resolve) => setTimeout(resolve, 50))
-      return new Response()
-    }
-    const fetch = await warm(waiting)
-    await fetch(...(make({ method: 'POST', duplex: 'half', body } as RequestInit) as Parameters<Fetch>))
-    // And what the queues of the streams take.
-    expect(pulled).toBeLessThanOrEqual(most + 3 * 16_384)
-  },
-)
+])('of an upload given as %s, at most %i bytes are read before the fetch reads it', async (_name, most, make) => {
+  let pulled = 0
+  const body = new ReadableStream({
+    pull(controller) {
+      pulled += 16_384
+      controller.enqueue(text(16_384))
+    },
+  })
+  const waiting = async () => {
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    return new Response()
+  }
+  const fetch = await warm(waiting)
+  await fetch(...(make({ method: 'POST', duplex: 'half', body } as RequestInit) as Parameters<Fetch>))
+  // Plus what the queues of the streams hold.
+  expect(pulled).toBeLessThanOrEqual(most + 3 * 16_384)
+})
 
 it('an async iterable is resent', async () => {
   const fetch = await warm()

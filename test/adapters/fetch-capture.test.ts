@@ -1,11 +1,11 @@
-// The call is what it was when it was made: fetch reads everything before it returns, and so must we.
+// Later changes do not affect a call: fetch reads everything before it returns, and so must we.
 import { createTokenProvider } from '@mca-auth/core'
 import { mcaAuth } from '@mca-auth/fetch'
 import { describe, expect, it } from 'vitest'
 import { resource, server } from '../servers/app-id.ts'
 import { startRecorder } from '../servers/recorder.ts'
 
-/** With a token that is awaited, one that is cached, and one that is rejected. */
+/** With a token that must be awaited, one that is cached, and one that is rejected. */
 const states = ['cold', 'warm', 'rejected'] as const
 
 async function fetchIn(state: (typeof states)[number]) {
@@ -15,11 +15,11 @@ async function fetchIn(state: (typeof states)[number]) {
   return mcaAuth(provider)
 }
 
-/** What the resource accepted. */
+/** The requests that the resource accepted. */
 const accepted = () => resource.received.slice(-(resource.answers.get(200) ?? 0))
 
 describe.each(states)('with a token that is %s, the fetch adapter', (state) => {
-  it('sends URLs as they were at each call', async () => {
+  it('sends each URL as it was at the time of the call', async () => {
     const fetch = await fetchIn(state)
     const url = new URL(resource.origin)
     const calls: Promise<Response>[] = []
@@ -35,7 +35,7 @@ describe.each(states)('with a token that is %s, the fetch adapter', (state) => {
     ).toEqual(['/?page=1', '/?page=2', '/?page=3', '/?page=4'])
   })
 
-  it('takes no token to a host that the URL got after the call', async () => {
+  it('sends no token to a host that was put into the URL after the call', async () => {
     await using evil = await startRecorder((_request, response) => response.end())
     const fetch = await fetchIn(state)
     const url = new URL(resource.origin)
@@ -74,7 +74,7 @@ describe.each(states)('with a token that is %s, the fetch adapter', (state) => {
     expect(accepted()[0]?.body.toString()).toMatch(sent)
   })
 
-  it('ignores what is changed in `init` and its headers', async () => {
+  it('ignores later changes to `init` and its headers', async () => {
     const fetch = await fetchIn(state)
     const record = { 'X-A': '1' }
     const pairs: [string, string][] = [['x-a', '1']]
@@ -89,7 +89,7 @@ describe.each(states)('with a token that is %s, the fetch adapter', (state) => {
     expect(accepted().map((request) => [request.method, request.headers['x-a']])).toEqual(Array(3).fill(['PUT', '1']))
   })
 
-  it('takes a Request over: nobody else can read it, and its headers can be changed', async () => {
+  it('consumes a Request at once, and ignores later changes to its headers', async () => {
     const fetch = await fetchIn(state)
     const request = new Request(resource.origin, { method: 'PUT', body: 'text', headers: { 'x-a': '1' } })
     const response = fetch(request)
@@ -121,7 +121,7 @@ describe.each(states)('with a token that is %s, the fetch adapter', (state) => {
     expect(reads).toBe(2)
   })
 
-  it('warns of no leak when one signal ends 200 calls, and ends them all', async () => {
+  it('ends 200 calls with one signal, without a warning about a leak', async () => {
     const warnings: Error[] = []
     const note = (warning: Error) => warnings.push(warning)
     process.on('warning', note)
@@ -138,7 +138,7 @@ describe.each(states)('with a token that is %s, the fetch adapter', (state) => {
   })
 })
 
-it('ends the wait for a token and the request alike by AbortSignal.timeout and by the signal of a Request', async () => {
+it('ends both the wait for a token and the request by AbortSignal.timeout and by the signal of a Request', async () => {
   await using hanging = await startRecorder(() => {})
   await using provider = createTokenProvider(server.appId)
   const fetch = mcaAuth(provider)

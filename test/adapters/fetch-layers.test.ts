@@ -1,4 +1,4 @@
-// What stands around the adapter, beneath it, or in place of the global fetch.
+// Layers around the adapter, beneath it, or in place of the global fetch.
 import { inspect } from 'node:util'
 import { forwardIncoming, McaAuthError } from '@mca-auth/core'
 import { type Fetch, mcaAuth } from '@mca-auth/fetch'
@@ -14,7 +14,7 @@ afterEach(() => {
   globalThis.fetch = native
 })
 
-/** As msw does it: answers some requests, and passes the others on as a Request of its own, after a while. */
+/** Like msw: responds to some requests, and later passes the others on as its own Request. */
 function mock(paths: Record<string, () => Response>): { calls: string[]; [Symbol.dispose](): void } {
   const beneath = globalThis.fetch
   const calls: string[] = []
@@ -34,7 +34,7 @@ function mock(paths: Record<string, () => Response>): { calls: string[]; [Symbol
 }
 
 describe('the global fetch', () => {
-  it('is looked up at each call, so that a mock installed later answers, and does so until it is removed', async () => {
+  it('is looked up at each call, so that a mock installed later is used until it is removed', async () => {
     const fetch = mcaAuth(server.appId)
     {
       using mocked = mock({ '/mocked': () => new Response('mocked') })
@@ -46,7 +46,7 @@ describe('the global fetch', () => {
     expect(resource.received.map(({ path }) => path)).toEqual(['/real', '/mocked'])
   })
 
-  it('that mocks a rejected token, and responses without a URL or headers', async () => {
+  it('may be a mock that rejects a token, or whose responses have no URL or headers', async () => {
     const fetch = mcaAuth(server.appId)
     let status = 401
     using mocked = mock({
@@ -64,7 +64,7 @@ describe('the global fetch', () => {
     }
   })
 
-  it('may be ours, also beneath a mock or a wrapper, or one of ours on another', async () => {
+  it('may be ours, also beneath a mock or a wrapper, or on top of another one of ours', async () => {
     const one = mcaAuth({ ...server.appId, origins: resource.origin })
     globalThis.fetch = one
     expect((await fetch(resource.origin)).status).toBe(200)
@@ -80,7 +80,7 @@ describe('the global fetch', () => {
     expect(mocked.calls.length).toBeLessThan(30)
   })
 
-  it('keeps its URLs without an origin, and its errors', async () => {
+  it('still gets URLs without an origin, and its errors are kept', async () => {
     const fetch = mcaAuth(server.appId)
     const blob = URL.createObjectURL(new Blob(['blob']))
     expect(await (await fetch(blob)).text()).toBe('blob')
@@ -107,7 +107,7 @@ describe('two mcaAuth() on one fetch', () => {
     return mcaAuth({ ...server.appId, scope: 'outer', ...options }, { fetch: between(inner) })
   }
 
-  it('let the outer one decide, also for no token, and whatever is between them copies `init`', async () => {
+  it('let the outer one decide, even to send no token, and even if a layer between them copies `init`', async () => {
     const origins = resource.origin
     for (const between of [undefined, passing]) {
       await outer({ origins }, between)(resource.origin)
@@ -160,7 +160,7 @@ describe('ky as the given fetch, which throws for a status', () => {
   })
 })
 
-it('a call that can have no token rejects with our own error and its code', async () => {
+it('a call without an available token rejects with our own error and its code', async () => {
   const fetch = mcaAuth({ ...server.appId, secret: 'wrong-fake-secret' }, { fetch: native })
   const error = await fetch(resource.origin).catch((reason) => reason)
   expect(error).toBeInstanceOf(McaAuthError)

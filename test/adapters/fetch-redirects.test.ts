@@ -1,4 +1,4 @@
-// A fetch that was given follows no redirect: the adapter does, as the Fetch standard says.
+// A given fetch does not follow redirects: the adapter does, as the Fetch standard says.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Fetch, mcaAuth } from '@mca-auth/fetch'
 import { startProtectedResource } from '@mca-auth/testing'
@@ -19,7 +19,7 @@ const away = (location: string, status = 302): Answer => {
 const originOf = ({ port }: { port: number }) => `http://127.0.0.1:${port}`
 const stream = (text: string) => ({ method: 'POST', body: new Blob([text]).stream(), duplex: 'half' }) as RequestInit
 
-describe.each(Object.entries(fetches) as [string, Fetch][])('over %s that was given, a redirect', (name, given) => {
+describe.each(Object.entries(fetches) as [string, Fetch][])('over %s as the given fetch, a redirect', (name, given) => {
   const ours = (options = {}) => mcaAuth({ ...server.appId, ...options }, { fetch: given })
 
   it('to another port of the same host carries no token, no cookie and no proxy password', async () => {
@@ -37,7 +37,7 @@ describe.each(Object.entries(fetches) as [string, Fetch][])('over %s that was gi
     }
   })
 
-  it('that comes back, or goes on between listed origins, keeps to the rule', async () => {
+  it('that comes back, or moves between listed origins, obeys the origin rule', async () => {
     await using far: Awaited<ReturnType<typeof startRecorder>> = await startRecorder((request, response) => {
       if (request.url === '/end') return response.end('far')
       return away(`${originOf(home)}/back`)(request, response)
@@ -64,7 +64,7 @@ describe.each(Object.entries(fetches) as [string, Fetch][])('over %s that was gi
     [303, 'HEAD', 'HEAD'],
     [307, 'POST', 'POST'],
     [308, 'DELETE', 'DELETE'],
-  ])('of status %i makes of a %s a %s', async (status, method, then) => {
+  ])('of status %i turns a %s into a %s', async (status, method, then) => {
     await using home = await startRecorder((request, response) => {
       if (request.url === '/start') away('/end', status)(request, response)
       else response.end()
@@ -79,7 +79,7 @@ describe.each(Object.entries(fetches) as [string, Fetch][])('over %s that was gi
     expect(hop?.headers['content-length']).toBe(kept ? '3' : undefined)
   })
 
-  it('is followed 20 times, and not 21 times', async () => {
+  it('is followed 20 times, but not a 21st time', async () => {
     await using home = await startRecorder((request, response) => {
       const left = Number(request.url?.slice(1))
       if (left === 0) response.end('end')
@@ -113,7 +113,7 @@ describe.each(Object.entries(fetches) as [string, Fetch][])('over %s that was gi
     expect(home.received.map(({ path }) => path)).toEqual(['/', '/', '/nowhere'])
   })
 
-  // node-fetch 2 reads it as Latin-1, and gives the whole URL.
+  // node-fetch 2 reads it as Latin-1, and returns the whole URL.
   it.skipIf(name === 'node-fetch 2')('reads the target as UTF-8, relative to the hop before', async () => {
     await using home = await startRecorder((request, response) => {
       const locations: Record<string, string> = { '/start': '/a/b', '/a/b': Buffer.from('ü?x=1').toString('latin1') }
@@ -125,7 +125,7 @@ describe.each(Object.entries(fetches) as [string, Fetch][])('over %s that was gi
     expect(home.received.map(({ path }) => path)).toEqual(['/start', '/a/b', '/a/%C3%BC?x=1'])
   })
 
-  it('after a POST leads to one that is rejected: that hop alone is resent', async () => {
+  it('after a POST repeats only its own hop if the target rejects the token', async () => {
     let rejected: string | undefined
     await using home = await startRecorder((request, response) => {
       if (request.url === '/orders') return away('/orders/1', 303)(request, response)
@@ -143,10 +143,10 @@ describe.each(Object.entries(fetches) as [string, Fetch][])('over %s that was gi
   })
 })
 
-describe('over a fetch that was given, a redirect', () => {
+describe('over a given fetch, a redirect', () => {
   const ours = (given: unknown) => mcaAuth(server.appId, { fetch: given as Fetch })
 
-  it('does not take a stream along, which has been read; a 303 takes no body along', async () => {
+  it('fails if the body is a stream, which has been read; a 303 drops the body', async () => {
     await using home = await startRecorder((request, response) => {
       const status = Number(request.url?.slice(1))
       if (status) away('/end', status)(request, response)
@@ -160,7 +160,7 @@ describe('over a fetch that was given, a redirect', () => {
     expect(await (await fetch(`${originOf(home)}/303`, stream('x'))).text()).toBe('end')
   })
 
-  it('takes the body and the members of a Request along', async () => {
+  it('keeps the body and the members of a Request', async () => {
     await using home = await startProtectedResource({
       authorizationServer: server,
       intercept: ({ path }) => (path === '/start' ? { status: 307, headers: { location: '/end' } } : undefined),

@@ -1,4 +1,4 @@
-// What passes through the adapter from a fetch that was given: errors that carry the request, and odd responses.
+// Errors and responses of a given fetch that pass through the adapter: they may carry the request.
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { inspect } from 'node:util'
 import { type Fetch, mcaAuth } from '@mca-auth/fetch'
@@ -9,7 +9,7 @@ import { bearer, failure } from './contract.ts'
 
 type Sent = { headers: Headers; all: unknown }
 
-/** A fetch that does something with the request that it got. */
+/** A fetch that does something with the request. */
 const given = (use: (sent: Sent) => unknown) =>
   (async (input: string, init: RequestInit) =>
     use({ headers: new Headers(init.headers), all: { input, init } })) as Fetch
@@ -84,7 +84,7 @@ describe('an error of a given fetch', () => {
     expect(await failure(fetch(resource.origin, { signal: controller.signal }))).toBe(reason)
   })
 
-  it('of axios as a fetch shows none, and its 401 gets the request resent', async () => {
+  it('of axios as a fetch shows no token, and its 401 causes a resend', async () => {
     const viaAxios = (async (url: string, { headers, method = 'get', body }: RequestInit) => {
       const { data, status } = await axios({ url, method, data: body, headers } as object)
       return new Response(JSON.stringify(data), { status })
@@ -103,7 +103,7 @@ describe('an error of a given fetch', () => {
 })
 
 describe('a response of a given fetch', () => {
-  it('that carries the request, as those of gaxios, shows no token', async () => {
+  it('that carries the request, like those of gaxios, shows no token', async () => {
     const fetch = mcaAuth(provide(), {
       fetch: given((sent) => Object.assign(new Response('ok'), { config: sent.all })),
     })
@@ -116,14 +116,14 @@ describe('a response of a given fetch', () => {
     ['node-fetch-cache', { returnedFromCache: true }, {}],
     ['an older node-fetch-cache', { fromCache: true }, {}],
     ['make-fetch-happen', {}, { 'x-local-cache-status': 'hit' }],
-  ])('out of the cache of %s is no reason to replace the token', async (_name, fields, headers) => {
+  ])('from the cache of %s does not cause the token to be replaced', async (_name, fields, headers) => {
     const provider = provide()
     const cached = () => Object.assign(new Response('no', { status: 401, headers: { ...bearer, ...headers } }), fields)
     expect((await mcaAuth(provider, { fetch: given(cached) })(resource.origin)).status).toBe(401)
     expect(server.tokenRequests).toBe(1)
   })
 
-  it('that is read by a clone meanwhile does not stop the resend', async () => {
+  it('that is read through a clone meanwhile does not prevent the resend', async () => {
     const provider = provide()
     await provider.getToken()
     server.revokeAll()

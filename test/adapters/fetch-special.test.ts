@@ -11,7 +11,7 @@ import { resource, server } from '../servers/app-id.ts'
 import { startRecorder } from '../servers/recorder.ts'
 
 describe('the fetch adapter', () => {
-  it('serves ky, also past a rejected token', async () => {
+  it('works with ky, even after a rejected token', async () => {
     const api = ky.extend({ fetch: mcaAuth(server.appId), retry: 0 })
     await api.get(resource.origin)
     server.revokeAll()
@@ -22,7 +22,7 @@ describe('the fetch adapter', () => {
     expect(server.tokenRequests).toBe(2)
   })
 
-  it('serves ofetch, also past a rejected token', async () => {
+  it('works with ofetch, even after a rejected token', async () => {
     const api = ofetch.create({ retry: false }, { fetch: mcaAuth(server.appId) })
     await api(resource.origin)
     server.revokeAll()
@@ -30,7 +30,7 @@ describe('the fetch adapter', () => {
     expect(server.tokenRequests).toBe(2)
   })
 
-  it('serves openapi-fetch, also past a rejected token', async () => {
+  it('works with openapi-fetch, even after a rejected token', async () => {
     interface Paths {
       '/orders': { post: { requestBody: { content: { 'application/json': { a: number } } }; responses: object } }
     }
@@ -42,7 +42,7 @@ describe('the fetch adapter', () => {
     expect(server.tokenRequests).toBe(2)
   })
 
-  it("serves an SDK of OpenAI's style, which sets its own header unless that is disabled", async () => {
+  it("works with an SDK in OpenAI's style, which sets its own header unless that is disabled", async () => {
     const client = new OpenAI({
       apiKey: 'not-a-real-key',
       baseURL: resource.origin,
@@ -58,7 +58,7 @@ describe('the fetch adapter', () => {
     expect(server.tokenRequests).toBe(2)
   })
 
-  it('may replace the global fetch, by which its own token requests travel', async () => {
+  it('may replace the global fetch, which its own token requests use', async () => {
     const before = globalThis.fetch
     try {
       globalThis.fetch = mcaAuth(server.appId)
@@ -71,7 +71,7 @@ describe('the fetch adapter', () => {
     expect(server.tokenRequests).toBe(1)
   })
 
-  it('takes a Request of another copy of fetch, and never sends it bare', async () => {
+  it('accepts a Request of another copy of fetch, and never sends it bare', async () => {
     const ofUndici = mcaAuth(server.appId, { fetch: undiciFetch as unknown as Fetch })
     const request = new UndiciRequest(resource.origin, { method: 'PUT', body: 'text' })
     const response = await ofUndici(request as unknown as Request)
@@ -89,7 +89,7 @@ describe('the fetch adapter', () => {
     expect(resource.received.map(({ headers }) => headers['x-a'])).toEqual(['1', '1', '1'])
   })
 
-  it('leaves the headers of a call as they are, and those of a Request', async () => {
+  it('does not change the headers of a call or of a Request', async () => {
     const fetch = mcaAuth(server.appId)
     const headers = new Headers({ 'x-a': '1' })
     const request = new Request(resource.origin, { headers: { 'x-b': '2' } })
@@ -106,7 +106,7 @@ describe('the fetch adapter', () => {
     ])
   })
 
-  it('reads headers once, which may be an iterator', async () => {
+  it('reads headers once, since they may be an iterator', async () => {
     function* headers(): Generator<[string, string]> {
       yield ['x-a', '1']
     }
@@ -119,7 +119,7 @@ describe('the fetch adapter', () => {
     expect(resource.received.map((request) => request.headers['x-a'])).toEqual(['1', '1', '1', '1'])
   })
 
-  it('sends names of headers as they were written, and treats `undefined` as no header', async () => {
+  it('sends header names as they were written, and treats `undefined` as no header', async () => {
     const names: (string | undefined)[][] = []
     await using recorder = await startRecorder((request, response) => {
       names.push(request.rawHeaders.filter((name) => /^x-a$/i.test(name)))
@@ -133,7 +133,7 @@ describe('the fetch adapter', () => {
     expect(recorder.received.every(({ headers }) => /^Bearer ey[^,]*$/.test(headers.authorization ?? ''))).toBe(true)
   })
 
-  it('takes a Request as its second argument, as fetch does', async () => {
+  it('accepts a Request as its second argument, as fetch does', async () => {
     const request = () => new Request('http://127.0.0.1', { method: 'PUT', body: 'text', headers: { 'x-a': '1' } })
     const fetch = mcaAuth(server.appId)
     await fetch(resource.origin, request())
@@ -144,7 +144,7 @@ describe('the fetch adapter', () => {
     expect(sent).toEqual(Array(4).fill(['PUT', 'text', '1']))
   })
 
-  it('uses the body of a Request up, as fetch does', async () => {
+  it('consumes the body of a Request, as fetch does', async () => {
     const fetch = mcaAuth(server.appId)
     const request = new Request(resource.origin, { method: 'POST', body: 'text' })
     await fetch(request)
@@ -170,7 +170,7 @@ describe('the fetch adapter', () => {
     })
   })
 
-  it('says what is wrong with its second argument', () => {
+  it('rejects a bad second argument', () => {
     expect(() => mcaAuth(server.appId, { fetch: 'no' as never })).toThrow('`fetch` must be a function')
     expect(() => mcaAuth(server.appId, { fetsh: fetch } as never)).toThrow(/unknown client option `fetsh`/)
   })

@@ -7,14 +7,14 @@ import { type Attached, argumentsOf, type Client, contract, type Init } from './
 const isPlain = (body: unknown) => typeof body === 'object' && Object.getPrototypeOf(body) === Object.prototype
 const text = (body: unknown) => (isPlain(body) ? JSON.stringify(body) : body) as string | undefined
 
-/** `undefined`: over the global fetch, which is not given. */
+/** `undefined`: over the global fetch, since none is given. */
 const over = (bare: Fetch | undefined, attached: readonly Attached[]) =>
   attached.reduce<Fetch | undefined>((fetch, one) => {
     const [provider, rules] = argumentsOf(one)
     return mcaAuth(provider, { ...rules, fetch })
   }, bare) as Fetch
 
-/** Sends a request again that was answered 503. */
+/** Repeats a request after a 503. */
 const retrying =
   (fetch: Fetch): Fetch =>
   async (input, init) => {
@@ -77,7 +77,7 @@ contract(client("over Node's, given, with a Request", globalThis.fetch, asReques
 
 const agent = new Agent({ connect: { rejectUnauthorized: false } })
 const ofUndici = ((input: string, options: object) => undiciFetch(input, { dispatcher: agent, ...options })) as unknown
-// undici's fetch knows its own FormData only.
+// undici's fetch recognises only its own FormData.
 contract(client("over undici's", ofUndici as Fetch, direct, { resendable: plain }))
 
 for (const [version, nodeFetch] of Object.entries({ 2: nodeFetch2, 3: nodeFetch3 }) as [string, unknown][]) {

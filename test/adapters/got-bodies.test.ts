@@ -46,7 +46,7 @@ describe.each(Object.entries(await gots()))('streams and bodies, got %s', (versi
     ])
   })
 
-  it('a file that does not exist rejects the call while the token is awaited, and nothing is sent', async () => {
+  it('a missing file rejects the call while the token is awaited, and nothing is sent', async () => {
     at.server.script({ hang: 'headers' })
     const upload = (client: Got) => failure(client.post(at.home.origin, { body: createReadStream('/nonexistent') }))
     const [error, bare] = (await Promise.all([upload(api()), upload(got)])) as RequestError[]
@@ -64,7 +64,7 @@ describe.each(Object.entries(await gots()))('streams and bodies, got %s', (versi
     expect(at.home.received).toEqual([])
   })
 
-  it('what the caller writes into a buffer or a URL while the token is awaited is not sent', async () => {
+  it('changes to a buffer or a URL while the token is awaited are not sent', async () => {
     at.server.delayMs = 100
     const body = Buffer.from('before')
     const url = new URL(`${at.home.origin}/before`)
@@ -77,7 +77,7 @@ describe.each(Object.entries(await gots()))('streams and bodies, got %s', (versi
     expect(at.away.received).toEqual([])
   })
 
-  it('a 401 that comes from a cache says nothing about the token', async () => {
+  it('a 401 from a cache does not reject the token', async () => {
     const headers = { ...bearer, 'cache-control': 'public, max-age=100' }
     at.atHome = () => ({ status: 401, headers, body: 'cached' })
     const client = api().extend({ cache: new Map() as never, throwHttpErrors: false })
@@ -88,7 +88,7 @@ describe.each(Object.entries(await gots()))('streams and bodies, got %s', (versi
     expect([at.home.received.length, at.server.tokenRequests]).toEqual(before)
   })
 
-  it('each Unix socket is an origin: a redirect carries a token to the same one only', async () => {
+  it('each Unix socket is an origin: a redirect carries the token only to the same one', async () => {
     const path = (name: string) => join(tmpdir(), `mca-auth-got-${version}-${name}-${process.pid}.sock`)
     const seen: [string, boolean][] = []
     const servers = ['one', 'two'].map((name) =>

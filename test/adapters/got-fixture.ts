@@ -10,18 +10,18 @@ import { afterEach, beforeEach } from 'vitest'
 
 type Intercept = (request: ReceivedRequest) => Reply | undefined
 
-/** An authorization server, a resource that takes its tokens, and a stranger that takes anything. */
+/** An authorization server, a resource that accepts its tokens, and an unlisted server that accepts everything. */
 export interface Fixture {
   readonly server: AuthorizationServer
   readonly home: ProtectedResource
   readonly away: ProtectedResource
-  /** Answers in the place of `home`. */
+  /** Responds in place of `home`. */
   atHome: Intercept
-  /** Answers in the place of `away`. */
+  /** Responds in place of `away`. */
   atAway: Intercept
 }
 
-/** A new one for each test of the describe block. */
+/** A new fixture for each test of the describe block. */
 export function useFixture(): Fixture {
   const fixture = {} as { -readonly [name in keyof Fixture]: Fixture[name] }
   beforeEach(async () => {
@@ -44,12 +44,12 @@ export function useFixture(): Fixture {
   return fixture
 }
 
-/** The paths that a resource was asked for, and whether a header of authorization came along. */
+/** The paths of the requests to a resource, and whether each had an Authorization header. */
 export function asked({ received }: ProtectedResource): [path: string, carried: boolean][] {
   return received.map(({ path, headers }) => [path, headers.authorization !== undefined])
 }
 
-/** Lets got try again at once, as often as it would. */
+/** Makes got retry without a delay, as often as it would otherwise. */
 export const retries = {
   limit: 2,
   calculateDelay: ({ computedValue }: { computedValue: number }): number => computedValue && 1,

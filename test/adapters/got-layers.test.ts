@@ -18,7 +18,7 @@ describe.each(Object.entries(await gots()))('among other layers, got %s', (_vers
       return order === 'before' ? base.extend(layer, ours()) : base.extend(ours(), layer)
     }
 
-    it('sends no token to the origin to which a hook leads the request', async () => {
+    it('sends no token to another origin that a hook chooses', async () => {
       const lead = (options: { url?: unknown }) => {
         options.url = new URL(`${at.away.origin}/led`)
       }
@@ -37,7 +37,7 @@ describe.each(Object.entries(await gots()))('among other layers, got %s', (_vers
       ])
     })
 
-    it('attaches although a hook replaces the context', async () => {
+    it('attaches even if a hook replaces the context', async () => {
       const replace = (options: { context: object }) => {
         options.context = { mine: 1 }
       }
@@ -47,7 +47,7 @@ describe.each(Object.entries(await gots()))('among other layers, got %s', (_vers
       expect((await client(at.home.origin)).statusCode).toBe(200)
     })
 
-    it('lets the Authorization of a hook win, and replaces nothing if it is rejected', async () => {
+    it('gives precedence to the Authorization of a hook, and replaces nothing if it is rejected', async () => {
       const set = (options: { headers: Record<string, unknown> }) => {
         options.headers.authorization = 'Custom mine'
       }
@@ -57,7 +57,7 @@ describe.each(Object.entries(await gots()))('among other layers, got %s', (_vers
       expect(at.server.tokenRequests).toBe(0)
     })
 
-    it('resends although a hook throws for every 401, or retries by itself', async () => {
+    it('resends even if a hook throws for every 401, or retries by itself', async () => {
       const client = api({
         hooks: {
           afterResponse: [
@@ -78,7 +78,7 @@ describe.each(Object.entries(await gots()))('among other layers, got %s', (_vers
       expect(at.server.tokenRequests).toBe(3)
     })
 
-    it('keeps out of a response that a hook made up', async () => {
+    it('ignores a response that a hook made up', async () => {
       const madeUp = () => Object.assign(Readable.from(['made up']), { statusCode: 401, headers: bearer })
       const client = api({ hooks: { beforeRequest: [() => madeUp() as never] } })
       const error = (await failure(client(at.home.origin))) as HTTPError
@@ -110,12 +110,12 @@ describe.each(Object.entries(await gots()))('among other layers, got %s', (_vers
       expect(asked(at.home)).toEqual([['/', false]])
     })
 
-    it('the second one decides about the origins of its own', async () => {
+    it('the second one decides for the origins that only it lists', async () => {
       await forwardIncoming({ headers: {} }, () => got.extend(first(), ours())(at.away.origin))
       expect(asked(at.away)).toEqual([['/', true]])
     })
 
-    it('one that is registered twice is one', async () => {
+    it('one that is registered twice counts once', async () => {
       const twice = ours()
       const client = got.extend(twice, twice)
       await client(at.home.origin)

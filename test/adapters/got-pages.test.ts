@@ -1,4 +1,4 @@
-// What got makes of the options of an earlier request: pages, and whatever a program passes again.
+// Options of an earlier request that got uses again for pages, or a program passes again.
 import { forwardIncoming } from '@mca-auth/core'
 import { mcaAuth } from '@mca-auth/got'
 import type { Got, HTTPError, Response } from 'got'
@@ -32,7 +32,7 @@ describe.each(Object.entries(await gots()))('pages and options that are passed a
     ])
   })
 
-  it('nor if the call has a context and hooks of its own, and each page another', async () => {
+  it('nor if the call has its own context and hooks, and each page another context', async () => {
     link()
     const options = {
       ...json,
@@ -67,7 +67,7 @@ describe.each(Object.entries(await gots()))('pages and options that are passed a
     expect(asked(at.home).map(([, carried]) => carried)).toEqual([true, true])
   })
 
-  it('sends it to every page whose origin is listed, and from a page of another origin back to the first', async () => {
+  it('sends it to every page of a listed origin, even after a page of another origin', async () => {
     link()
     const origins = [at.home.origin, at.away.origin]
     const client = got.extend(mcaAuth({ ...at.server.appId, origins }))
@@ -78,7 +78,7 @@ describe.each(Object.entries(await gots()))('pages and options that are passed a
     expect(asked(at.home).at(-1)).toEqual(['/3', false])
   })
 
-  it('uses the origin of `prefixUrl` as that of every page, and of every absolute URL', async () => {
+  it('allows only the origin of `prefixUrl`, for every page and every absolute URL', async () => {
     link()
     const client = api().extend({ prefixUrl: at.home.origin })
     await all(client.paginate('1', json))
@@ -100,7 +100,7 @@ describe.each(Object.entries(await gots()))('pages and options that are passed a
     expect(Object.fromEntries(asked(at.away))).toEqual({ '/1': true, '/2': false })
   })
 
-  it('does not take an old token for the header of a caller who passes options of an earlier request again', async () => {
+  it("does not mistake an old token for the caller's own header if options of an earlier request are passed again", async () => {
     const client = api()
     const { options } = (await client(at.home.origin)).request
     at.atHome = ({ path }) => (path === '/teapot' ? { status: 418 } : undefined)
@@ -115,7 +115,7 @@ describe.each(Object.entries(await gots()))('pages and options that are passed a
     expect((await client.extend(options)(`${at.home.origin}/extended`)).statusCode).toBe(200)
   })
 
-  it("does not send the incoming token of an aborted request whose options another user's request is made with", async () => {
+  it("does not send the incoming token of an aborted request with another user's request that has the same options", async () => {
     at.atHome = ({ path, headers }) =>
       path === '/alice' ? { delayMs: 60_000 } : { body: String(headers.authorization) }
     const client = got.extend(mcaAuth({ ...at.server.appId, origins: at.home.origin, incoming: 'forward' }))
@@ -131,7 +131,7 @@ describe.each(Object.entries(await gots()))('pages and options that are passed a
     expect(response.body).toBe('Bearer bob')
   })
 
-  it('does not authorize requests of a plain client that is given these options', async () => {
+  it('does not authorize requests of a plain client that gets these options', async () => {
     at.atHome = () => ({ body: 'ok' })
     const { options } = (await api()(at.home.origin)).request
     await again(got)(`${at.home.origin}/plain`, undefined, options)
@@ -146,7 +146,7 @@ async function all<T>(pages: AsyncIterable<T>): Promise<T[]> {
   return items
 }
 
-/** What `got.paginate()` calls, and programs too: it is not in got's types. */
+/** Called by `got.paginate()`, and by some programs: it is not in got's types. */
 function again(client: Got): (url: string, options: undefined, defaults: object) => Promise<Response> {
   return client as never
 }

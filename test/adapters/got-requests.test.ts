@@ -1,4 +1,4 @@
-// One request's life: whose token it carries over retries and redirects, and how it fails.
+// One request from start to end: which token it carries over retries and redirects, and how it fails.
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { forwardIncoming, McaAuthError } from '@mca-auth/core'
 import { mcaAuth } from '@mca-auth/got'
@@ -35,7 +35,7 @@ describe.each(Object.entries(await gots()))('one request, got %s', (_version, go
     expect(at.server.tokenRequests).toBe(0)
   })
 
-  it('begins a request anew that a hook starts for somebody else', async () => {
+  it('treats a request that a hook starts for another user as a new request', async () => {
     at.atHome = ({ path, headers }) =>
       path === '/outer' && at.home.received.length === 1 ? { status: 503 } : { body: String(headers.authorization) }
     const bob = () =>
@@ -63,7 +63,7 @@ describe.each(Object.entries(await gots()))('one request, got %s', (_version, go
     expect(at.server.tokenRequests).toBe(1)
   })
 
-  it('says on the channel why a request goes without a token', async () => {
+  it('reports on the channel why a request goes without a token', async () => {
     const told: unknown[] = []
     const listen = (message: unknown) => told.push(message)
     subscribe('mca-auth:request:skipped', listen)
@@ -112,7 +112,7 @@ describe.each(Object.entries(await gots()))('one request, got %s', (_version, go
     ])
   })
 
-  it('carries no token to a stranger that a redirect leads to, not on its retry either', async () => {
+  it('carries no token to the unlisted origin of a redirect, not even on its retry', async () => {
     at.atHome = () => ({ status: 307, headers: { location: `${at.away.origin}/away` } })
     const statuses = [503, 200]
     at.atAway = () => ({ status: statuses.shift() as number })

@@ -1,4 +1,4 @@
-// No token in anything that a program may print.
+// Nothing that a program may print contains a token.
 import { once } from 'node:events'
 import { createSecureServer } from 'node:http2'
 import { createServer } from 'node:https'
@@ -67,7 +67,7 @@ describe.each(Object.entries(await gots()))('secrets stay in, got %s', (version,
     expect(at.server.tokenRequests).toBe(1)
   })
 
-  it.each(['timeout', 'signal', 'cancel'])('in the error of a request that is ended by its %s', async (by) => {
+  it.each(['timeout', 'signal', 'cancel'])('in the error of a request that its %s ends', async (by) => {
     slow()
     const controller = new AbortController()
     const options = { signal: controller.signal, ...(by === 'timeout' && { timeout: { response: 100 } }) }
@@ -81,7 +81,7 @@ describe.each(Object.entries(await gots()))('secrets stay in, got %s', (version,
     expect((await error) as RequestError).toHaveProperty('options.headers')
   })
 
-  it('in the error of a request that is ended while its token is awaited', async () => {
+  it('in the error of a request that ends while its token is awaited', async () => {
     at.server.script({ hang: 'headers' })
     const controller = new AbortController()
     const error = failure(api()(at.home.origin, { signal: controller.signal }))
@@ -127,7 +127,7 @@ describe.each(Object.entries(await gots()))('secrets stay in, got %s', (version,
 
 const everything = { depth: Number.POSITIVE_INFINITY, maxArrayLength: null, maxStringLength: null } as const
 
-/** Fails if a token shows in this value, or in what its properties of these names hold. */
+/** Fails if this value shows a token, or the values of its properties with these names do. */
 function hasNoToken(value: unknown, names: string[]): void {
   const parts = names.flatMap((name) => (value as Record<string, unknown>)[name] ?? [])
   for (const part of [value, ...parts]) {

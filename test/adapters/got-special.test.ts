@@ -72,7 +72,7 @@ describe.each(Object.entries(await gots()))('the got adapter, got %s', (_version
     expect((await client(resource.origin, { throwHttpErrors: false })).statusCode).toBe(401)
   })
 
-  it("resends in spite of a caller's calculateDelay that allows no retry", async () => {
+  it("resends even if the caller's calculateDelay allows no retry", async () => {
     const client = api().extend({ retry: { calculateDelay: () => 0 } })
     await client(resource.origin)
     server.revokeAll()
@@ -92,7 +92,7 @@ describe.each(Object.entries(await gots()))('the got adapter, got %s', (_version
     expect(seen).toEqual([200, 200, 200, 200])
   })
 
-  it("gets along with got's own retries: a resend that meets a 503 is retried with the new token", async () => {
+  it("works with got's own retries: a resend that meets a 503 is retried with the new token", async () => {
     const client = got.extend(
       { retry: { limit: 2, calculateDelay: ({ computedValue }) => computedValue && 1 } },
       mcaAuth(server.appId),
@@ -104,7 +104,7 @@ describe.each(Object.entries(await gots()))('the got adapter, got %s', (_version
     expect(server.tokenRequests).toBe(2)
   })
 
-  it('lets a hook win that replaces the header after a 401', async () => {
+  it('gives precedence to a hook that replaces the header after a 401', async () => {
     const client = api().extend({
       hooks: {
         afterResponse: [
@@ -146,7 +146,7 @@ describe.each(Object.entries(await gots()))('the got adapter, got %s', (_version
     expect(server.tokenRequests).toBe(2)
   })
 
-  it("leaves the caller's context alone, and carries nothing into the next request", async () => {
+  it("does not change the caller's context, and carries nothing over into the next request", async () => {
     const context = { mine: 1 }
     const client = api().extend({ context })
     await client(resource.origin)

@@ -1,4 +1,4 @@
-// An adapter for a client that is not among ours, written from the documentation in packages/core/src/adapter.ts alone.
+// An adapter for a client that we do not support, written only from the documentation in packages/core/src/adapter.ts.
 import type { McaAuthOptions, TokenProvider } from '@mca-auth/core'
 import {
   bodySnapshot,
@@ -23,7 +23,7 @@ export function mcaAuth(auth?: McaAuthOptions | TokenProvider, rules?: ClientOpt
     const headers = Object.fromEntries(
       Object.entries(options.headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]),
     )
-    // needle takes proxies from the environment, and makes a header of `username`.
+    // needle reads proxies from the environment, and turns `username` into a header.
     const isProxied = () => Boolean(options.proxy ?? process.env.HTTP_PROXY ?? process.env.http_proxy)
     const own = headers.authorization ?? options.username
     let sending = { url: address, method: verb.toUpperCase(), authorization: own, isProxied }
@@ -63,7 +63,7 @@ export function mcaAuth(auth?: McaAuthOptions | TokenProvider, rules?: ClientOpt
 
 const bound = ['authorization', 'cookie', 'proxy-authorization']
 
-/** The response leads to Node's request, which has the header in its text. */
+/** The response has a reference to Node's request, whose text contains the header. */
 function hideRequest(response: NeedleResponse): void {
   const shown = () => ({ statusCode: response.statusCode, headers: response.headers, body: response.body })
   for (const name of ['toJSON', Symbol.for('nodejs.util.inspect.custom')]) {

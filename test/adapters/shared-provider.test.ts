@@ -31,13 +31,13 @@ it('one provider on three clients makes one token request, and one more for a to
   expect(server.tokenRequests).toBe(2)
 })
 
-it('what is neither options nor a provider is a TypeError', () => {
+it('anything but options or a provider is a TypeError', () => {
   for (const mcaAuth of [axiosAuth, gotAuth, undiciAuth]) {
     for (const bad of ['x', 7, null, [], { getToken: 'x' }]) expect(() => mcaAuth(bad as never)).toThrow(TypeError)
   }
 })
 
-it('require() works, and errors are those of the axios that was required', async () => {
+it('require() works, and errors are instances of the classes of the required axios', async () => {
   await using server = await startAuthorizationServer()
   await using resource = await startProtectedResource({
     authorizationServer: server,

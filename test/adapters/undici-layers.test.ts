@@ -1,4 +1,4 @@
-// What went wrong, or could, with other layers around ours and beneath it.
+// Faults, found or possible, with other layers around ours and beneath it.
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
@@ -42,7 +42,7 @@ describe.each(Object.entries(await undicis()))('among other layers, undici %s', 
   const auth = (options: McaAuthOptions = {}) => mcaAuth({ ...server.appId, ...options }) as unknown as Layer
   const retry = () => undici.interceptors.retry({ minTimeout: 1, maxRetries: 4 })
   const redirect = () => undici.interceptors.redirect({ maxRedirections: 5 })
-  /** Hides the identity of the handler from the layers beneath it. */
+  /** Hides the identity of the handler from the layers beneath. */
   const wrapping: Layer = (dispatch) => (options, handler) =>
     dispatch(options, new Proxy(handler, { get: (target, name) => bound(target, name) }))
   const compose = (...layers: Layer[]) => layers.reduce((inner, layer) => inner.compose(layer as never), agent)
@@ -54,7 +54,7 @@ describe.each(Object.entries(await undicis()))('among other layers, undici %s', 
     return { status: statusCode, text: await body.text() }
   }
 
-  /** Answers each path 503 once, then 200. */
+  /** Responds to each path with 503 once, then 200. */
   function flaky() {
     const seen = new Set<string>()
     return startProtectedResource({
@@ -76,7 +76,7 @@ describe.each(Object.entries(await undicis()))('among other layers, undici %s', 
     ['a layer around retry', (options) => compose(auth(options), retry(), wrapping)],
   ]
 
-  it.each(retrying)('keeps forty users apart who are all sent twice by %s', async (_name, composed) => {
+  it.each(retrying)('keeps forty users apart whose requests are all sent twice by %s', async (_name, composed) => {
     await using backend = await flaky()
     const dispatcher = composed({ origins: backend.origin, incoming: 'forward' })
     const user = (i: number) => (i % 5 === 0 ? undefined : `Bearer fake-user-${i}`)
@@ -92,7 +92,7 @@ describe.each(Object.entries(await undicis()))('among other layers, undici %s', 
   })
 
   it.each(retrying.slice(0, 3))(
-    'takes no token to a stranger that a redirect leads to and that fails once, with %s',
+    'sends no token to the unlisted origin of a redirect that fails once, with %s',
     async (_name, composed) => {
       await using away = await startRecorder((request, response) => {
         response.writeHead(request.url === '/away' && away.received.length === 1 ? 503 : 200).end('away')
@@ -118,7 +118,7 @@ describe.each(Object.entries(await undicis()))('among other layers, undici %s', 
     ['redirect around retry', [retry(), redirect()]],
     ['retry around redirect', [redirect(), retry()]],
     ['redirect around retry around another layer', [wrapping, retry(), redirect()]],
-  ])('never returns with a token from an origin that was left, under %s', async (_name, layers) => {
+  ])('never sends the token after a redirect away and back, under %s', async (_name, layers) => {
     let failures = 0
     await using away = await startRecorder((_request, response) => {
       if (++failures === 1) response.writeHead(503).end()
@@ -137,7 +137,7 @@ describe.each(Object.entries(await undicis()))('among other layers, undici %s', 
       home.received.length = away.received.length = 0
       const { status } = await get(compose(auth(options), ...layers), `${home.origin}/start`)
       expect(status).toBe(200)
-      // A retry layer outside begins again at the start.
+      // A retry layer outside starts again from the first URL.
       const hops = new Set(home.received.map(({ path, headers }) => `${path} ${headers.authorization !== undefined}`))
       expect([...hops]).toEqual(['/start true', '/back false'])
       expect(sent(away).filter(Boolean)).toEqual([])
@@ -145,7 +145,7 @@ describe.each(Object.entries(await undicis()))('among other layers, undici %s', 
     }
   })
 
-  it('uses the host name that a request is for, if a DNS layer replaced it by an address', async () => {
+  it('uses the host name of the request if a DNS layer replaced it by an address', async () => {
     const named = resource.origin.replace('127.0.0.1', 'localhost')
     const seen: string[] = []
     const tokenRequest: McaAuthOptions['tokenRequest'] = ({ url }) => {
@@ -163,7 +163,7 @@ describe.each(Object.entries(await undicis()))('among other layers, undici %s', 
       ).toBe(200)
     }
     expect(new Set(seen)).toEqual(new Set([`${named}/a?b=c`]))
-    // What the caller writes into Host or the path names no origin.
+    // A Host header or a path from the caller never decides the origin.
     const dispatcher = compose(auth({ origins: 'https://api.example.com' }))
     await get(dispatcher, resource.origin, { headers: { host: 'api.example.com' } })
     expect(sent(resource).at(-1)).toBeUndefined()
@@ -188,7 +188,7 @@ describe.each(Object.entries(await undicis()))('among other layers, undici %s', 
     }
   })
 
-  it('resends an iterable byte for byte, and a consumed stream never', async () => {
+  it('resends an iterable byte for byte, but never a consumed stream', async () => {
     const dispatcher = compose(auth())
     const views = [new Uint16Array([0x4142, 0x4344]), new DataView(Buffer.from('-view-').buffer.slice(0, 6)), 'text']
     const post = (body: unknown, headers = {}) => get(dispatcher, resource.origin, { method: 'POST', body, headers })
@@ -215,7 +215,7 @@ describe.each(Object.entries(await undicis()))('among other layers, undici %s', 
     }
   })
 
-  it('sees a rejection that a mock or a layer beneath answers, and settles', async () => {
+  it('handles a rejection from a mock or a layer beneath, and settles', async () => {
     const mock = new undici.MockAgent()
     mock.disableNetConnect()
     const pool = mock.get('http://localhost:1')
@@ -227,13 +227,13 @@ describe.each(Object.entries(await undicis()))('among other layers, undici %s', 
     replies()
     expect(await get(mocked, 'http://localhost:1/')).toEqual({ status: 200, text: 'yes' })
     replies()
-    server.reissue = true // no other token to be had: the 401 is delivered
+    server.reissue = true // no new token is available: the 401 is delivered
     server.revokeAll()
     expect(await get(mocked, 'http://localhost:1/')).toMatchObject({ text: expect.stringMatching(/no|yes/) })
     await mock.close()
   })
 
-  it.runIf(Number(version) > 6)('drops a token whose rejection a layer beneath makes an error of', async () => {
+  it.runIf(Number(version) > 6)('drops a token if a layer beneath turns its rejection into an error', async () => {
     const { responseError } = undici.interceptors
     for (const beneath of [
       responseError(),
@@ -247,7 +247,7 @@ describe.each(Object.entries(await undicis()))('among other layers, undici %s', 
     }
   })
 
-  it.runIf(Number(version) > 6)('gives layers beneath a record of headers if there were none', async () => {
+  it.runIf(Number(version) > 6)('passes a record of headers to layers beneath if there were none', async () => {
     const { cache, dns } = undici.interceptors
     for (const layers of [
       [cache(), auth()],
@@ -263,7 +263,7 @@ describe.each(Object.entries(await undicis()))('among other layers, undici %s', 
     expect(resource.received.every(({ headers }) => !('0' in headers))).toBe(true)
   })
 
-  it('resends in the context of its caller, not of whoever opened the connection', async () => {
+  it('resends in the context of the caller, not of the request that opened the connection', async () => {
     const context = new AsyncLocalStorage<number>()
     const seen: [path: string, caller: number | undefined][] = []
     const tracing: Layer = (dispatch) => (options, handler) => {
@@ -285,7 +285,7 @@ describe.each(Object.entries(await undicis()))('among other layers, undici %s', 
     await using backend = await flaky()
     const queue: (() => unknown)[] = []
     const worker = setInterval(() => queue.shift()?.(), 1)
-    /** Sends a request again that was answered 503, from a timer that began before any request. */
+    /** Repeats a request after a 503, from a timer that was started before any request. */
     const queueing: Layer = (dispatch) => (options, target: object) => {
       let failed = false
       const again = () => queue.push(() => dispatch(options, handler as never))
@@ -320,7 +320,7 @@ describe.each(Object.entries(await undicis()))('among other layers, undici %s', 
     expect(asked).toBe(2)
   })
 
-  it('begins anew for a caller who starts a request from a callback, or with the same handler', async () => {
+  it('treats a request from a callback, or with the same handler, as a new request', async () => {
     await using backend = await startProtectedResource({
       authorizationServer: server,
       intercept: ({ path }) => (path === '/fails' ? { status: 503 } : { body: 'ok' }),
@@ -328,7 +328,7 @@ describe.each(Object.entries(await undicis()))('among other layers, undici %s', 
     const dispatcher = compose(auth({ origins: backend.origin, incoming: 'forward' }))
     const as = <T>(name: string, run: () => T) =>
       forwardIncoming({ headers: { authorization: `Bearer fake-${name}` } }, run)
-    /** Dispatches with a handler of its own, which does something at the end. */
+    /** Dispatches with a separate handler that does something at the end. */
     const dispatch = (path: string, handler: object) =>
       dispatcher.dispatch({ origin: backend.origin, path, method: 'GET' }, handler as never)
     const handler = (end: () => void) =>
@@ -358,7 +358,7 @@ describe.each(Object.entries(await undicis()))('among other layers, undici %s', 
     }
   })
 
-  it('sends what the caller gave when it called, also while the token is awaited and when it resends', async () => {
+  it('sends what the caller passed at the call, even after the wait for a token and in the resend', async () => {
     const dispatcher = compose(auth())
     const options = {
       origin: resource.origin,
@@ -394,7 +394,7 @@ describe.each(Object.entries(await undicis()))('among other layers, undici %s', 
     expect(resource.received.at(-1)?.path).toBe('/paged?page=1')
   })
 
-  it('judges a redirect that names an address by that address, also behind a DNS layer', async () => {
+  it('decides about a redirect to an address by that address, even with a DNS layer', async () => {
     const stranger: (string | undefined)[] = []
     const port = Number(new URL(resource.origin).port)
     const evil = createServer((request, response) => {
@@ -419,7 +419,7 @@ describe.each(Object.entries(await undicis()))('among other layers, undici %s', 
     expect(stranger).toEqual([undefined, undefined, undefined, undefined])
   })
 
-  it('resends where the token request needs the connection that brought the rejection', async () => {
+  it('resends even if the token request needs the connection of the rejected request', async () => {
     const before = undici.getGlobalDispatcher()
     const limited = new undici.Agent({ connections: 1 })
     const fetch = undici.fetch as unknown as typeof globalThis.fetch
@@ -454,7 +454,7 @@ describe.each(Object.entries(await undicis()))('among other layers, undici %s', 
     expect(inspect(error, { depth: 9 }) + JSON.stringify(error) + String(error)).not.toMatch(/eyJ/)
   })
 
-  it('lets the outermost of two decide whose origins match, also when it decides for no token', async () => {
+  it('lets the outermost of two whose origins match decide, even to send no token', async () => {
     const inner = auth({ scope: 'inner' })
     const outer = auth({ origins: resource.origin, incoming: 'forward' })
     for (const layers of [

@@ -69,7 +69,7 @@ describe.each(Object.entries(await undicis()))('the undici adapter, undici %s', 
         yield ['x-a', '1']
       },
     ],
-  ])('attaches to headers given as %s, and leaves them as they were', async (name, make) => {
+  ])('attaches to headers given as %s without changing them', async (name, make) => {
     const headers = make()
     const dispatcher = ours()
     const before = JSON.stringify(headers)
@@ -93,7 +93,7 @@ describe.each(Object.entries(await undicis()))('the undici adapter, undici %s', 
         yield ['Authorization', 'Custom mine']
       },
     ],
-  ])("lets the caller's own header win in %s", async (_name, make) => {
+  ])("gives precedence to the caller's own header in %s", async (_name, make) => {
     await undici.request(resource.origin, { dispatcher: ours(), headers: make() as never })
     expect(resource.received[0]?.headers.authorization).toBe('Custom mine')
   })
@@ -114,7 +114,7 @@ describe.each(Object.entries(await undicis()))('the undici adapter, undici %s', 
     expect(dispatch.length).toBe(2)
   })
 
-  it('serves stream() and pipeline()', async () => {
+  it('supports stream() and pipeline()', async () => {
     const dispatcher = ours()
     const opaque = new PassThrough()
     await undici.stream(resource.origin, { dispatcher, opaque } as never, ({ statusCode }) => {
@@ -127,7 +127,7 @@ describe.each(Object.entries(await undicis()))('the undici adapter, undici %s', 
     expect(JSON.parse(await text(duplex)).body).toBe('piped')
   })
 
-  it('serves a Pool and a Client whose origin `origins` names, and does not guess it', async () => {
+  it('supports a Pool and a Client whose origin is in `origins`, and does not guess it', async () => {
     for (const Host of [undici.Pool, undici.Client]) {
       const host = new Host(resource.origin)
       const one = host.compose(mcaAuth({ ...server.appId, origins: resource.origin }))
@@ -167,7 +167,7 @@ describe.each(Object.entries(await undicis()))('the undici adapter, undici %s', 
     listening.close()
   })
 
-  it('ends a wait for a token when an event emitter says abort', async () => {
+  it('ends a wait for a token when an event emitter emits abort', async () => {
     const signal = new EventEmitter()
     const dispatcher = ours({ fetch: () => new Promise(() => {}) })
     const aborted = failure(undici.request(resource.origin, { dispatcher, signal }))
@@ -177,7 +177,7 @@ describe.each(Object.entries(await undicis()))('the undici adapter, undici %s', 
     expect(resource.received).toHaveLength(0)
   })
 
-  it('resends past a 401 body that is huge or never ends, and drops the connection', async () => {
+  it('resends despite a 401 body that is huge or never ends, and drops the connection', async () => {
     for (const kind of ['huge', 'endless']) {
       let refused: string | undefined
       let written = 0
@@ -199,7 +199,7 @@ describe.each(Object.entries(await undicis()))('the undici adapter, undici %s', 
       const { statusCode, body } = await undici.request(backend.origin, { dispatcher: ours() })
       expect([statusCode, await body.text()]).toEqual([200, 'ok'])
       await vi.waitFor(() => expect(dropped).toEqual([kind]))
-      // A huge one by its size, of which the buffers of both sides hold some; an endless one after a second.
+      // A huge body is cut off by its size, part of which sits in the buffers of both sides; an endless one after a second.
       if (kind === 'huge') expect(written).toBeLessThan(50_000_000)
       else expect(performance.now() - before).toBeGreaterThan(900)
     }
@@ -261,7 +261,7 @@ describe.each(Object.entries(await undicis()))('the undici adapter, undici %s', 
     expect(resource.received.map((request) => request.headers.authorization)).toEqual(['Custom mine'])
   })
 
-  it('lets a token request through that travels by the global dispatcher, of two providers too', async () => {
+  it('passes token requests over the global dispatcher on, even those of two providers', async () => {
     const before = undici.getGlobalDispatcher()
     const fetch = undici.fetch as unknown as typeof globalThis.fetch
     const other = await startAuthorizationServer()
@@ -285,7 +285,7 @@ describe.each(Object.entries(await undicis()))('the undici adapter, undici %s', 
     }
   })
 
-  it('gets along with the retry interceptor in both orders', async () => {
+  it('works with the retry interceptor in both orders', async () => {
     const { retry } = undici.interceptors
     const auth = mcaAuth(server.appId)
     for (const dispatcher of [agent.compose(auth).compose(retry()), agent.compose(retry()).compose(auth)]) {
@@ -315,7 +315,7 @@ describe.each(Object.entries(await undicis()))('the undici adapter, undici %s', 
     h2.close()
   })
 
-  it('uses a connection again after a resend', async () => {
+  it('reuses a connection after a resend', async () => {
     const one = new undici.Agent({ connections: 1 })
     const dispatcher = one.compose(mcaAuth(server.appId))
     const ports = new Set<unknown>()
@@ -331,7 +331,7 @@ describe.each(Object.entries(await undicis()))('the undici adapter, undici %s', 
     await one.destroy()
   })
 
-  it('carries nothing to an unlisted origin of a redirect through `origins`', async () => {
+  it('carries no token to the unlisted origin of a redirect', async () => {
     const open = await startProtectedResource({ authorizationServer: server, intercept: accept })
     const dispatcher = ours({ origins: [resource.origin] })
     await undici.fetch(open.origin, { dispatcher })

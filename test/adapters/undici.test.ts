@@ -95,7 +95,7 @@ function fetchClient(name: string, undici: typeof Undici, fetch: Fetch): Client 
   }
 }
 
-/** Node's own fetch over a global dispatcher, which is set as long as the session lasts. */
+/** Node's own fetch over a global dispatcher that is set for the duration of the session. */
 function globalClient(name: string, undici: typeof Undici): Client {
   return {
     ...fetchClient(name, undici, nodeFetch),
@@ -134,7 +134,7 @@ for (const [version, undici] of Object.entries(await undicis())) {
   const seen = { followsRedirects: true, seesHops: true, isTypical: version === '7' }
   contract(requestClient(`undici ${version}, redirect outside`, undici, outside, seen))
   contract(fetchClient(`undici ${version}, its fetch`, undici, undici.fetch as Fetch))
-  // Node's own fetch takes the dispatchers of some versions only, and others do without its knowing of them.
+  // Node's own fetch accepts the dispatchers of some versions only, and ignores those of others.
   if (await works(undici, (url, dispatcher) => nodeFetch(url, { dispatcher }))) {
     contract(fetchClient(`Node's fetch over undici ${version}`, undici, nodeFetch))
   }
@@ -143,7 +143,7 @@ for (const [version, undici] of Object.entries(await undicis())) {
   }
 }
 
-/** Whether a request goes through a dispatcher without us: where it does not, there is nothing to test. */
+/** Whether a request goes through a dispatcher without us: if not, there is nothing to test. */
 async function works(undici: typeof Undici, send: (url: string, dispatcher: Dispatcher) => Promise<unknown>) {
   let passed = 0
   const agent = new undici.Agent()

@@ -1,3 +1,3 @@
-// Clients that bring no types along.
+// Clients without type declarations.
 declare module 'needle'
 declare module 'node-fetch2'

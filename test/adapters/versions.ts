@@ -2,7 +2,7 @@ import type { AxiosStatic } from 'axios'
 import type { Got } from 'got'
 import type * as Undici from 'undici'
 
-/** What of these modules this Node can load, by name. Where one is missing, the table of `npm run test:matrix` says so. */
+/** The modules that this Node can load, by name. If one is missing, the table of `npm run test:matrix` says so. */
 async function loadable<T>(modules: Record<string, () => Promise<T>>): Promise<Record<string, T>> {
   const loaded: [string, T][] = []
   for (const [name, load] of Object.entries(modules)) {
@@ -12,7 +12,7 @@ async function loadable<T>(modules: Record<string, () => Promise<T>>): Promise<R
   return Object.fromEntries(loaded)
 }
 
-/** axios, the newest and the oldest that we claim, by version. Their types are those of the newest. */
+/** The newest and the oldest axios that we support. Both have the types of the newest. */
 export function axioses(): Promise<Record<string, AxiosStatic>> {
   return loadable<AxiosStatic>({
     newest: async () => (await import('axios')).default,
@@ -20,7 +20,7 @@ export function axioses(): Promise<Record<string, AxiosStatic>> {
   })
 }
 
-/** got by major. Their types are those of the oldest. */
+/** got by major version. All have the types of the oldest. */
 export function gots(): Promise<Record<string, Got>> {
   return loadable<Got>({
     14: async () => (await import('got')).got,
@@ -29,7 +29,7 @@ export function gots(): Promise<Record<string, Got>> {
   })
 }
 
-/** undici by major. Their types are those of undici 7. */
+/** undici by major version. All have the types of undici 7. */
 export function undicis(): Promise<Record<string, typeof Undici>> {
   return loadable<typeof Undici>({
     6: async () => (await import('undici6')) as unknown as typeof Undici,

@@ -1,5 +1,5 @@
 // npm run bench [-- --quick | fleet]
-// Shows where it is, ends with tables, and writes results.json (or fleet.json) and the charts beside it.
+// Shows its progress, ends with tables, and writes results.json (or fleet.json) and the charts in the same folder.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { cpus, totalmem } from 'node:os'
@@ -20,14 +20,14 @@ const { quick } = values
 const isFleet = positionals.includes('fleet')
 const start = Date.now()
 
-/** Quickly: ours, and for each of its clients who else is there. */
+/** For the quick run: our adapters, and for each of their clients one contender. */
 const quickPeers = ['axios-token-interceptor', 'openid-client', 'undici-oidc-interceptor', '@badgateway/oauth2-client']
 const taking = contenders.filter(({ name, role }) => !quick || role !== 'peer' || quickPeers.includes(name))
-/** Bound tokens cost more with each request, and nothing else is different. */
+/** Bound tokens cost more for each request; nothing else differs. */
 const attaching = taking.filter(({ role }) => role !== 'floor' && role !== 'bound').map(({ name }) => name)
 const clients = [...new Set(taking.filter(({ role }) => role !== 'floor').map(({ client }) => client))]
 const gc = ['--expose-gc']
-/** Nothing of a measurement fills it, so that what is allocated can be counted. */
+/** So large that no measurement fills it, and allocations can be counted. */
 const wideYoungGeneration = [...gc, '--min-semi-space-size=512', '--max-semi-space-size=512']
 
 const single = { header, requests, instructions, cold, expiry, revocation, memory, weight }
@@ -50,7 +50,7 @@ function header() {
     const rows = await measureApart('header', { addresses, rounds: quick ? 10 : 60, sliceMs: quick ? 5 : 10 })
     for (const row of quick ? rows.slice(0, 4) : rows) {
       progress(`header: bytes of ${row.name}`)
-      if (row.ns > 100_000) continue // it asks for a token each time
+      if (row.ns > 100_000) continue // it requests a token each time
       row.bytes = await measureApart('header', { addresses, bytesOf: row.name }, wideYoungGeneration)
     }
     return rows
@@ -90,12 +90,12 @@ async function cold() {
   })
 }
 
-/** A token request takes 100 ms: who waits for it is seen. */
+/** A token request takes 100 ms, so a caller that waits for it shows. */
 async function expiry() {
-  const lives = quick ? [3600, 2] : [3600, 20, 2]
+  const lifetimes = quick ? [3600, 2] : [3600, 20, 2]
   const seconds = { 3600: 8, 20: 25, 2: 9 }
   const rows = []
-  for (const lifetimeSeconds of /** @type {(keyof typeof seconds)[]} */ (lives)) {
+  for (const lifetimeSeconds of /** @type {(keyof typeof seconds)[]} */ (lifetimes)) {
     const measured = await eachContender(4, `tokens of ${lifetimeSeconds} s`, async (servers, name) => {
       await servers.set({ tokenDelayMs: 100, checked: true, lifetimeSeconds })
       const argument = { addresses: servers.addresses, name, rate: 200, seconds: quick ? 5 : seconds[lifetimeSeconds] }
@@ -137,7 +137,7 @@ async function weight() {
 }
 
 /**
- * Measures each contender that attaches a token with servers of its own, `lanes` of them beside each other.
+ * Measures each contender that attaches a token with its own servers, `lanes` of them at a time.
  *
  * @param {number} lanes
  * @param {string} what
@@ -171,14 +171,14 @@ function about() {
   }
 }
 
-/** Not through `exports`, which few packages open for this. */
+/** Read from the file system, since `exports` of few packages include their package.json. */
 function versionOf(/** @type {string} */ name) {
   const folders = createRequire(import.meta.url).resolve.paths(name) ?? []
   const manifest = folders.map((folder) => join(folder, name, 'package.json')).find((path) => existsSync(path))
   return manifest && JSON.parse(readFileSync(manifest, 'utf8')).version
 }
 
-/** Three significant digits say all that there is to say. */
+/** Three significant digits are enough. */
 function rounded(/** @type {string} */ _name, /** @type {unknown} */ value) {
   return typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(4)) : value
 }

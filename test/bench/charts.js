@@ -1,4 +1,4 @@
-// The figures as pictures, drawn without a browser.
+// The charts, drawn without a browser.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse, View } from 'vega'
@@ -117,7 +117,7 @@ export async function drawCharts(/** @type {Record<string, any>} */ results, /**
   })
 
   const named = (/** @type {string} */ name) =>
-    /mca-auth/.test(name) ? 'ours' : /lru|once more/.test(name) ? 'control' : 'peer'
+    /mca-auth/.test(name) ? 'ours' : /lru|repeated/.test(name) ? 'control' : 'peer'
   await draw('header', 'A header from the cache, in nanoseconds', {
     width,
     data: { values: results.header.map((/** @type {any} */ row) => ({ ...row, role: named(row.name) })) },
@@ -130,16 +130,16 @@ export async function drawCharts(/** @type {Record<string, any>} */ results, /**
     data: {
       values: results.expiry.map((/** @type {any} */ row) => ({
         ...row,
-        life: row.lifetimeSeconds === 3600 ? 'none expires' : `tokens of ${row.lifetimeSeconds} s`,
+        lifetime: row.lifetimeSeconds === 3600 ? 'none expires' : `tokens of ${row.lifetimeSeconds} s`,
       })),
     },
     mark: { type: 'point', size: 70, opacity: 1 },
     encoding: {
       y,
       x: x('slowestMs', 'ms, logarithmic; a token request takes 100 ms', { type: 'log' }),
-      shape: { field: 'life', type: 'nominal', sort: null, title: null },
+      shape: { field: 'lifetime', type: 'nominal', sort: null, title: null },
       color: {
-        field: 'life',
+        field: 'lifetime',
         type: 'nominal',
         sort: null,
         title: null,
@@ -149,7 +149,7 @@ export async function drawCharts(/** @type {Record<string, any>} */ results, /**
     },
   })
 
-  await draw('weight', 'What it takes to have it, beside the bare client', {
+  await draw('weight', 'Import time and size, over the bare client', {
     data: {
       values: results.weight
         .filter((/** @type {any} */ row) => row.packages > 0)

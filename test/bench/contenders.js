@@ -1,13 +1,13 @@
-// Who takes part. Each contender is set up as its README says; where that leaves the cache to the user, with the cache
-// that its README leads to.
+// The contenders. Each one is set up as its README says; if that leaves the cache to the user, with the cache that the
+// README suggests.
 import { Agent as HttpAgent } from 'node:http'
 
 /** @typedef {import('./servers.js').Addresses} Addresses */
 
 /**
  * @typedef {object} Sender
- * @property {() => Promise<number>} send makes one request, and gives the status; throws where there is none
- * @property {() => unknown} [header] what it does to get its header, once a token is there
+ * @property {() => Promise<number>} send makes one request, and returns the status; throws if there is none
+ * @property {() => unknown} [header] how it gets its header once it has a token
  */
 
 /**
@@ -20,7 +20,7 @@ import { Agent as HttpAgent } from 'node:http'
 
 /** @typedef {'axios' | 'got' | 'undici' | 'fetch' | 'azure' | 'gaxios'} Client */
 
-/** As many connections as callers: who waits for a connection is not measured here. */
+/** As many connections as callers: the wait for a connection is not measured here. */
 const connections = 50
 const anyStatus = () => true
 
@@ -284,7 +284,7 @@ export function contenderNamed(/** @type {string} */ name) {
   return found
 }
 
-/** What mca-auth is given: the App ID server, as on the page that it starts from. */
+/** The options of mca-auth: the App ID server, as in IBM's documentation. */
 export function ours(/** @type {Addresses} */ { clientId, secret, oauthServerUrl }) {
   return { clientId, secret, oauthServerUrl }
 }
@@ -311,7 +311,7 @@ async function viaAxios(
   return { send: async () => (await api.get(url)).status }
 }
 
-/** The interceptor that one writes by hand. */
+/** A typical hand-written interceptor. */
 function withHeader(/** @type {() => Promise<string | undefined>} */ header) {
   return (/** @type {import('axios').AxiosInstance} */ api) =>
     api.interceptors.request.use(async (config) => {
@@ -327,7 +327,7 @@ async function viaGot(/** @type {Addresses} */ { url }, /** @type {import('got')
   return { send: async () => (await api(url)).statusCode }
 }
 
-/** The hook that one writes by hand. */
+/** A typical hand-written hook. */
 function beforeRequest(/** @type {() => Promise<string>} */ header) {
   const hook = async (/** @type {{ headers: Record<string, unknown> }} */ options) => {
     options.headers.authorization = await header()
@@ -361,7 +361,7 @@ async function viaUndici(
   }
 }
 
-/** An interceptor over a dispatch that does nothing: all that it does to a request before it leaves. */
+/** An interceptor over a dispatch that does nothing: its whole work on a request before it is sent. */
 function intercepting(/** @type {Interceptor} */ interceptor, /** @type {Addresses} */ { origin }) {
   const dispatcher = { dispatch: () => true, emit: () => true }
   const dispatch = interceptor(dispatcher.dispatch)
@@ -384,7 +384,7 @@ async function drained(/** @type {Response} */ response) {
   return response.status
 }
 
-/** The policy asks for https; beneath it, the request goes to the server of this bench. */
+/** The policy requires https; beneath it, the request goes to the server of this bench. */
 async function viaAzure(
   /** @type {Addresses} */ to,
   /** @type {import('@azure/core-rest-pipeline').PipelinePolicy | undefined} */ policy,

@@ -1,5 +1,5 @@
 // npm run bench -- fleet
-// What a shared cache saves: real processes on a real Redis, and ten thousand on a virtual clock.
+// The savings of a shared cache: real processes on a real Redis, and ten thousand on a virtual clock.
 import { fork, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -57,7 +57,7 @@ async function measureProcesses(
       processes: size,
       tokenRequests,
       slowestMs: Math.max(...cold.map(({ ms }) => ms)),
-      // Asking how many there were is one as well.
+      // The query for the count is a request as well.
       commandsPerRequest: Math.max(0, commands(port) - before - 1) / requests,
       failures: [...cold, ...loaded].reduce((sum, row) => sum + row.failures, 0),
     }

@@ -1,4 +1,4 @@
-// Each measurement has a process of its own: what one contender leaves behind is not there for the next.
+// Each measurement has its own process, so that no contender affects the next.
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 
@@ -11,7 +11,7 @@ import { once } from 'node:events'
  * @returns {Promise<any>}
  */
 export async function measureApart(module, argument, execArgv = []) {
-  // What a contender prints is of no interest, and costs it time.
+  // The output of a contender is of no interest, and costs it time.
   const stdio = /** @type {const} */ (['ignore', 'ignore', 'inherit', 'ipc'])
   const child = fork(new URL(import.meta.url), [module], { execArgv: [...execArgv], stdio: [...stdio] })
   child.send(argument)

@@ -1,4 +1,4 @@
-// An authorization server and a protected resource in a process of their own, so that what is measured is the client.
+// An authorization server and a protected resource in a separate process, so that only the client is measured.
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
@@ -11,22 +11,22 @@ import { startAuthorizationServer } from '@mca-auth/testing'
  * @property {string} url of the resource
  * @property {string} oauthServerUrl App ID's
  * @property {string} tokenEndpoint
- * @property {string} tokenServer answers any POST to any path with a token, for clients that know other grants or paths
+ * @property {string} tokenServer responds to any POST to any path with a token, for clients with other grants or paths
  * @property {string} control of these servers
  * @property {string} clientId
  * @property {string} secret
- * @property {string} fixedHeader an authorization header that holds for an hour
+ * @property {string} fixedHeader an authorization header that is valid for an hour
  */
 
 /**
  * @typedef {object} Settings
- * @property {number} [lifetimeSeconds] of the tokens to come
+ * @property {number} [lifetimeSeconds] of future tokens
  * @property {number} [tokenDelayMs] how long a token request takes
- * @property {boolean} [checked] whether the resource looks at the token, or takes any
- * @property {number} [lateMs] a 401 comes up to so much later
+ * @property {boolean} [checked] whether the resource checks the token, or accepts any
+ * @property {number} [lateMs] a 401 is delayed by up to this long
  */
 
-/** The servers, as any process that measures sees them. */
+/** The servers, as seen by the measuring processes. */
 export class Servers {
   /** @type {Addresses} */
   addresses
@@ -56,12 +56,12 @@ export class Servers {
     return this.#tell(settings)
   }
 
-  /** Refuses every token issued so far. */
+  /** Rejects every token issued so far. */
   revoke() {
     return this.#tell({ revoke: true })
   }
 
-  /** Token requests since this was asked last. */
+  /** Token requests since the last call. */
   tokenRequests() {
     return this.#tell({})
   }
@@ -83,7 +83,7 @@ async function serve() {
 
   const resource = createServer(async (request, response) => {
     const { authorization = '' } = request.headers
-    // What a proof costs its resource is not measured here.
+    // The cost of a proof for its resource is not measured here.
     const [, token] = /^(?:Bearer|DPoP) (.+)/.exec(authorization) ?? []
     if (token !== undefined && (!settings.checked || (await isGood(token)))) {
       response.writeHead(200, { 'content-type': 'application/json' }).end('{"ok":true}')
@@ -104,7 +104,7 @@ async function serve() {
     return Date.now() < until
   }
 
-  // IAM's, Google's and anybody's grant: what counts here is when a token is asked for, not how.
+  // The grants of IAM, Google and others: only the time of a token request matters here, not its form.
   const tokenServer = createServer(async (_request, response) => {
     const token = await clientCredentials()
     const expiration = Math.floor(Date.now() / 1000) + token.expires_in

@@ -15,7 +15,7 @@ export function quartiles(/** @type {readonly number[]} */ values) {
 export const median = (/** @type {readonly number[]} */ values) => quartiles(values).median
 
 /**
- * The ratio of each contender to the first, slice by slice of the same round: what the machine does in between hits both.
+ * The ratio of each contender to the first, slice by slice of the same round, so that other load on the machine affects both.
  *
  * @param {readonly (readonly number[])[]} rounds one figure per contender in each
  */

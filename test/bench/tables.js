@@ -1,4 +1,4 @@
-// The figures, for people.
+// The results as readable tables.
 
 /** @typedef {import('./statistics.js').Quartiles} Quartiles */
 
@@ -16,7 +16,7 @@ export function printTables(/** @type {Record<string, any>} */ results) {
     'of the floor': (row) => ratio(row.ratio),
     bytes: (row) => number(row.bytes),
   })
-  table('A request, beside the bare client with a fixed header (median, quartiles)', results.requests, {
+  table('A request, compared with the bare client with a fixed header (median, quartiles)', results.requests, {
     contender: (row) => row.name,
     'at once': (row) => number(row.atOnce),
     'CPU µs': (row) => number(row.cpuUs),
@@ -37,12 +37,12 @@ export function printTables(/** @type {Record<string, any>} */ results) {
   table('1,000 first requests at once', results.cold, {
     contender: (row) => row.name,
     'token requests': (row) => number(row.tokenRequests),
-    'answered after ms': (row) => number(row.ms),
+    'last response after ms': (row) => number(row.ms),
     failures: (row) => number(row.failures),
   })
   table('200 requests a second while tokens expire; a token request takes 100 ms', results.expiry, {
     contender: (row) => row.name,
-    'life of a token, s': (row) => number(row.lifetimeSeconds),
+    'lifetime of a token, s': (row) => number(row.lifetimeSeconds),
     requests: (row) => number(row.requests),
     'token requests': (row) => number(row.tokenRequests),
     failures: (row) => number(row.failures),
@@ -58,11 +58,11 @@ export function printTables(/** @type {Record<string, any>} */ results) {
   })
   table('Many tokens', results.memory, {
     tokens: (row) => number(row.tokens),
-    'bytes each, beside the token': (row) => (row.tokens < 1000 ? '' : number(row.bytesPerToken)),
-    'look-up ns': (row) => number(row.oursNs),
+    'bytes each, without the token': (row) => (row.tokens < 1000 ? '' : number(row.bytesPerToken)),
+    'lookup ns': (row) => number(row.oursNs),
     'of lru-cache ns': (row) => number(row.lruNs),
   })
-  table('What it weighs, over the bare client', results.weight, {
+  table('Import time and size, over the bare client', results.weight, {
     contender: (row) => row.name,
     over: (row) => row.client ?? '',
     'import ms': (row) => row.importMs.toFixed(1),

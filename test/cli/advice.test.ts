@@ -10,7 +10,7 @@ const scripted = (...replies: Reply[]) => {
   return explicit()
 }
 
-describe('the doctor says what to do about', () => {
+describe('the doctor gives advice about', () => {
   it.each<[string, number, string, () => string[]]>([
     [
       'a wrong secret',

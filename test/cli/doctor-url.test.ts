@@ -17,12 +17,12 @@ afterEach(() => resource.close())
 const examine = (...args: string[]) => doctor(args, fixture.vcap())
 
 describe('mca-auth doctor --dpop', () => {
-  it('sends a proof with the token, with the nonce that the resource wants', async () => {
+  it('sends a proof with the token, and the nonce that the resource demands', async () => {
     resource.dpop.demandsNonce = true
     const { code, rows } = await examine('--dpop', '--url', `${resource.origin}/mine`, '--send')
     expect(code).toBe(0)
     expect(rows).toContainEqual(expect.stringContaining('✓ kind DPoP, a JWT'))
-    expect(rows).toContain('· nonce wanted for the proof; sent once more with it')
+    expect(rows).toContain('· nonce required in the proof; sent again with it')
     expect(rows).toContain('✓ token the resource accepts it')
     expect(resource.dpop.proofs).toHaveLength(1)
   })
@@ -39,7 +39,7 @@ describe('mca-auth doctor --dpop', () => {
     expect(rows).toContainEqual(expect.stringContaining(advice))
   })
 
-  it('says that the server binds no tokens', async () => {
+  it('says that the server does not bind tokens', async () => {
     fixture.server.ignoresDpop = true
     const { code, out } = await examine('--dpop')
     expect(code).not.toBe(0)
@@ -63,7 +63,7 @@ describe('mca-auth doctor --url', () => {
     expect(resource.received).toEqual([])
   })
 
-  it('takes the origin of the URL if the code lists none', async () => {
+  it('uses the origin of the URL if the code lists none', async () => {
     const { code, rows } = await examine('--url', 'https://orders.example.com/mine')
     expect(code).toBe(0)
     expect(rows).toContain('✓ token would be sent')
@@ -72,7 +72,7 @@ describe('mca-auth doctor --url', () => {
   it.each<[string, string[]]>([
     ['one of several', ['https://a.example.com', 'https://orders.example.com']],
     ['a pattern', ['https://*.example.com']],
-    ['plain HTTP that was consented to', ['http://orders.example.com']],
+    ['plain HTTP with consent', ['http://orders.example.com']],
   ])('decides by the origins that the code lists: %s', async (_what, origins) => {
     const url = origins[0]?.startsWith('http:') ? 'http://orders.example.com/' : 'https://orders.example.com/'
     const { code, rows } = await examine('--url', url, ...origins.flatMap((origin) => ['--origin', origin]))
@@ -109,7 +109,7 @@ describe('mca-auth doctor --url', () => {
     expect(allowed.rows).toContain('✓ token would be sent')
   })
 
-  it('rejects an origin that is not one', async () => {
+  it('rejects a malformed origin', async () => {
     const { code, err } = await run(
       ['doctor', '--url', 'https://a.example.com/', '--origin', 'https://*.com'],
       fixture.vcap(),
@@ -131,7 +131,7 @@ describe('mca-auth doctor --url --send', () => {
     expect(fixture.server.tokenRequests).toBe(1)
   })
 
-  it('does not send what would go without a token', async () => {
+  it('does not send a request that would go without a token', async () => {
     const { code } = await send('/mine', '--origin', 'https://orders.example.com')
     expect(code).toBe(7)
     expect(resource.received).toEqual([])
@@ -149,13 +149,13 @@ describe('mca-auth doctor --url --send', () => {
     [
       'a client instead of a user',
       { status: 401, headers: bearer('error="insufficient_user_authentication"') },
-      /^→ the resource wants a user to log in/,
+      /^→ the resource requires a user to log in/,
     ],
     ['the client', { status: 403 }, /^→ the resource knows the client but forbids this/],
     [
       'the scheme',
       { status: 401, headers: { 'www-authenticate': 'Basic realm="orders"' } },
-      /^→ the resource asks for another scheme/,
+      /^→ the resource requires a scheme other than/,
     ],
   ])('says that the resource rejects %s', async (_what, answer, advice) => {
     reply = answer
@@ -167,7 +167,7 @@ describe('mca-auth doctor --url --send', () => {
     expect(resource.received).toHaveLength(1)
   })
 
-  it('shows no token that the resource repeats', async () => {
+  it('hides a token that the resource repeats', async () => {
     await using echo = await startProtectedResource({
       authorizationServer: fixture.server,
       intercept: ({ headers }) => ({
@@ -194,8 +194,12 @@ describe('mca-auth doctor --url --send', () => {
     expect(rows).toContain('The resource is unreachable, failing, or rate-limiting')
   })
 
-  it('says what to do about a resource that is unreachable', async () => {
-    const { code, rows } = await examine('--url', refused, '--send')
+  it('gives advice about a resource that is unreachable', async () => {
+    const server = createServer().listen(0, '127.0.0.1')
+    await new Promise((resolve) => server.once('listening', resolve))
+    const { port } = server.address() as AddressInfo
+    await new Promise((resolve) => server.close(resolve))
+    const { code, rows } = await examine('--url', `http://127.0.0.1:${port}/`, '--send')
     expect(code).toBe(5)
     expect(rows).toContainEqual(expect.stringMatching(/^· cause ECONNREFUSED: /))
     expect(rows).toContainEqual(expect.stringMatching(/^→ nothing listens there/))

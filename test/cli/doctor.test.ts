@@ -45,7 +45,7 @@ describe('mca-auth doctor', () => {
     expect(closing).toContainEqual(expect.stringMatching(/^→ mca-auth doctor --url URL/))
   })
 
-  it('recognises MCA by its URL, and takes the tenant from the application if the credential has none', async () => {
+  it('recognises MCA by its URL, and reads the tenant from the application if the credential has none', async () => {
     const { serverUrl, clientId } = fixture.server.mca
     const credentials = { serverUrl, clientId, secret }
     const { code, rows } = await doctor([], {
@@ -57,7 +57,7 @@ describe('mca-auth doctor', () => {
     expect(code).toBe(0)
   })
 
-  it('says what was not found', async () => {
+  it('names the options that were not found', async () => {
     const { code, rows } = await doctor(['--client-id', 'orders'], fixture.vcap())
     expect(code).toBe(3)
     expect(rows).toContain('✓ client id orders from the command line')
@@ -66,7 +66,7 @@ describe('mca-auth doctor', () => {
     expect(fixture.server.tokenRequests).toBe(0)
   })
 
-  it('names a malformed source, and shows nothing of its content', async () => {
+  it('names a malformed source without showing its content', async () => {
     const { code, out, rows } = await doctor([], { VCAP_SERVICES: `{"AppID": ${secret}` })
     expect(code).toBe(3)
     expect(rows).toContain('✗ VCAP_SERVICES VCAP_SERVICES is not a JSON object')
@@ -82,7 +82,7 @@ describe('mca-auth doctor', () => {
   })
 })
 
-// Such an instance once vanished, and the doctor said that nothing was bound, or that a secret was missing.
+// Such an instance used to vanish: the doctor said that nothing was bound, or that a secret was missing.
 describe('the doctor says why an instance cannot be used', () => {
   it('if a binding has no client', async () => {
     const root = mkdtempSync(join(fixture.directory, 'bindings-'))
@@ -134,7 +134,7 @@ describe('the output of the doctor', () => {
     expect(on({ NO_COLOR: '1' })).not.toContain('\u001b[')
   })
 
-  it('may have a reader that goes away', async () => {
+  it('survives a reader that closes the pipe early', async () => {
     const child = spawn(process.execPath, [main, 'doctor'], {
       env: { ...marks(), ...fixture.vcap() },
       stdio: ['ignore', 'pipe', 'pipe'],

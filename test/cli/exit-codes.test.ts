@@ -32,13 +32,13 @@ describe('an exit code and one message on standard error', () => {
     [
       'a missing secret file',
       2,
-      /--secret-file can't be read \(ENOENT\)/,
+      /--secret-file cannot be read \(ENOENT\)/,
       () => ['token', '--secret-file', join(fixture.directory, 'absent')],
     ],
     [
       'a directory in place of a secret file',
       2,
-      /--secret-file can't be read \(EISDIR\)/,
+      /--secret-file cannot be read \(EISDIR\)/,
       () => ['token', '--secret-file', fixture.directory],
     ],
     [

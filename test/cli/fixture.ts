@@ -15,7 +15,7 @@ export interface Result {
   readonly err: string
 }
 
-/** Runs the command in its own process, with these environment variables and no others that it knows. */
+/** Runs the command in its own process, with only these of the environment variables that it reads. */
 export function run(
   args: readonly string[],
   env: Record<string, string> = {},
@@ -29,7 +29,7 @@ export function run(
   })
 }
 
-/** Runs the doctor. Its rows have single spaces. */
+/** Runs the doctor. In the rows, runs of spaces are collapsed into one. */
 export async function doctor(
   args: readonly string[],
   env: Record<string, string> = {},
@@ -85,7 +85,7 @@ export class Fixture {
     return ['--token-endpoint', this.tokenEndpoint, '--client-id', clientId, '--secret-file', secretFile, ...more]
   }
 
-  /** Answers the next token request, and its retries, with this JWT, whose signature is a fake. */
+  /** Responds to the next token request, and its retries, with this JWT, whose signature is a fake. */
   issueJwt(claims: object, more: object = {}): void {
     const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
     const token = `${part({ alg: 'HS256' })}.${part(claims)}.ZmFrZQ`

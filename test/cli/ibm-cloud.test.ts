@@ -50,7 +50,7 @@ describe('mca-auth token --service', () => {
     expect(await iam.verify(out.trim().replace('Bearer ', ''))).toBeDefined()
   })
 
-  it('says what is wrong with the configuration, and shows nothing of it', async () => {
+  it('says what is wrong with the configuration without showing it', async () => {
     const args = ['token', '--service', 'cloudant']
     const { code, out, err } = await run(args, cloudant({ CLOUDANT_AUTH_TYPE: 'basic' }))
     expect([code, out]).toEqual([3, ''])
@@ -63,7 +63,7 @@ describe('mca-auth token --service', () => {
 })
 
 describe('mca-auth doctor --service', () => {
-  it('shows where the configuration was found, the origins, and what was presented', async () => {
+  it('shows where the configuration was found, the origins, and the presented tokens', async () => {
     const { code, rows, out } = await doctor(['--service', 'cloudant'], cloudant())
     expect(code).toBe(0)
     expect(rows).toEqual(
@@ -107,7 +107,7 @@ describe('mca-auth doctor --service', () => {
     expect(soon.rows).toEqual(expect.arrayContaining(['! it expires soon', expect.stringMatching(/renews it in time/)]))
   })
 
-  it('shows the claims of anybody without trusting them', async () => {
+  it('shows the claims of an untrusted token without relying on them', async () => {
     const claims = { iss: '\u202Eevil\u001B[31m', sub: 'x'.repeat(10_000), exp: 9e15 }
     const { code, out } = await doctor(['--service', 'cloudant'], byProfile(claims))
     expect(code).toBe(0)
@@ -152,7 +152,7 @@ describe('mca-auth doctor --service', () => {
     expect(out).not.toMatch(/of-context/)
   })
 
-  it('says what it means that a profile is not linked, and that a key is limited', async () => {
+  it('explains that a profile is not linked, and that a key is rate-limited', async () => {
     iam.account.isProfileLinked = false
     const denied = await doctor(['--service', 'cloudant'], byProfile({ exp: inSeconds(3000) }))
     expect(denied.out).toContain('→ link the trusted profile to this compute resource')
@@ -170,7 +170,7 @@ describe('mca-auth doctor --service', () => {
     expect((await doctor(['--service', 'cloudant'], cloudant())).rows).toContain('· sub [redacted]')
   })
 
-  it('shows on the platform an API key for which the option is missing', async () => {
+  it('shows an API key of the platform that needs another option', async () => {
     const services = { cloudantnosqldb: [{ name: 'orders-db', credentials: { apikey: secret, url } }] }
     const { code, rows } = await doctor([], { CE_SERVICES: JSON.stringify(services) })
     expect(code).toBe(3)

@@ -10,9 +10,9 @@ import { doctor, Fixture, run } from './fixture.ts'
 const fixture = new Fixture()
 let http: Server
 let issuer: string
-/** Fields that the metadata have in place of the usual ones. */
+/** Fields that override the usual ones in the metadata. */
 let metadata: object
-/** The key that the server knows the client by. */
+/** The key that the server has registered for the client. */
 let registered: JWK
 let aheadMs: number
 
@@ -69,19 +69,22 @@ const keys = {
 }
 
 describe('mca-auth jwk', () => {
-  it.each(Object.entries(keys))('prints what a server needs to verify an assertion of %s', async (alg, make) => {
-    const file = fixture.file('client.key', pem(make()))
-    const { code, out, err } = await run(['jwk', file])
-    expect(code).toBe(0)
-    registered = JSON.parse(out)
-    expect(registered).toMatchObject({ use: 'sig', kid: expect.stringMatching(/^[\w-]{43}$/) })
-    expect(registered.alg).toBe(alg === 'RS256' ? undefined : alg)
-    for (const name of ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth']) expect(registered).not.toHaveProperty(name)
-    expect(err).toContain(`{ kid: ${JSON.stringify(registered.kid)} }`)
-    const args = ['--issuer', issuer, '--client-id', 'orders', '--key-file', file, '--key-id', String(registered.kid)]
-    const token = await run(['token', ...args])
-    expect([token.out, token.err]).toEqual(['Bearer opaque\n', ''])
-  })
+  it.each(Object.entries(keys))(
+    'prints the JWK that a server needs to verify an assertion of %s',
+    async (alg, make) => {
+      const file = fixture.file('client.key', pem(make()))
+      const { code, out, err } = await run(['jwk', file])
+      expect(code).toBe(0)
+      registered = JSON.parse(out)
+      expect(registered).toMatchObject({ use: 'sig', kid: expect.stringMatching(/^[\w-]{43}$/) })
+      expect(registered.alg).toBe(alg === 'RS256' ? undefined : alg)
+      for (const name of ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth']) expect(registered).not.toHaveProperty(name)
+      expect(err).toContain(`{ kid: ${JSON.stringify(registered.kid)} }`)
+      const args = ['--issuer', issuer, '--client-id', 'orders', '--key-file', file, '--key-id', String(registered.kid)]
+      const token = await run(['token', ...args])
+      expect([token.out, token.err]).toEqual(['Bearer opaque\n', ''])
+    },
+  )
 
   it('keeps the `kid` and the `alg` of a JWK, and reads standard input', async () => {
     const jwk = { ...keys.RS256().export({ format: 'jwk' }), kid: '2026-11', alg: 'PS256' }
@@ -92,14 +95,14 @@ describe('mca-auth jwk', () => {
     expect(JSON.parse(named.out).kid).toBe('mine')
   })
 
-  it('rejects what is no key, and shows nothing of it', async () => {
+  it('rejects a file that is not a key, without showing its content', async () => {
     const encrypted = keys.ES256().export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'fake' })
     const secret = { kty: 'oct', k: 'ZmFrZS1zZWNyZXQ' }
     const cases: [string[], RegExp][] = [
       [['jwk', fixture.file('text', 'fake-secret-in-a-file')], /must be a private or public key/],
       [['jwk', fixture.file('oct', secret)], /must be a private or public key/],
       [['jwk', fixture.file('encrypted', String(encrypted))], /decrypt it with/],
-      [['jwk', '/nowhere/client.key'], /can't be read \(ENOENT\)/],
+      [['jwk', '/nowhere/client.key'], /cannot be read \(ENOENT\)/],
       [['jwk'], /takes one file/],
       [['jwk', 'a', 'b'], /takes one file/],
       [['jwk', 'a', '--json'], /--json does not go with/],
@@ -122,7 +125,7 @@ describe('mca-auth doctor --issuer', () => {
     return ['--issuer', issuer, '--client-id', 'orders', '--key-file', file, ...more]
   }
 
-  it('shows what the metadata say, and which key signed the assertion', async () => {
+  it('shows the metadata, and which key signed the assertion', async () => {
     const { code, rows, out } = await doctor(withKey('--key-id', '2026-11'))
     expect(code).toBe(0)
     expect(rows).toEqual(
@@ -143,7 +146,7 @@ describe('mca-auth doctor --issuer', () => {
     expect(out).not.toContain('eyJ')
   })
 
-  it('shows that no key is named, and a denial by the server', async () => {
+  it('shows an assertion without a `kid`, and a denial by the server', async () => {
     const args = withKey()
     registered = { ...keys.ES256().export({ format: 'jwk' }), alg: 'ES256' }
     const { code, rows } = await doctor(args)
@@ -152,7 +155,7 @@ describe('mca-auth doctor --issuer', () => {
     expect(rows).toContainEqual(expect.stringMatching(/^✗ TOKEN_REQUEST_REFUSED .*invalid_client: no key fits/))
   })
 
-  it('says that the issuer is another one, or has no metadata', async () => {
+  it('reports metadata of another issuer, or none', async () => {
     metadata = { issuer: `${issuer}/` }
     const other = await doctor(withKey())
     expect(other.code).toBe(6)
@@ -163,7 +166,7 @@ describe('mca-auth doctor --issuer', () => {
     expect(absent.rows.filter((row) => /^✗ document .*: 404/.test(row))).toHaveLength(2)
   })
 
-  it('warns of a grant that the server does not list, and of a clock that is ahead', async () => {
+  it('warns about a grant that the server does not list, and of a clock that is ahead', async () => {
     metadata = { grant_types_supported: ['authorization_code'] }
     aheadMs = 600_000
     const { rows } = await doctor(withKey())
@@ -171,7 +174,7 @@ describe('mca-auth doctor --issuer', () => {
     expect(rows).toContainEqual(expect.stringMatching(/^! clock this machine's is (59|60)\d s ahead/))
   })
 
-  it('prints what a hostile server writes into its metadata cut, escaped and without effect', async () => {
+  it('truncates and escapes the metadata of a hostile server', async () => {
     metadata = { grant_types_supported: ['\u001B[2J', 'client_credentials', 'x'.repeat(5_000)], jwks_uri: { a: 1 } }
     const { code, out } = await doctor(withKey())
     expect(code).toBe(0)
@@ -179,7 +182,7 @@ describe('mca-auth doctor --issuer', () => {
   })
 
   it('shows when an assertion of the platform expires, from which file', async () => {
-    // The assertion says which client it is.
+    // The assertion identifies the client.
     const args = ['--issuer', issuer, '--assertion-file']
     const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
     const claims = { iss: 'https://cluster.example.com', sub: 'orders', exp: Math.floor(Date.now() / 1000) + 30 }
@@ -191,12 +194,12 @@ describe('mca-auth doctor --issuer', () => {
     expect((await doctor([...args, '/nowhere/idp'])).out).toMatch(/\/nowhere\/idp can't be read \(ENOENT\)/)
   })
 
-  it('takes one way to authenticate', async () => {
+  it('accepts only one way to authenticate', async () => {
     for (const [args, message] of [
       [['--key-file', 'a', '--client-auth', 'none'], /only one of --client-auth, --key-file/],
       [['--key-id', 'a'], /--key-id goes with --key-file/],
       [['--key-file', fixture.file('text', 'fake')], /--key-file: the key must be a private key/],
-      [['--key-file', '/nowhere'], /--key-file can't be read \(ENOENT\)/],
+      [['--key-file', '/nowhere'], /--key-file cannot be read \(ENOENT\)/],
     ] as const) {
       const { code, err } = await run(['doctor', '--issuer', issuer, ...args])
       expect([code, err]).toEqual([2, expect.stringMatching(message)])

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { Fixture, rowsOf, run } from './fixture.ts'
 
 const fixture = new Fixture()
-// Each encoding changes it.
+// Every encoding changes this secret.
 const secret = 'not/a+real "secret" & é€?'
 const clientId = 'test-client'
 
@@ -30,7 +30,7 @@ const doctor = async (...args: string[]) => {
   return { ...result, rows: rowsOf(result.out) }
 }
 
-// The doctor once recognised the secret only as it was given, and `token` not at all.
+// The doctor used to recognise only the plain form of the secret, and `token` none at all.
 describe('a secret that a server repeats is shown', () => {
   it('neither by `token` nor by the doctor in an error, in any encoding', async () => {
     const error_description = encodings.map(([, form]) => `<${form}>`).join('')
@@ -71,11 +71,11 @@ it('the doctor does not show a token that the server repeats', async () => {
   expect(/ttt|dHR0/.test(out)).toBe(false)
 })
 
-// It once printed the whole URL of the token endpoint.
+// It used to print the whole URL of the token endpoint.
 describe('the doctor shows no query of', () => {
   const query = '?api_key=fake-key-of-a-gateway&v=4'
 
-  it('the token endpoint, also if the server repeats it', async () => {
+  it('the token endpoint, even if the server repeats it', async () => {
     const error_description = `no such path: /token${query}, key fake-key-of-a-gateway`
     fixture.server.script({ status: 400, body: { error: 'invalid_request', error_description } })
     const { out, rows } = await doctor(...explicit('--token-endpoint', `${fixture.tokenEndpoint}${query}`))
@@ -119,11 +119,11 @@ const hostile = [
 ]
 const unsafe = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u00a0\u2800]/u
 
-// A claim could once reorder the line that it stands in, and `token` printed it as it came.
-describe('nothing that a terminal hides, reorders or executes is printed', () => {
+// A claim could reorder the line that contained it, and `token` printed it unescaped.
+describe('characters that a terminal hides, reorders or executes are escaped', () => {
   const text = `forged${hostile.join('')}\nmca-auth: forged`
 
-  it.each([['token'], ['doctor']])('by `%s` from an error of the server', async (command) => {
+  it.each([['token'], ['doctor']])('by `%s`, in an error of the server', async (command) => {
     fixture.server.script({ status: 401, body: { error: text, error_description: text } })
     const { out, err } = await run([command, ...explicit()])
     expect(out + err).toContain('forged')
@@ -131,17 +131,17 @@ describe('nothing that a terminal hides, reorders or executes is printed', () =>
     expect(out + err).not.toMatch(/^mca-auth: forged/m)
   })
 
-  it('from a claim, its name, the algorithm or a scope', async () => {
+  it('in a claim, its name, the algorithm or a scope', async () => {
     fixture.issueJwt({ [text]: text, list: [text], sub: hostile.join('') }, { scope: `read${text}` })
     const { code, out, rows } = await doctor(...explicit('--scope', `write${text}`))
     expect(code).toBe(0)
     expect(out).not.toMatch(unsafe)
     expect(out).not.toMatch(/^mca-auth: forged/m)
-    // Shown as escapes, so that they can be seen.
+    // Escapes make them visible.
     expect(rows.find((row) => row.startsWith('· sub'))).toMatch(/^· sub \\u001b\[2J\\u009b2J\\u000d.*\\udb40\\udc41$/)
   })
 
-  it('from options, and names and credentials of the platform', async () => {
+  it('in options, and in names and credentials of the platform', async () => {
     const name = `App ID${text}`
     const instances = [0, 1].map((i) => ({ name: `${name}${i}`, credentials: fixture.server.appId }))
     const env = { VCAP_SERVICES: JSON.stringify({ AppID: instances }) }

@@ -10,7 +10,7 @@ import { Fixture, main, run, secret } from './fixture.ts'
 const fixture = new Fixture()
 const args = () => ['token', ...fixture.explicit('--secret-file', '-')]
 
-/** Runs a line of the shell, in which "$@" is the command. */
+/** Runs a shell line in which "$@" is the command. */
 function shell(script: string, stdio: StdioOptions) {
   const child = spawn('sh', ['-c', script, 'sh', process.execPath, main, ...args()], { env: marks(), stdio })
   onTestFinished(() => void child.kill())
@@ -34,7 +34,7 @@ describe('--secret-file - reads standard input', () => {
     expect(await run(args(), {}, `${secret}\n`)).toMatchObject({ code: 0, err: '' })
   })
 
-  it('to its end, however slowly it comes, and characters in two pieces', async () => {
+  it('to its end, however slowly it arrives, even with a character split in two', async () => {
     const slow = 'not-a-real-sécret'
     fixture.server.rotateSecret(slow)
     const { child, ended } = shell('exec "$@"', 'pipe')
@@ -46,8 +46,8 @@ describe('--secret-file - reads standard input', () => {
     expect(await ended).toMatchObject({ code: 0, err: '' })
   })
 
-  // It once ended with EAGAIN, as soon as another process had made the pipe non-blocking.
-  it('also from a pipe that does not block', async () => {
+  // It used to end with EAGAIN as soon as another process had made the pipe non-blocking.
+  it('even from a non-blocking pipe', async () => {
     const path = join(fixture.directory, 'pipe')
     execFileSync('mkfifo', [path])
     const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
@@ -71,14 +71,14 @@ describe('--secret-file - reads standard input', () => {
     ['is a directory', '"$@" < /'],
     ['has only a newline', 'echo | "$@"'],
     ['is a pipe whose writer sends nothing', 'true | "$@"'],
-  ])('and says so if it %s', async (_what, script) => {
+  ])('and reports it if it %s', async (_what, script) => {
     const { code, out, err } = await shell(script, ['ignore', 'pipe', 'pipe']).ended
     expect([code, out]).toEqual([2, ''])
     expect(err).toMatch(/^mca-auth: --secret-file is empty: standard input had no secret\n/)
   })
 })
 
-/** Runs the command on a terminal, and types once it has asked. What the terminal shows is the output. */
+/** Runs the command on a terminal, and types after the prompt. The output is what the terminal shows. */
 async function onTerminal(keys: string) {
   const command = '"$NODE" "$MAIN" "$@"'
   const script = join(fixture.directory, 'run.sh')
@@ -105,16 +105,16 @@ async function onTerminal(keys: string) {
   return { code: code as number, signal: signal as string | null, out }
 }
 
-// It once waited for Ctrl+D without a word, and showed the secret.
+// It used to wait for Ctrl+D without a prompt, and showed the secret.
 describe.skipIf(!existsSync('/usr/bin/script'))('--secret-file - on a terminal', () => {
-  it('asks for the secret, and does not show it', async () => {
+  it('prompts for the secret, and does not show it', async () => {
     const { code, out } = await onTerminal(`${secret}\r`)
     expect(out).toMatch(/^Client secret \(not shown\): \r\nBearer [\w.-]+\r\n$/)
     expect(out).not.toContain(secret)
     expect(code).toBe(0)
   })
 
-  it('takes Ctrl+D as none', async () => {
+  it('treats Ctrl+D as an empty secret', async () => {
     const { code, out } = await onTerminal('\u0004')
     expect(out).toContain('--secret-file is empty')
     expect(code).toBe(2)

@@ -44,7 +44,7 @@ async function examine(server: Server, scheme = 'https', env: Record<string, str
 }
 
 describe('the doctor says what is wrong with', () => {
-  // The advice was once to trust the certificate, for whatever was wrong with it.
+  // The advice used to be to trust the certificate, whatever was wrong with it.
   it.each<[string, string, string, () => Promise<Server>]>([
     [
       'an expired certificate',
@@ -153,7 +153,7 @@ describe('the doctor says what is wrong with', () => {
 
 const loopback = { type: 7, ip: '127.0.0.1' } as const
 
-/** A certificate of an authority that nobody trusts. */
+/** A certificate of an untrusted authority. */
 async function issued() {
   const options: SelfsignedOptions = {
     extensions: [

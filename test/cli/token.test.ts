@@ -20,7 +20,7 @@ describe('mca-auth token', () => {
     expect((await fetch(resource.origin, { headers })).status).toBe(200)
   })
 
-  it('goes into a command of the shell', async () => {
+  it('can be substituted into a shell command', async () => {
     await using resource = await startProtectedResource({ authorizationServer: fixture.server })
     const script = `"$NODE" -e 'fetch(process.argv[1], { headers: { authorization: process.argv[2] } })
       .then((response) => console.log(response.status))' "$URL" "$("$NODE" "$MAIN" token --binding "$BINDING")"`

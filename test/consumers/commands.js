@@ -1,11 +1,11 @@
-// Runs commands, each in a process group of its own that ends with it, and with the run.
+// Runs commands, each in its own process group, which ends with the command and with the run.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 
-/** Of a command. What takes longer hangs. */
+/** For one command. A longer one counts as hanging. */
 const timeoutMs = 8 * 60_000
 
-/** The process groups that are there. @type {Set<number>} */
+/** The current process groups. @type {Set<number>} */
 const groups = new Set()
 
 process.once('exit', () => {
@@ -18,7 +18,7 @@ for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM']) process.once(signal, () =>
  * @param {readonly string[]} args
  * @param {{ cwd: string, env?: NodeJS.ProcessEnv, started?: (child: import('node:child_process').ChildProcess) => unknown }} options
  *   `started` is called with the process, which then has an IPC channel.
- * @returns {Promise<string>} What it printed. If the command fails, the error has that as `output`.
+ * @returns {Promise<string>} Its output. If the command fails, the error has it as `output`.
  */
 export async function execute(command, args, { cwd, env, started }) {
   const child = spawn(command, args, {
@@ -42,11 +42,11 @@ export async function execute(command, args, { cwd, env, started }) {
     kill(group)
   }, timeoutMs)
   const exited = once(child, 'exit')
-  // The child's own `close` does not come after a `disconnect()`.
+  // The child does not emit `close` after a `disconnect()`.
   const closed = Promise.all(streams.map((stream) => new Promise((resolve) => stream.once('close', resolve))))
   try {
     const [[code]] = await Promise.all([exited, started?.(child)])
-    // What it has left behind may hold its output open.
+    // A process that it has left behind may keep its output open.
     kill(group)
     await closed
     if (code !== 0) throw new Error(isLate ? 'it hangs' : `it ended with ${code}`)
@@ -67,6 +67,6 @@ function kill(group) {
   try {
     if (group > 0) process.kill(-group, 'SIGKILL')
   } catch {
-    // It has ended by itself.
+    // The group has already ended.
   }
 }

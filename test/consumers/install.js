@@ -1,5 +1,5 @@
-// Installs what the projects of one kind need, into a folder of its own: the packages that they name, and ours as they
-// would be published.
+// Installs the dependencies of the projects of one kind into a separate folder: the packages that they name, and ours as
+// they would be published.
 import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { execute } from './commands.js'
@@ -23,8 +23,8 @@ export async function install(name, manager, directory, sources = name) {
 }
 
 /**
- * Writes what npm installs for the projects anew: their package-lock.json, without our packages, of which npm takes those
- * that it finds, and without the registry that answered.
+ * Rewrites the package-lock.json of the projects, without our packages, which npm takes from the tarballs, and without the
+ * name of the registry.
  *
  * @param {string} directory Has the `tarballs`.
  */
@@ -46,7 +46,7 @@ export async function lock(directory) {
 /** @param {string} folder */
 async function installByPnpm(folder) {
   const { dependencies } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
-  // No registry has them, so what our packages need of ours must be said.
+  // No registry has our packages, so their dependencies on each other must be given here.
   const ours = Object.entries(dependencies).filter(([name]) => name.startsWith('@mca-auth/'))
   const settings = { nodeLinker: 'isolated', dangerouslyAllowAllBuilds: true, overrides: Object.fromEntries(ours) }
   // JSON is YAML.

@@ -1,6 +1,6 @@
-// Installs the packages as they would be published into projects of every kind that Node.js code is written in, compiles
-// and runs them, and writes what was run into docs/consumers.md: `npm run test:consumers -- jest` runs the projects of that
-// name, `-- --write` updates the page.
+// Installs the packages as they would be published into projects of every kind of Node.js code, compiles and runs them, and
+// lists the results in docs/consumers.md: `npm run test:consumers -- jest` runs the projects with that name, `-- --write`
+// updates the page.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -19,28 +19,28 @@ import { World } from './world.js'
 
 /**
  * @typedef {object} Project One program.
- * @property {string} section Of the page.
- * @property {string} uses What it is about. With `as` it is the project's name.
- * @property {string | undefined} [alias] Under which that is installed, if it is a package of which the page tells the version.
+ * @property {string} section The section of the page.
+ * @property {string} uses Its subject. Together with `as`, the project's name.
+ * @property {string | undefined} [alias] The name under which that is installed, if it is a package whose version is on the page.
  * @property {string} as
- * @property {readonly string[]} clients Each is put through the exercise against servers of its own.
- * @property {number} [node] The major of Node.js that it runs on. 20 if it does not matter.
- * @property {boolean} [isElsewhere] It does not run on Node.js.
- * @property {{ error: RegExp, text: string } | undefined} [limit] What it cannot do, and how that shows. A limit that is gone is a failure.
- * @property {Parameters<World['check']>[0]} [expected] Where it is more than the exercise.
- * @property {(context: Context) => Promise<string | void>} run Gives what a user should know.
+ * @property {readonly string[]} clients Each does the exercise against its own servers.
+ * @property {number} [node] The major version of Node.js that it runs on. Default: 20.
+ * @property {boolean} [isElsewhere] Whether it runs on a runtime other than Node.js.
+ * @property {{ error: RegExp, text: string } | undefined} [limit] What does not work, and the error. If a limit disappears, the project fails.
+ * @property {Parameters<World['check']>[0]} [expected] If it does more than the exercise.
+ * @property {(context: Context) => Promise<string | void>} run Returns what a user should know.
  *
  * @typedef {object} Context
- * @property {string} folder Where the packages are installed.
+ * @property {string} folder The folder with the installed packages.
  * @property {ReadonlyMap<string, World>} worlds By client.
  * @property {(args: readonly string[], options?: Partial<Parameters<typeof execute>[2]>) => Promise<string>} node
  *   Runs Node.js in the folder.
  * @property {(command: string, args: readonly string[], options?: Partial<Parameters<typeof execute>[2]>) => Promise<string>} execute
  *
- * @typedef {object} Installation Of all projects of a kind, in one folder.
+ * @typedef {object} Installation All projects of a kind, in one folder.
  * @property {string} name A folder of `projects`.
  * @property {string} [sources] Another one, whose files it shares.
- * @property {'npm' | 'pnpm'} [manager] npm if it does not matter.
+ * @property {'npm' | 'pnpm'} [manager] Default: npm.
  * @property {readonly Project[]} projects
  *
  * @typedef {Project & { version: string, note: string }} Result
@@ -59,7 +59,7 @@ process.once('exit', () => {
 
 const results = /** @type {Result[]} */ ([])
 let failed = 0
-/** What takes longest first, so that both of two are busy until the end. */
+/** The longest first, so that both workers are busy until the end. */
 const installations = [typescript, bundlers, testRunners, frameworks, runtimes]
   .flat()
   .map((one) => ({ ...one, projects: one.projects.filter(isChosen) }))
@@ -70,7 +70,7 @@ if (values.lock) {
   await lock(directory)
   process.exit()
 }
-// Before anything runs, for it keeps this process, and so the servers in it, from answering.
+// Before anything else runs, because it blocks this process, and with it the servers.
 const majors = installations.flatMap(({ projects }) => projects.map(({ node = 20 }) => node))
 const programs = new Map([...new Set(majors)].map((major) => /** @type {const} */ ([major, programOf(major)])))
 const next = async () => {
@@ -112,7 +112,7 @@ async function runWithin(project, folder) {
     if (error instanceof Error && limit.error.test(error.message)) return limit.text
     throw error
   }
-  throw new Error(`this is gone: ${limit.text}`)
+  throw new Error(`this limit has disappeared: ${limit.text}`)
 }
 
 /** @param {Project} project @param {string} folder */

@@ -1,4 +1,4 @@
-// The page of what was run, from the results of a run.
+// Makes the page from the results of a run.
 import { readFileSync, writeFileSync } from 'node:fs'
 
 /** @typedef {import('./run.js').Result} Result */
@@ -14,7 +14,7 @@ export const isCurrent = (/** @type {readonly Result[]} */ results) =>
 
 export const write = (/** @type {readonly Result[]} */ results) => writeFileSync(page, withTables(results))
 
-/** The page with what is between the markers anew. @param {readonly Result[]} results */
+/** The page with new content between the markers. @param {readonly Result[]} results */
 function withTables(results) {
   const text = readFileSync(page, 'utf8')
   const [before, , after] = text.split(/(?<=<!-- written by npm run test:consumers -->\n)|(?=<!-- end -->)/)
@@ -25,7 +25,7 @@ function withTables(results) {
   return `${before}\n${tables.join('\n\n')}\n\n${after}`
 }
 
-/** A line for all projects about one thing, whichever ended first. @param {readonly Result[]} results */
+/** One line for all projects about one subject, in a stable order. @param {readonly Result[]} results */
 function linesOf(results) {
   const groups = groupBy(results, ({ uses, version }) => `${uses}\0${version}`)
   return [...groups.values()]
@@ -55,7 +55,7 @@ function compare(a, b) {
   return a.localeCompare(b, 'en', { numeric: true })
 }
 
-/** As the formatter has it. @param {readonly (readonly string[])[]} lines */
+/** Formatted like the output of the formatter. @param {readonly (readonly string[])[]} lines */
 function table(lines) {
   const widths = head.map((_, i) => Math.max(...lines.map((cells) => cells[i]?.length ?? 0)))
   const rule = widths.map((width) => '-'.repeat(width))

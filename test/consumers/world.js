@@ -1,8 +1,8 @@
-// The servers of one client of one project, in the process of the run: an authorization server, an API that takes its
-// tokens, and an authorization server that knows the client by another secret and so denies every token request.
+// The servers of one client of one project, in the process of the run: an authorization server, an API that accepts its
+// tokens, and an authorization server with another secret for the client, which denies every token request.
 import { startAuthorizationServer, startProtectedResource } from '@mca-auth/testing'
 
-/** What a client sends at once, while no token is there. The program that it is in knows this number too. */
+/** How many requests a client sends at once while it has no token. The exercise uses the same number. */
 const calls = 20
 
 /** @typedef {import('@mca-auth/testing').AuthorizationServer} AuthorizationServer */
@@ -26,7 +26,7 @@ export class World {
     const api = await startProtectedResource({
       authorizationServer: server,
       intercept: ({ path, headers }) => {
-        // With a token that is still good. The next request's is not.
+        // With a token that is still valid. That of the next request is not.
         if (path === '/revoke') server.revokeAll()
         if (path === '/user') return { body: { authorization: headers.authorization } }
         return path === '/revoke' ? { body: 'revoked' } : undefined
@@ -35,7 +35,7 @@ export class World {
     return new World(server, denying, api)
   }
 
-  /** What the program needs to know. */
+  /** The settings of the program. */
   get access() {
     const denied = { ...this.#denying.appId, secret: this.#server.secret }
     return { api: this.#api.origin, credentials: this.#server.appId, denied }
@@ -50,7 +50,7 @@ export class World {
     return new Set(this.#api.received.flatMap(({ headers }) => headers.authorization ?? []))
   }
 
-  /** Throws unless the client did all that it should, once. @param {{ tokenRequests?: number, more?: number }} expected */
+  /** Throws unless the client did everything exactly once. @param {{ tokenRequests?: number, more?: number }} expected */
   check({ tokenRequests = 2, more = 0 } = {}) {
     const answers = Object.fromEntries(this.#api.answers)
     const paths = this.#api.received.map(({ path }) => path)

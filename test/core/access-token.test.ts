@@ -3,7 +3,7 @@ import { createTokenProvider } from '@mca-auth/core'
 import { startAuthorizationServer } from '@mca-auth/testing'
 import { expect, it } from 'vitest'
 
-it('a token shows its times, and that it is one, to whoever prints it', async () => {
+it('a printed token shows its times and its class, and nothing else', async () => {
   await using server = await startAuthorizationServer()
   await using provider = createTokenProvider(server.appId)
   const token = await provider.getToken()

@@ -49,14 +49,14 @@ it('client_secret_jwt signs with the secret, for the token endpoint, or for the 
   }
 })
 
-it('client_secret_jwt signs anew for each attempt: a server rejects an assertion that it has seen', async () => {
+it('client_secret_jwt signs a new assertion for each attempt, since a server rejects one that it has seen', async () => {
   const { sent } = await requested({ clientAuth: 'client_secret_jwt', secret }, (_request, count) =>
     count < 3 ? new Response('', { status: 503 }) : Response.json({ access_token: 'a' }),
   )
   expect(new Set(sent.map(({ form }) => decodeJwt(form.client_assertion ?? '').jti)).size).toBe(3)
 })
 
-it('client_secret_jwt needs a secret, and asks a function for it', async () => {
+it('client_secret_jwt needs a secret, which a function may return', async () => {
   expect(() => createTokenProvider({ tokenEndpoint, clientId: 'c', clientAuth: 'client_secret_jwt' })).toThrow(
     expect.objectContaining({ code: 'MISSING_SECRET_ERROR' }),
   )
@@ -64,7 +64,7 @@ it('client_secret_jwt needs a secret, and asks a function for it', async () => {
   await jwtVerify(first?.form.client_assertion ?? '', new TextEncoder().encode(secret))
 })
 
-it('an assertion carries the time of the server, if its clock differs from ours', async () => {
+it('an assertion is dated by the clock of the server if it differs from ours', async () => {
   const hour = 3_600_000
   const { sent } = await requested({ clientAuth: 'client_secret_jwt', secret }, (_request, count) => {
     const headers = { date: new Date(Date.now() - hour).toUTCString() }
@@ -74,7 +74,7 @@ it('an assertion carries the time of the server, if its clock differs from ours'
   expect(Math.abs((before ?? 0) - (after ?? 0) - hour / 1000)).toBeLessThanOrEqual(2)
 })
 
-it('clientAssertion sends what a file holds, without white space around it, and the id if there is one', async () => {
+it('clientAssertion sends the content of a file without surrounding white space, and the id if there is one', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'mca-auth-assertion-'))
   try {
     const file = join(directory, 'token')
@@ -109,7 +109,7 @@ it.each([
   expect(() => clientAssertion(assertion as never, settings as never)).toThrow(TypeError)
 })
 
-it('an assertion is a JWT whose header says what it is for', async () => {
+it('the header of an assertion states its algorithm and its type', async () => {
   const { first } = await requested({ clientAuth: 'client_secret_jwt', secret, issuer })
   expect(decodeProtectedHeader(first?.form.client_assertion ?? '')).toEqual({
     alg: 'HS256',

@@ -85,7 +85,7 @@ it('IBM servers get id and secret raw in Basic', async () => {
   expect((await tokenRequest({ clientAuth: 'client_secret_basic_raw' })).basic).toBe(`${clientId}:${secret}`)
 })
 
-it('other servers get them form-encoded, as the WHATWG does it', async () => {
+it('other servers get them form-encoded, as the WHATWG URL standard specifies', async () => {
   const { basic, body } = await tokenRequest({})
   expect(basic).toBe('id-%3A%2B%2F%25%C3%A9+x:fake-%3A%2B%2F%25%C3%A9+secret')
   expect(body).not.toContain('client_id')

@@ -22,7 +22,7 @@ const require = createRequire(import.meta.url)
 const get = { url: 'https://orders.example.com/', method: 'GET' }
 const credentials = { clientId: 'c', secret: 'fake-secret', tokenEndpoint: 'https://copies.example.com/token' }
 
-/** How core comes into a process once more. */
+/** How a second copy of core gets into a process. */
 const copies: [string, () => Promise<[typeof core, typeof adapter]>][] = [
   [
     'another copy, as a bundle or a nested dependency brings it along',
@@ -45,7 +45,7 @@ describe.each(copies)('core and %s', (_, load) => {
     ;[copy, copyAdapter] = await load()
   })
 
-  /** Both ways: what one creates, the other must know. */
+  /** In both directions: each must recognise what the other creates. */
   const ways = () =>
     [
       [core, copyAdapter],
@@ -60,7 +60,7 @@ describe.each(copies)('core and %s', (_, load) => {
     expect(copyAdapter.createRequestAuthorizer).not.toBe(adapter.createRequestAuthorizer)
   })
 
-  it("know each other's errors, and nothing else for one", () => {
+  it("recognise each other's errors, and take no other object for one", () => {
     const theirs = new copy.McaAuthError('TOKEN_REQUEST_FAILED', 'no')
     expect(theirs).toBeInstanceOf(core.McaAuthError)
     expect(new core.McaAuthError('TOKEN_REQUEST_FAILED', 'no')).toBeInstanceOf(copy.McaAuthError)
@@ -81,7 +81,7 @@ describe.each(copies)('core and %s', (_, load) => {
     expect(new Derived('TOKEN_REQUEST_FAILED', 'no')).toBeInstanceOf(copy.McaAuthError)
   })
 
-  it("know each other's token endpoints, to which no adapter adds a token", () => {
+  it("know each other's token endpoints, so that no adapter adds a token there", () => {
     for (const [one, other] of ways()) {
       const authorizer = other.createRequestAuthorizer('test', {
         ...credentials,
@@ -103,7 +103,7 @@ describe.each(copies)('core and %s', (_, load) => {
       expect(authorizer.begin(get)?.applies).toBe(true)
       expect(authorizer.begin({ ...get, url: 'https://elsewhere.example.com/' })?.applies).toBe(false)
       expect(Object.keys(provider).concat(Object.getOwnPropertyNames(provider))).toEqual([])
-      // A stranger's provider has no rules that would come with it: what applies to it is the origin that is called.
+      // A provider that is not ours brings no rules along: only the origin that is called counts.
       const stranger = other.createRequestAuthorizer('test', { ...provider, getToken: async () => ({}) } as never)
       expect(stranger.begin({ ...get, url: 'https://elsewhere.example.com/' })?.applies).toBe(true)
       provider.close()
@@ -123,7 +123,7 @@ describe.each(copies)('core and %s', (_, load) => {
     }
   })
 
-  it('share what the rejections of a resource may cost: four refreshes, not four for each copy', async () => {
+  it('share the budget of refreshes after rejections: four in all, not four for each copy', async () => {
     await using server = await startAuthorizationServer()
     for (const one of [core, copy]) {
       await using provider: core.CachingTokenProvider = one.createTokenProvider({
@@ -154,7 +154,7 @@ describe.each(copies)('core and %s', (_, load) => {
     }
   })
 
-  it('see a loop that leads through providers of both, instead of waiting for themselves', async () => {
+  it('detect a loop through providers of both, instead of waiting for each other', async () => {
     for (const [one, other] of [
       [core, copy],
       [copy, core],
@@ -173,7 +173,7 @@ describe.each(copies)('core and %s', (_, load) => {
         secret: async () => (await first.getToken()).accessToken,
         fetch,
       })
-      // Both at once: neither runs within the other, so that no copy by itself could know.
+      // Both start at once. Neither runs within the other, so neither copy could notice by itself.
       const results = await Promise.allSettled([first.getToken(), second.getToken()])
       expect(
         results.map((result) => (result.status === 'rejected' ? result.reason.message : 'a token')),

@@ -22,7 +22,7 @@ const tokenEndpoint = 'https://idp.example.com/token'
 const key = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
 const jwk = key.export({ format: 'jwk' })
 
-/** Ways to ask for a token, and what of each must never be shown. */
+/** Ways to request a token, and the secrets of each that must never be shown. */
 const ways: [string, () => McaAuthOptions, (sent: SentRequest) => string[]][] = [
   ['an API key', () => ({ grant: ibmIam({ apikey: secret }) }), () => [secret]],
   ['an API key of a function', () => ({ grant: ibmIam({ apikey: () => ascii }) }), () => [ascii]],
@@ -45,13 +45,13 @@ const ways: [string, () => McaAuthOptions, (sent: SentRequest) => string[]][] = 
     ({ form }) => [form.client_assertion ?? '', secret],
   ],
   [
-    'a client beside an API key',
+    'a client with an API key',
     () => ({ grant: ibmIam({ apikey: 'fake-apikey' }), clientId: 'c', secret }),
     () => [secret, 'fake-apikey'],
   ],
   ['an identity token of the instance', () => ({ grant: ibmVpc() }), () => ['fake-identity-token']],
   [
-    'what a grant of your own writes',
+    'the fields that a custom grant writes',
     () => ({ tokenEndpoint, grant: (_as, _client, body) => body.set('device_token', secret) }),
     () => [secret],
   ],
@@ -88,7 +88,7 @@ afterEach(() => {
 })
 
 describe.each(ways)('%s', (_name, options, secretsOf) => {
-  /** What the second request of an instance, and the only one of all others, gets. */
+  /** The response to the second request of an instance, and to the only request of all others. */
   async function failure(answer: Answer) {
     const { fetch, sent } = recordingFetch((request, count) =>
       request.method === 'PUT' ? Response.json({ access_token: 'fake-identity-token' }) : answer(request, count),
@@ -148,8 +148,8 @@ describe.each(ways)('%s', (_name, options, secretsOf) => {
   })
 
   it.each([
-    ['a token that is none', (text: string) => Response.json({ access_token: `${text}\n` })],
-    ['JSON that is none', (text: string) => new Response(`{"access_token": "${text}`)],
+    ['an invalid token', (text: string) => Response.json({ access_token: `${text}\n` })],
+    ['invalid JSON', (text: string) => new Response(`{"access_token": "${text}`)],
     ['HTML', (text: string) => new Response(`<p>${text}</p>`, { status: 404 })],
   ])('is not shown if the response is %s that quotes it', async (_what, response) => {
     await failure((request) => response(secretsOf(request).join(' ')))

@@ -62,7 +62,7 @@ afterEach(async () => {
   await server[Symbol.asyncDispose]()
 })
 
-/** What a token request of these options would be, sent to our own server instead. */
+/** The token request that these options would make, sent to our own server instead. */
 async function asked(options: McaAuthOptions = {}): Promise<readonly [endpoint: string, idAndSecret: string]> {
   let endpoint = ''
   const provider = createTokenProvider({
@@ -116,7 +116,7 @@ describe('credentials', () => {
     expect(await asked(v3)).toEqual(['https://appid-oauth.ng.bluemix.net/oauth/v3/t3/token', 'c:s'])
   })
 
-  it('are read from VCAP_SERVICES: MCA, bare and in an envelope, whatever its own tokenEndpoint', async () => {
+  it('are read from VCAP_SERVICES: MCA, bare and in an envelope, ignoring its own tokenEndpoint', async () => {
     vcap({ AdvancedMobileAccess: [{ credentials: mca }] })
     expect(await asked()).toEqual([mcaEndpoint, 'appGUID:fake-mca-secret'])
     const credentials = { ...mca, tokenEndpoint: 'https://mobileclientaccess.ng.bluemix.net/oauth/v2/token' }
@@ -172,7 +172,7 @@ describe('credentials', () => {
     expect(await asked()).toEqual(['https://appid-oauth.ng.bluemix.net/oauth/v3/t3/token', 'v3-client:fake-v3-secret'])
   })
 
-  it('of a mounted binding may be chosen by name, and what cannot be read is named', async () => {
+  it('of a mounted binding may be chosen by name, and a file that cannot be read is named', async () => {
     process.env.SERVICE_BINDING_ROOT = directory
     for (const [name, json] of Object.entries({ one: appIdV3, two: appIdV4 })) {
       mkdirSync(join(directory, name))
@@ -221,7 +221,7 @@ describe('credentials', () => {
     }
   })
 
-  it('of two instances must be chosen by name', async () => {
+  it('must be chosen by name if there are two instances', async () => {
     const [one, two] = [
       { name: 'one', credentials: appIdV3 },
       { name: 'two', credentials: appIdV4 },
@@ -295,7 +295,7 @@ describe('credentials', () => {
       }
     })
 
-    it('since a single-page application has no secret say so', () => {
+    it('of a single-page application, which has no secret, say so', () => {
       const { secret: _, profilesUrl: __, ...page } = { ...application, type: 'singlepageapp' }
       vcap({ AppID: [{ name: 'page', credentials: page }] })
       expect(codeOf()).toBe('MISSING_SECRET_ERROR')
@@ -318,15 +318,19 @@ describe('credentials', () => {
     expect(codeOf()).toBe('MISSING_CLIENTID_ERROR')
   })
 
-  it.each(['VCAP_SERVICES', 'CE_SERVICES', 'VCAP_APPLICATION'])('malformed in %s name it, not its content', (name) => {
-    if (name === 'VCAP_APPLICATION') vcap({ AdvancedMobileAccess: [{ credentials: { ...mca, tenantId: undefined } }] })
-    for (const content of ['{"secret":"fake-secret-in-json', '["fake-secret"]', 'null']) {
-      process.env[name] = content
-      expect(codeOf()).toBe('INVALID_CREDENTIALS_SOURCE')
-      expect(messageOf()).toContain(name)
-      expect(messageOf()).not.toContain('fake-secret')
-    }
-  })
+  it.each(['VCAP_SERVICES', 'CE_SERVICES', 'VCAP_APPLICATION'])(
+    'malformed in %s name the variable, not its content',
+    (name) => {
+      if (name === 'VCAP_APPLICATION')
+        vcap({ AdvancedMobileAccess: [{ credentials: { ...mca, tenantId: undefined } }] })
+      for (const content of ['{"secret":"fake-secret-in-json', '["fake-secret"]', 'null']) {
+        process.env[name] = content
+        expect(codeOf()).toBe('INVALID_CREDENTIALS_SOURCE')
+        expect(messageOf()).toContain(name)
+        expect(messageOf()).not.toContain('fake-secret')
+      }
+    },
+  )
 
   it('that hold an unusable URL name their source and the field', () => {
     vcap({ AppID: [{ credentials: { ...appIdV4, oauthServerUrl: 'ftp://user:fake-secret@x' } }] })
@@ -366,7 +370,7 @@ describe('credentials', () => {
       mcaEndpoint,
     )
     createTokenProvider({ ...options, secret: undefined, clientAuth: () => {} }).close()
-    // Each of them is looked for where it is missing.
+    // Leave out one option at a time: it is then looked up.
     expect(codeOf({ ...options, secret: undefined })).toBe('INVALID_CREDENTIALS_SOURCE')
     expect(codeOf({ clientId: 'c', secret: 's', serverUrl: mca.serverUrl })).toBe('INVALID_CREDENTIALS_SOURCE')
     expect(codeOf({ ...options, clientId: undefined })).toBe('INVALID_CREDENTIALS_SOURCE')

@@ -26,7 +26,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-/** A server that has `documents` at these URLs, and a token for whoever posts. */
+/** A server with `documents` at these URLs, and a token in response to every POST. */
 function serving(documents: Record<string, unknown>, token?: Answer) {
   let tokens = 0
   return recordingFetch((request, count) => {
@@ -49,9 +49,9 @@ async function discovered(documents: Record<string, unknown>, options: McaAuthOp
 
 describe('the token endpoint of an issuer', () => {
   it.each([
-    ['where OpenID Connect Discovery has it', { [oidc]: metadata }, [oidc, tokenEndpoint]],
-    ['where RFC 8414 has it', { [rfc8414]: metadata }, [oidc, rfc8414, tokenEndpoint]],
-  ])('is looked up %s', async (_where, documents, urls) => {
+    ['at the location of OpenID Connect Discovery', { [oidc]: metadata }, [oidc, tokenEndpoint]],
+    ['at the location of RFC 8414', { [rfc8414]: metadata }, [oidc, rfc8414, tokenEndpoint]],
+  ])('is looked up %s', async (_location, documents, urls) => {
     const { urls: asked, outcome, sent, health } = await discovered(documents)
     expect(outcome).toMatchObject({ accessToken: 'token-1' })
     expect(asked).toEqual(urls)
@@ -60,7 +60,7 @@ describe('the token endpoint of an issuer', () => {
     expect(health.tokenEndpoint).toBe(tokenEndpoint)
   })
 
-  it.each([400, 403, 404, 405, 410])('is looked up at the second location if the first answers %i', async (status) => {
+  it.each([400, 403, 404, 405, 410])('is looked up at the second location if the first responds %i', async (status) => {
     const { urls } = await discovered({ [oidc]: () => new Response('no', { status }), [rfc8414]: metadata })
     expect(urls).toEqual([oidc, rfc8414, tokenEndpoint])
   })
@@ -131,7 +131,7 @@ describe('the token endpoint of an issuer', () => {
     expect(decodeJwt(sent[0]?.form.client_assertion ?? '').aud).toBe(issuer)
   })
 
-  it('of App ID is known without a look-up', async () => {
+  it('of App ID is known without a lookup', async () => {
     const { urls, sent } = await discovered(
       {},
       { ...client, issuer: 'https://eu-de.appid.cloud.ibm.com/oauth/v4/tenant' },
@@ -168,7 +168,7 @@ describe('metadata', () => {
     ['the form if Basic is not listed', ['private_key_jwt', 'client_secret_post'], 'fake-secret', 'post'],
     ['an assertion if it is the only one', ['private_key_jwt', 'client_secret_jwt'], 'fake-secret', 'jwt'],
     ['Basic if none of ours is listed', ['tls_client_auth'], 'fake-secret', 'basic'],
-    ['Basic if the list is none', 'client_secret_post', 'fake-secret', 'basic'],
+    ['Basic if the list is malformed', 'client_secret_post', 'fake-secret', 'basic'],
   ])('decide how a secret is sent: %s', async (_what, methods, secret, expected) => {
     const document = { ...metadata, token_endpoint_auth_methods_supported: methods }
     const { last } = await discovered({ [oidc]: document }, { clientId: 'orders', secret })
@@ -177,7 +177,7 @@ describe('metadata', () => {
     if (expected === 'jwt') expect(decodeJwt(last?.form.client_assertion ?? '').aud).toBe(issuer)
   })
 
-  it('may come from a cache, which made assertions as old as the document: they had expired when they were sent', async () => {
+  it('may come from a cache: assertions were dated like the cached document, and had expired when they were sent', async () => {
     const now = Date.now()
     const issued = async (headers: Record<string, string>) => {
       const document = () => Response.json(metadata, { headers })
@@ -186,10 +186,10 @@ describe('metadata', () => {
     }
     const before = (ms: number) => new Date(now - ms).toUTCString()
     const hour = 3_600_000
-    // Of a server whose clock is right, and of one that is an hour behind.
+    // From a server whose clock is right, and from one that is an hour behind.
     expect(Math.abs(await issued({ date: before(hour), age: '3600' }))).toBeLessThan(60_000)
     expect(Math.abs((await issued({ date: before(2 * hour), age: '3600' })) + hour)).toBeLessThan(60_000)
-    // What cannot be a date, or an age, says nothing.
+    // An impossible date or age is ignored.
     for (const headers of [{ date: '0' }, { date: before(hour), age: 'old' }, { date: before(hour), age: '-1' }]) {
       expect(Math.abs(await issued(headers as never))).toBeLessThan(60_000)
     }
@@ -224,7 +224,7 @@ describe('the time of the server', () => {
     ['an hour behind', -3_600_000, 3_600],
     ['a minute ahead', 60_000, 60],
     ['a second ahead, which is not worth a correction', 1_000, 0],
-  ])('is known from the look-up, before the first assertion is signed: %s', async (_what, skewMs, seconds) => {
+  ])('is known from the lookup, before the first assertion is signed: %s', async (_what, skewMs, seconds) => {
     const date = () => ({ headers: { date: new Date(Date.now() + skewMs).toUTCString() } })
     const { last } = await discovered(
       { [oidc]: () => Response.json(metadata, date()) },
@@ -236,8 +236,8 @@ describe('the time of the server', () => {
   })
 })
 
-describe('the requests of a look-up', () => {
-  it('and the token request go without a token of ours, also through a client that adds one everywhere', async () => {
+describe('the requests of a lookup', () => {
+  it('and the token request carry no token of ours, even through a client that adds one everywhere', async () => {
     const counts: Record<string, number> = {}
     let origin = ''
     await using server = await startRecorder((request, response) => {
@@ -262,10 +262,10 @@ describe('the requests of a look-up', () => {
     ])
   })
 
-  it('are known as token endpoints from the start, what is found once it is known, until the provider is closed', async () => {
+  it('are recognised: both locations from the start, the token endpoint once found, until the provider is closed', async () => {
     const { fetch } = serving({ [oidc]: metadata })
     const provider = createTokenProvider({ fetch, issuer, ...client })
-    // Any client, whoever's token it adds.
+    // Any client, whichever provider's token it adds.
     const stub = { getToken: async () => ({ accessToken: 'a', expiresAt: Date.now() + 60_000 }) }
     const authorizer = createRequestAuthorizer('test', stub)
     const isTokenEndpoint = (url: string) => authorizer.begin({ url, method: 'POST' }) === undefined

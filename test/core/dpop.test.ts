@@ -20,7 +20,7 @@ const other = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const pem = (key: KeyObject) => key.export({ type: 'pkcs8', format: 'pem' }).toString()
 const thumbprintOf = (key: KeyObject) => calculateJwkThumbprint(key.export({ format: 'jwk' }) as JWK)
 
-/** A provider whose token requests are answered as it is said here. */
+/** A provider whose token requests get these responses. */
 function provide(answer: Answer, options: McaAuthOptions = {}) {
   const { fetch, sent } = recordingFetch(answer)
   const own = { fetch, tokenEndpoint, clientId: 'orders', secret: 'not-a-real-secret', dpop: true as const }
@@ -31,7 +31,7 @@ const denied = (error: string, nonce?: string) =>
   Response.json({ error }, { status: 400, headers: nonce === undefined ? {} : { 'dpop-nonce': nonce } })
 
 describe('a proof', () => {
-  it('of the token request says what RFC 9449 §4.2 wants, signed with a key of its own', async () => {
+  it('of the token request has the claims of RFC 9449 §4.2, and is signed with a generated key', async () => {
     const { provider, sent } = provide(() => Response.json(bound))
     const token = await provider.getToken()
     expect(token).toMatchObject({ accessToken: 'fake-token', tokenType: 'DPoP' })
@@ -59,7 +59,7 @@ describe('a proof', () => {
     const jwk = privateKey.export({ format: 'jwk' })
     for (const dpop of [privateKey, pem(privateKey), Buffer.from(pem(privateKey)), jwk]) {
       const { provider, sent } = provide(() => Response.json(bound), { dpop })
-      // Signatures of ECDSA have integers of several lengths.
+      // The integers of an ECDSA signature vary in length.
       for (let i = 0; i < 20; i++) {
         const { dpop: proof = '' } = await provider.headersFor({ url: 'https://orders.example.com' })
         const { protectedHeader } = await compactVerify(proof, publicKey)
@@ -69,7 +69,7 @@ describe('a proof', () => {
     }
   })
 
-  it('for a request is made by hand, with the digest of the token and the nonce that is given', async () => {
+  it('for one request can be made by hand, with the digest of the token and the given nonce', async () => {
     const { provider } = provide(() => Response.json(bound))
     const url = new URL('https://Orders.example.com:443/a/../b%20c?d=e#f')
     const first = await provider.headersFor({ url, method: 'PUT', nonce: 'first-nonce' })
@@ -92,7 +92,7 @@ describe('a proof', () => {
   })
 
   it.each([-90_000, 60_000])(
-    'has the time of the server, whose clock is %i ms off, also after a denial',
+    'is dated by the clock of the server, which is %i ms off, even after a denial',
     async (offMs) => {
       const start = Date.now()
       const headers = () => ({ date: new Date(Date.now() + offMs).toUTCString() })
@@ -102,7 +102,7 @@ describe('a proof', () => {
           : Response.json(bound),
       )
       await expect(provider.getToken()).rejects.toMatchObject({ error: 'invalid_target' })
-      provider.clear() // what was learnt about the server stays
+      provider.clear() // keeps what was learnt about the server
       await provider.getToken()
       const { iat = 0 } = decodeJwt(sent[1]?.headers.dpop ?? '')
       // `Date` and `iat` are whole seconds, and both were read at some time since the start.
@@ -227,18 +227,18 @@ describe('the token endpoint', () => {
   })
 
   it.each(['invalid_dpop_proof', 'use_dpop_nonce'])(
-    'that never accepts a proof (%s) is not asked again',
+    'that never accepts a proof (%s) gets no further request',
     async (error) => {
       for (const nonce of ['always', undefined]) {
         const { provider, sent } = provide(() => denied(error, nonce))
         await expect(provider.getToken()).rejects.toMatchObject({ code: 'TOKEN_REQUEST_REFUSED', error })
-        await expect(provider.getToken({ scope: 'other' })).rejects.toMatchObject({ error }) // it concerns all
+        await expect(provider.getToken({ scope: 'other' })).rejects.toMatchObject({ error }) // it applies to every token request
         expect(sent).toHaveLength(nonce === undefined ? 1 : 2)
       }
     },
   )
 
-  it('whose nonces change from request to request is asked as often as one that fails', async () => {
+  it('that demands a new nonce each time gets as many requests as one that fails', async () => {
     const answer: Answer = (_request, count) =>
       count < 5 ? denied('use_dpop_nonce', `n-${count}`) : Response.json(bound)
     const { provider, sent } = provide(answer)
@@ -259,12 +259,12 @@ describe('the token endpoint', () => {
     provider.clear()
     await provider.getToken()
     expect(sent.map(({ headers }) => decodeJwt(headers.dpop ?? '').nonce)).toEqual([undefined, 'n-1', 'n-2'])
-    // A resource of the same origin has nonces of its own.
+    // A resource of the same origin has separate nonces.
     const { dpop = '' } = await provider.headersFor({ url: 'https://idp.example.com/userinfo' })
     expect(decodeJwt(dpop)).not.toHaveProperty('nonce')
   })
 
-  it('that says something that is no nonce changes nothing', async () => {
+  it('that sends an invalid nonce changes nothing', async () => {
     const { provider, sent } = provide((_request, count) =>
       count === 1 ? denied('use_dpop_nonce', 'two words "quoted"') : Response.json(bound),
     )
@@ -273,7 +273,7 @@ describe('the token endpoint', () => {
   })
 
   it.each(['Bearer', undefined, null, '', 'bearer', 'DPoP2', 'MAC'])(
-    'must not answer with a token of type %s',
+    'must not issue a token of type %s',
     async (type) => {
       const { provider } = provide(() => Response.json({ ...bound, token_type: type }))
       const error: McaAuthError = await provider.getToken().catch((reason) => reason)
@@ -283,7 +283,7 @@ describe('the token endpoint', () => {
     },
   )
 
-  it('must not answer with a bound token if none is wanted', async () => {
+  it('must not issue a bound token if none is wanted', async () => {
     const { provider } = provide(() => Response.json(bound), { dpop: undefined })
     await expect(provider.getToken()).rejects.toMatchObject({ code: 'TOKEN_RESPONSE_INVALID' })
   })
@@ -293,7 +293,7 @@ describe('the option dpop', () => {
   const options = { tokenEndpoint, clientId: 'orders', secret: 'not-a-real-secret' }
   const make = (more: object) => () => createTokenProvider({ ...options, ...more })
 
-  it('takes a private key that signs at once, and nothing else', async () => {
+  it('takes a private key that signs synchronously, and nothing else', async () => {
     const pss = generateKeyPairSync('rsa-pss', { modulusLength: 2048 }).privateKey
     const { privateKey: cryptoKey } = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, [
       'sign',
@@ -323,7 +323,7 @@ describe('the option dpop', () => {
     expect(() => createTokenProvider({ grant: ibmVpc(), dpop: true })).toThrow('is not bound to a key')
   })
 
-  it('makes a header alone useless, which is said where it is asked for', async () => {
+  it('makes a header alone useless, so whatever returns one throws and says why', async () => {
     const { provider, sent } = provide(() => Response.json(bound))
     expect(() => provider.peek()).toThrow(/peek\(\).*headersFor\(\{ url, method \}\)/)
     await expect(provider.getAuthorizationHeader()).rejects.toThrow(/getAuthorizationHeader\(\).*headersFor/)
@@ -333,7 +333,7 @@ describe('the option dpop', () => {
     expect(provider.invalidate(`DPoP ${token.accessToken}`)).toBe(true)
   })
 
-  it('changes nothing for Bearer tokens, whose headers can be had by hand too', async () => {
+  it('changes nothing for Bearer tokens, whose headers can be made by hand too', async () => {
     const { provider, sent } = provide(() => Response.json({ ...bound, token_type: 'Bearer' }), { dpop: undefined })
     const headers = await provider.headersFor({ url: 'https://orders.example.com', scope: 'read', nonce: 'ignored' })
     expect(headers).toEqual({ authorization: 'Bearer fake-token' })
@@ -356,7 +356,7 @@ describe('a fleet', () => {
     )
   })
 
-  it('shares the tokens of one key, in whatever form it is given, and never those of another', async () => {
+  it('shares the tokens of one key, in any of its forms, and never those of another key', async () => {
     const cache = memoryTokenCache()
     const set = vi.fn(cache.set)
     const sharedCache = { ...cache, set }

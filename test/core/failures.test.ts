@@ -20,7 +20,7 @@ function failureOf(provider: CachingTokenProvider, scope?: string): Promise<McaA
 }
 
 describe('a denial', () => {
-  it('forges no lines of a log, and sends a terminal no commands', async () => {
+  it('cannot forge log lines or send commands to a terminal', async () => {
     const provider = provide()
     server.script({ status: 400, body: { error: 'invalid\r\nscope', error_description: 'why\u001b[2J\nERROR forged' } })
     const error = await failureOf(provider)
@@ -52,7 +52,7 @@ describe('a denial', () => {
     ['unauthorized_client', 400, true],
     ['invalid_scope', 400, false],
     ['invalid_target', 400, false],
-  ])('%s concerns every token request of the client, or just its own', async (error, status, all) => {
+  ])('%s applies to every token request of the client, or only to its own', async (error, status, all) => {
     const provider = provide()
     times(1, refusal(error, status))
     await failureOf(provider, 'one')
@@ -85,14 +85,14 @@ describe('a denial', () => {
     expect(server.tokenRequests).toBe(1)
   })
 
-  it('has bounded fields', async () => {
+  it('truncates long fields', async () => {
     times(1, { status: 400, body: { error: 'e'.repeat(5000), error_description: 'd'.repeat(5000) } })
     const { error, errorDescription, message } = await failureOf(provide())
     expect([error?.length, errorDescription?.length]).toEqual([100, 500])
     expect(message.length).toBeLessThan(600)
   })
 
-  it('reads a secret function once again, and repeats the request only with another secret', async () => {
+  it('calls a secret function again, and repeats the request only with another secret', async () => {
     const secret = vi.fn(async () => 'old-fake-secret')
     const provider = provide({ secret })
     await failureOf(provider)
@@ -105,7 +105,7 @@ describe('a denial', () => {
     expect(server.tokenRequests).toBe(3)
   })
 
-  it('memory is bounded like the cache', async () => {
+  it('is remembered for at most as many keys as tokens are cached', async () => {
     const provider = provide({ cacheSize: 2 })
     times(4, refusal('invalid_scope'))
     for (const scope of ['a', 'b', 'c']) await failureOf(provider, scope)
@@ -120,7 +120,7 @@ describe('a bad response', () => {
   it.each<[string, Reply]>([
     ['a 404 of plain text', { status: 404, body: '404 page not found' }],
     ['an empty 400', { status: 400 }],
-    ['a 400 of JSON that is no object', { status: 400, body: [] }],
+    ['a 400 of JSON that is not an object', { status: 400, body: [] }],
     ['a 404 of JSON without an error code', { status: 404, body: { message: 'no route matched' } }],
   ])('is %s: not retried, forgotten after a second', async (_name, reply) => {
     fakeDate()
@@ -182,7 +182,7 @@ describe('the reason', () => {
   })
 
   it.each(['BXNIM0415E', 'BXNIM0462E'])(
-    "%s is about the credential, BXNIM0106E about one request's fields",
+    '%s is about the credential, BXNIM0106E about the fields of one request',
     async (code) => {
       const provider = provide()
       times(1, { status: 400, body: { errorCode: 'BXNIM0106E', errorMessage: 'no' } })
@@ -260,7 +260,7 @@ describe('throttling', () => {
     }
   })
 
-  it('that has expired does not count as an outage: the failure that follows is retried', async () => {
+  it('that has ended does not count as an outage: the failure that follows is retried', async () => {
     times(1, { status: 429, headers: { 'retry-after': '1' } })
     times(1, { status: 500 })
     await provide({ timeoutMs: 60_000 }).getToken()
@@ -308,14 +308,14 @@ describe('a transient failure', () => {
     ['504', { status: 504 }],
     ['408', { status: 408 }],
     ['a dropped connection', { reset: 'headers' }],
-    ['a connection dropped in the midst of the body', { reset: 'body', body: { access_token: 'x'.repeat(100) } }],
-  ])('%s twice is invisible', async (_name, reply) => {
+    ['a connection dropped in the middle of the body', { reset: 'body', body: { access_token: 'x'.repeat(100) } }],
+  ])('%s, twice, goes unnoticed', async (_name, reply) => {
     times(2, reply)
     await provide().getToken()
     expect(server.tokenRequests).toBe(3)
   })
 
-  it('for ever is an error after three attempts, then cools down from 1 s doubling to 30 s, one probe each', async () => {
+  it('that lasts is an error after three attempts, then cools down from 1 s doubling to 30 s, one probe each', async () => {
     fakeDate()
     const provider = provide()
     times(100, { status: 500 })
@@ -335,7 +335,7 @@ describe('a transient failure', () => {
   it.each([
     [404, 'TOKEN_REQUEST_FAILED'],
     [200, 'TOKEN_RESPONSE_INVALID'],
-  ])('of HTML for ever (%i) is %s, and cools down like an outage', async (status, code) => {
+  ])('that lasts, of HTML (%i), is %s, and cools down like an outage', async (status, code) => {
     fakeDate()
     const provider = provide()
     times(100, { status, body: '<h1>Sorry</h1>' })
@@ -353,7 +353,7 @@ describe('a transient failure', () => {
     expect(error.message).toContain('answered 500 server_error: the database is down')
   })
 
-  it('heals without a restart, for all who wait at once', async () => {
+  it('heals without a restart, at once for all waiting callers', async () => {
     fakeDate()
     const provider = provide()
     times(3, { status: 500 })
@@ -373,7 +373,7 @@ describe('a transient failure', () => {
     expect(error.message).toContain(refused)
   })
 
-  it('that is a broken response does not show what it said', async () => {
+  it('that is a broken response does not quote it', async () => {
     const broken = createServer((socket) => {
       const chunk = '{"access_token":"fake-token-in-a-chunk"}'
       socket.end(`HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz${chunk}\r\n`)
@@ -387,7 +387,7 @@ describe('a transient failure', () => {
     broken.close()
   })
 
-  it('that hangs is ended by timeoutMs, and one hang does not eat the whole budget', async () => {
+  it('that hangs is ended by timeoutMs, and one hang does not use up the whole budget', async () => {
     times(1, { hang: 'headers' })
     await provide({ timeoutMs: 5_000 }).getToken()
     expect(server.tokenRequests).toBe(2)
@@ -402,7 +402,7 @@ describe('a transient failure', () => {
     }
   })
 
-  it('that hangs names the whole wait, wherever it hangs and however many wait', async () => {
+  it('that hangs reports the whole wait, wherever it hangs and however many callers wait', async () => {
     const never = () => new Promise<never>(() => {})
     const hanging = { ...memoryTokenCache(), get: never }
     for (const options of [{ secret: never }, { fetch: never }, { fetch: never, sharedCache: hanging }]) {
@@ -415,7 +415,7 @@ describe('a transient failure', () => {
     expect((await failureOf(provide({ timeoutMs: 150 }))).message).toBe('no token response within 150 ms')
   })
 
-  it('that hangs as a probe names the whole wait to those who wait for the probe, too', async () => {
+  it('that hangs as a probe reports the whole wait to every caller that waits for the probe', async () => {
     fakeDate()
     const provider = provide({ timeoutMs: 2_000 })
     times(3, { status: 500 })
@@ -426,7 +426,7 @@ describe('a transient failure', () => {
     for (const { message } of errors) expect(message).toBe('no token response within 2000 ms')
   })
 
-  it('of a secret function names its error, not what it said', async () => {
+  it('of a secret function names the class of its error, not its message', async () => {
     const secret = () => Promise.reject(new RangeError('vault said fake-vault-token'))
     const error = await failureOf(provide({ secret }))
     expect(error.code).toBe('TOKEN_REQUEST_FAILED')

@@ -24,7 +24,7 @@ const messageOf = (promise: Promise<unknown>) =>
 const never = () => new Promise<never>(() => {})
 
 describe('a signal', () => {
-  it('has one listener, however many wait with it, and none when they have their tokens', async () => {
+  it('has one listener, however many calls wait with it, and none when they have their tokens', async () => {
     server.delayMs = 30
     const [one, other] = [provide(), provide()]
     const { signal } = new AbortController()
@@ -38,7 +38,7 @@ describe('a signal', () => {
     await later
   })
 
-  it('that aborts ends every wait with it, and no other', async () => {
+  it('ends every wait that uses it, and no other', async () => {
     server.delayMs = 30
     const provider = provide()
     const [controller, another] = [new AbortController(), new AbortController()]
@@ -52,7 +52,7 @@ describe('a signal', () => {
     expect(server.tokenRequests).toBe(1)
   })
 
-  it('of a wait that has failed is listened to no more', async () => {
+  it('has no listener left after a wait that failed', async () => {
     const provider = provide({ secret: 'wrong-fake-secret' })
     const { signal } = new AbortController()
     await Promise.allSettled([provider.getToken({ signal }), provider.getToken({ signal })])
@@ -82,7 +82,7 @@ describe('close', () => {
     expect(server.tokenRequests).toBe(0)
   })
 
-  it('a few promises later ends the wait at once, whichever await it is at', async () => {
+  it('a few microtasks later ends the wait at once, at whichever await it is', async () => {
     for (let ticks = 0; ticks < 30; ticks++) {
       const provider = provide({ secret: async () => server.secret, sharedCacheTimeoutMs: 10_000 })
       const outcome = messageOf(provider.getToken())
@@ -92,7 +92,7 @@ describe('close', () => {
     }
   })
 
-  it('in the midst of an attempt, a back-off or a throttling ends it at once', async () => {
+  it('in the middle of an attempt, a back-off or a throttling ends it at once', async () => {
     server.delayMs = 60_000
     const attempt = provide({ timeoutMs: 120_000 })
     const waiting = messageOf(attempt.getToken())
@@ -108,7 +108,7 @@ describe('close', () => {
     expect(await waitingToo).toBe('the token provider is closed')
   })
 
-  it('gives those who wait for a refresh the old token while it is valid', async () => {
+  it('gives callers that wait for a refresh the old token while it is valid', async () => {
     vi.useFakeTimers({ toFake: ['Date'] })
     const provider = provide()
     const token = await provider.getToken()
@@ -146,7 +146,7 @@ describe('a token request that needs its own token', () => {
     expect(provider.health().flights).toBe(0)
   })
 
-  it('by a client of the same provider fails at once, in whatever that client wraps the error', async () => {
+  it('by a client of the same provider fails at once, whatever that client wraps the error in', async () => {
     let send: (url: string) => Promise<unknown> = never
     const wrapping = () =>
       send(resource.origin).catch((error) => {
@@ -159,7 +159,7 @@ describe('a token request that needs its own token', () => {
     expect(resource.received).toHaveLength(0)
   })
 
-  it('by its shared cache goes on without the cache, at once', async () => {
+  it('by its shared cache continues at once without the cache', async () => {
     const seen: string[] = []
     const get = async () => {
       await provider.getToken({ scope: 'cache' }).catch((error) => seen.push(error.message))
@@ -204,7 +204,7 @@ describe('a token request that needs its own token', () => {
     await reading.getToken({ scope: 'other' })
   })
 
-  it('is a loop only while it is pending: what it has started goes on as usual', async () => {
+  it('is a loop only while it is pending: what it started continues as usual', async () => {
     let later: Promise<unknown> = Promise.resolve()
     const provider: CachingTokenProvider = provide({
       secret: () => {
@@ -222,7 +222,7 @@ describe('a token request that needs its own token', () => {
     expect(server.tokenRequests).toBeGreaterThanOrEqual(2)
   })
 
-  it('that waits with a signal waits no more when it has aborted', async () => {
+  it('that waits with a signal stops waiting when it aborts', async () => {
     server.delayMs = 50
     const slow = provide({ secret: async () => (await first.getToken()) && server.secret })
     const first: CachingTokenProvider = provide({
@@ -231,7 +231,7 @@ describe('a token request that needs its own token', () => {
         return server.secret
       },
     })
-    // `slow` is in flight before `first` asks for it, and waits for `first` only once that has given up.
+    // `slow` is in flight before `first` needs it, and waits for `first` only after that has given up.
     await first.getToken()
   })
 
@@ -241,14 +241,14 @@ describe('a token request that needs its own token', () => {
       Symbol.for('mca-auth.pending-token-requests.1')
     ]
     expect(shared?.pending).toBe(0)
-    // What makes Node 20 and 22 call a hook for each promise; newer ones have no such switch.
+    // It makes Node 20 and 22 call a hook for each promise; newer versions have no such switch.
     expect(shared?.storage.enabled ?? false).toBe(false)
     const failing = createTokenProvider({ ...server.appId, secret: 'wrong-fake-secret' })
     await failing.getToken().catch(() => {})
     failing.close()
     expect(shared?.pending).toBe(0)
     const closing: CachingTokenProvider = provide({
-      sharedCache: memoryTokenCache({ encryptionKeys: ['a key that has no less than 32 bytes'] }),
+      sharedCache: memoryTokenCache({ encryptionKeys: ['a key that has at least 32 bytes'] }),
       secret: () => {
         closing.close()
         return server.secret

@@ -26,13 +26,13 @@ it("getAuthorizationHeader works as IBM's page says, and caches for all callers 
   expect(server.tokenRequests).toBe(2)
 })
 
-it('getAuthorizationHeader rejects where something is missing, and never throws', async () => {
+it('getAuthorizationHeader rejects if something is missing, and never throws', async () => {
   const promise = getAuthorizationHeader({ clientId: 'c' })
   await expect(promise).rejects.toMatchObject({ code: 'MISSING_SECRET_ERROR' })
   await expect(getAuthorizationHeader(null as never)).rejects.toThrow(TypeError)
 })
 
-it('getAuthorizationHeader tells functions apart by identity', async () => {
+it('getAuthorizationHeader distinguishes functions by identity', async () => {
   await using server = await startAuthorizationServer()
   const secret = () => server.secret
   const options = { ...server.appId, secret }
@@ -41,7 +41,7 @@ it('getAuthorizationHeader tells functions apart by identity', async () => {
   expect(server.tokenRequests).toBe(2)
 })
 
-it('getAuthorizationHeader knows equal options, in any order and with what is left out', async () => {
+it('getAuthorizationHeader recognises equal options, in any order and with defaults left out', async () => {
   await using server = await startAuthorizationServer()
   const { clientId, secret, oauthServerUrl } = server.appId
   const header = await getAuthorizationHeader({ clientId, secret, oauthServerUrl })
@@ -50,13 +50,13 @@ it('getAuthorizationHeader knows equal options, in any order and with what is le
   expect(server.tokenRequests).toBe(2)
 })
 
-it('getAuthorizationHeaderFromIncomingRequest gives the header as it stands, or undefined', () => {
+it('getAuthorizationHeaderFromIncomingRequest returns the header unchanged, or undefined', () => {
   const get = getAuthorizationHeaderFromIncomingRequest
   expect(get({ headers: { authorization: 'Bearer access id' } })).toBe('Bearer access id')
   for (const request of [{ headers: {} }, {}, undefined, null]) expect(get(request)).toBeUndefined()
 })
 
-it('getAuthorizationHeader looks at the sources of the platform that it needs, and sees each of them change', async () => {
+it('getAuthorizationHeader reads the platform sources that it needs, and notices when any of them changes', async () => {
   const requested: string[] = []
   const fetch = async (url: string | URL | Request) => {
     requested.push(new URL(String(url)).hostname)

@@ -43,7 +43,7 @@ describe('tokenExchange', () => {
     ['bytes, as of a file that was read without an encoding', Buffer.from('fake')],
     ['nothing', undefined],
     ['an object', { token: 'fake' }],
-  ])('says of a function that returns %s what is wrong with it: it was called empty', async (_what, value) => {
+  ])('says what is wrong with a function that returns %s: it was reported as empty', async (_what, value) => {
     const { outcome } = await requested({ grant: tokenExchange({ subjectToken: async () => value as never }) })
     expect(outcome).toMatchObject({
       code: 'INVALID_CREDENTIALS_SOURCE',
@@ -51,7 +51,7 @@ describe('tokenExchange', () => {
     })
   })
 
-  it('takes types as short names or URIs, and an actor', async () => {
+  it('accepts types as short names or URIs, and an actor', async () => {
     const { first } = await requested({
       grant: tokenExchange({
         subjectToken: async () => 'fake-subject',
@@ -102,7 +102,7 @@ describe('tokenExchange', () => {
     ['a method without a secret', { clientAuth: 'client_secret_post' as const, clientId: 'c' }, 'MISSING_SECRET_ERROR'],
     ["'none' without an id", { clientAuth: 'none' as const }, 'MISSING_CLIENTID_ERROR'],
     ['a key without an id', { clientAuth: privateKeyJwt(key) }, 'MISSING_CLIENTID_ERROR'],
-  ])('takes nothing of a bound service to another server, but misses it: %s', (_what, options, code) => {
+  ])('sends nothing of a bound service to another server, and reports it as missing: %s', (_what, options, code) => {
     const credentials = { clientId: 'bound', secret: 'fake-bound', oauthServerUrl: 'https://x.example.com/oauth/v4/t' }
     process.env.CE_SERVICES = JSON.stringify({ appid: [{ name: 'my-appid', credentials }] })
     try {
@@ -153,8 +153,8 @@ describe('jwtBearer', () => {
   )
 })
 
-describe('a grant of your own', () => {
-  it('writes its part of the form before the client authenticates, and sees server and client', async () => {
+describe('a custom grant', () => {
+  it('writes its part of the form before the client authenticates, and is given the server and the client', async () => {
     const seen: unknown[] = []
     const grant: Grant = (as, client, body, headers) => {
       seen.push(as.token_endpoint, client.client_id, body.get('grant_type'), headers.get('authorization'))
@@ -176,7 +176,7 @@ describe('a grant of your own', () => {
     ])
   })
 
-  it('that fails is named, without what it said', async () => {
+  it('that fails is named, without its message', async () => {
     const grant: Grant = () => Promise.reject(Object.assign(new Error('fake-device-secret'), { code: 'EVAULT' }))
     const { outcome, sent } = await requested({ grant })
     expect(sent).toEqual([])
@@ -187,7 +187,7 @@ describe('a grant of your own', () => {
 })
 
 describe('source', () => {
-  it('receives what getToken() was asked for, and gives the token', async () => {
+  it('receives the token request of getToken(), and returns the token', async () => {
     const asked: object[] = []
     await using provider = createTokenProvider({
       source: async ({ signal, ...bag }) => {
@@ -207,7 +207,7 @@ describe('source', () => {
     expect(provider.health().tokenEndpoint).toBe('source')
   })
 
-  it('is called once for all who wait, and its token is replaced like any other', async () => {
+  it('is called once for all waiting callers, and its token is replaced like any other', async () => {
     let count = 0
     await using provider = createTokenProvider({ source: async () => ({ access_token: `token-${++count}` }) })
     const tokens = await Promise.all(Array.from({ length: 50 }, () => provider.getToken()))
@@ -216,7 +216,7 @@ describe('source', () => {
     expect((await provider.getToken()).accessToken).toBe('token-2')
   })
 
-  it('reads the lifetime of a JWT if nothing else says it', async () => {
+  it('reads the lifetime from a JWT if nothing else states it', async () => {
     const start = Date.now()
     const exp = Math.floor(start / 1000) + 1_200
     await using provider = createTokenProvider({ source: () => ({ access_token: unsignedJwt({ exp }) }) })
@@ -229,14 +229,14 @@ describe('source', () => {
     ['another field', () => ({ token: 'fake-token' })],
     ['a token with a line break', () => ({ access_token: 'fake\ntoken' })],
     ['a token of another type', () => ({ access_token: 'fake-token', token_type: 'DPoP' })],
-    ['a lifetime that is none', () => ({ access_token: 'fake-token', expires_in: 'soon' })],
+    ['an invalid lifetime', () => ({ access_token: 'fake-token', expires_in: 'soon' })],
   ])('that returns %s is an invalid response, which does not show it', async (_what, source) => {
     const { outcome } = await requested({ source: source as never })
     expect(outcome).toMatchObject({ code: 'TOKEN_RESPONSE_INVALID' })
     expect(String(outcome)).not.toMatch(/fake/)
   })
 
-  it('that fails is retried, then remembered like an outage, without what it said', async () => {
+  it('that fails is retried, then remembered like an outage, without its message', async () => {
     let calls = 0
     await using provider = createTokenProvider({
       source: async () => {
@@ -258,7 +258,7 @@ describe('source', () => {
     [{ grant: () => {} }],
     [{ clientAuth: 'none' as const }],
     [{ instanceName: 'x' }],
-  ])('stands in place of %o', (options) => {
+  ])('cannot be combined with %o', (options) => {
     expect(() => createTokenProvider({ source: async () => ({ access_token: 'a' }), ...options })).toThrow(TypeError)
   })
 })

@@ -39,7 +39,7 @@ describe('ibmIam with an API key', () => {
     ['https://iam.test.cloud.ibm.com/identity/token', 'https://iam.test.cloud.ibm.com/identity/token'],
     ['https://iam.example.com/identity/token/', 'https://iam.example.com/identity/token'],
     ['https://gateway.example.com/iam/', 'https://gateway.example.com/iam/identity/token'],
-  ])('takes %s for the server', async (url, endpoint) => {
+  ])('accepts %s as the server', async (url, endpoint) => {
     expect((await requested({ grant: ibmIam({ apikey, url }) })).first?.url).toBe(endpoint)
   })
 
@@ -53,7 +53,7 @@ describe('ibmIam with an API key', () => {
     expect(first?.form.client_id).toBeUndefined()
   })
 
-  it('asks a function for the key at each token request, and once more after a denial', async () => {
+  it('calls a function for the key at each token request, and again after a denial', async () => {
     const keys = ['fake-old', 'fake-new']
     const { sent, outcome } = await requested(
       { grant: ibmIam({ apikey: () => keys.shift() ?? 'fake-new' }) },
@@ -91,7 +91,7 @@ describe('ibmIam with an API key', () => {
   it.each([
     [{ clientId: 'c' }, 'MISSING_SECRET_ERROR'],
     [{ secret: 'fake' }, 'MISSING_CLIENTID_ERROR'],
-  ])('wants id and secret together: %o', (options, code) => {
+  ])('requires id and secret together: %o', (options, code) => {
     expect(() => createTokenProvider({ grant: ibmIam({ apikey }), ...options })).toThrow(
       expect.objectContaining({ code }),
     )

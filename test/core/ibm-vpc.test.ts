@@ -18,7 +18,7 @@ async function requested(grant: McaAuthOptions['grant'], answer: Answer = metada
 }
 
 describe('ibmVpc', () => {
-  it('asks the metadata service for an identity token, and with it for one of IAM', async () => {
+  it('requests an identity token of the metadata service, and with it a token of IAM', async () => {
     const { sent, urls, outcome } = await requested(ibmVpc({ trustedProfile: { id: 'Profile-fake' } }))
     expect(outcome).toMatchObject({ accessToken: 'iam-token' })
     expect(urls).toEqual([
@@ -53,7 +53,7 @@ describe('ibmVpc', () => {
       { url: 'https://api.metadata.power-iaas.cloud.ibm.com' },
       'https://api.metadata.power-iaas.cloud.ibm.com/identity/v1/iam_tokens',
     ],
-  ])('with %o asks %s', async (settings, url) => {
+  ])('with %o sends to %s', async (settings, url) => {
     expect((await requested(ibmVpc(settings))).sent[1]?.url).toBe(url)
   })
 
@@ -68,7 +68,7 @@ describe('ibmVpc', () => {
   })
 
   it.each(['http://169.254.169.253', 'http://169.254.169.254.example.com', 'http://api.metadata.cloud.ibm.com'])(
-    'speaks plain http to its own address only, not to %s',
+    'uses plain HTTP with the link-local address only, not with %s',
     (url) => {
       expect(() => createTokenProvider({ grant: ibmVpc({ url }) })).toThrow(
         expect.objectContaining({ code: 'INSECURE_TRANSPORT' }),
@@ -76,10 +76,10 @@ describe('ibmVpc', () => {
     },
   )
 
-  it('takes a response of any fetch: the answers of undici and node-fetch were no tokens, for want of the global class', async () => {
+  it('accepts a response of any fetch: those of undici and node-fetch were rejected, since they lack the global class', async () => {
     await using iam = await startIam()
     await using service = await startInstanceMetadata({ iam })
-    // A mock's, of no class at all.
+    // A mock's response, which has no class at all.
     const plain: typeof globalThis.fetch = async (input, init) => {
       const { status, headers, body } = await fetch(input, init)
       return { status, headers, body } as Response

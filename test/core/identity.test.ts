@@ -4,7 +4,7 @@ import * as fc from 'fast-check'
 import { beforeAll, expect, it } from 'vitest'
 import { canonical } from '../../packages/core/src/credentials/identity.ts'
 
-/** The first call's size counts: large enough that nothing here is evicted. */
+/** The size that the first call gives applies to all: large enough that nothing here is evicted. */
 const cacheSize = 10_000
 
 beforeAll(async () => {
@@ -12,7 +12,7 @@ beforeAll(async () => {
   await getAuthorizationHeader({ cacheSize, tokenEndpoint: 'https://x/', clientId: 'c', secret: 'fake-secret', fetch })
 })
 
-it('getAuthorizationHeader never treats a string as a function, whatever its text', async () => {
+it('getAuthorizationHeader never mistakes a string for a function, whatever its text', async () => {
   await using server = await startAuthorizationServer()
   const secret = () => server.secret
   await getAuthorizationHeader({ ...server.appId, secret })
@@ -54,7 +54,7 @@ it('getAuthorizationHeader distinguishes values whose text is the same', async (
     expect(seen.get(header), JSON.stringify(options)).toBeUndefined()
     seen.set(header, options)
   }
-  // An environment that says something else may name another client, unless the options leave nothing to it.
+  // A different environment may name another client, unless the options leave nothing to it.
   const known = await getAuthorizationHeader(base)
   const incomplete = { secret: 'fake-secret', fetch }
   const binding = (oauthServerUrl: string) => JSON.stringify({ clientId: 'c', oauthServerUrl })
@@ -79,7 +79,7 @@ it('getAuthorizationHeader distinguishes values whose text is the same', async (
   }
 })
 
-it('the text of a value is that of equal values only', () => {
+it('only equal values have the same text', () => {
   const functions = [() => {}, () => {}, memoryTokenCache(), memoryTokenCache(), new URL('https://x/'), new Map()]
   const value = fc.letrec((tie) => ({
     any: fc.oneof(
@@ -99,7 +99,7 @@ it('the text of a value is that of equal values only', () => {
   )
 })
 
-/** By content, but functions and what has methods by what they are. */
+/** By content, but functions and objects with methods by identity. */
 function isEqual(one: unknown, other: unknown): boolean {
   if (Object.is(one, other)) return true
   if (Array.isArray(one) && Array.isArray(other)) {
@@ -119,7 +119,7 @@ function isData(value: unknown): value is Record<string, unknown> {
   return isObject && !Object.values(value).some((field) => typeof field === 'function')
 }
 
-/** A copy with its fields in another order, and one that is undefined. */
+/** A copy with its fields in another order, and with an undefined field. */
 function structure(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(structure)
   if (!isData(value)) return value

@@ -14,7 +14,7 @@ const provider = createTokenProvider({
 const authorizer = createRequestAuthorizer('test', provider)
 const get = { url: `${origin}/mine`, method: 'GET' }
 
-/** The header that a request carries on behalf of an incoming one with this header. */
+/** The header of a request that is made on behalf of an incoming one with this header. */
 const carried = (authorization?: string) =>
   forwardIncoming({ headers: { authorization } }, () => authorizer.begin(get)?.headersFor(get))
 
@@ -28,7 +28,7 @@ it.each([
 })
 
 it.each([undefined, '', 'Bearer', 'Bearer ', 'x Bearer a', 'Basic YTpi', 'Bearer ü'])(
-  'of %j nothing is forwarded, and no token of ours instead',
+  'nothing is forwarded of %j, nor is our own token sent instead',
   (header) => {
     expect(carried(header)).toEqual({})
   },
@@ -41,20 +41,20 @@ it('is read from the Headers of a Request, too', () => {
   })
 })
 
-it('is none if there is no request at all', () => {
+it('is undefined if there is no request at all', () => {
   for (const request of [undefined, null, {}, { headers: null }]) {
     expect(forwardIncoming(request as never, () => authorizer.begin(get)?.headersFor(get))).toEqual({})
   }
 })
 
-it('is not ours to replace when it is rejected', async () => {
+it('is not replaced by our own when it is rejected', async () => {
   const authorization = forwardIncoming({ headers: { authorization: 'Bearer abc' } }, () => authorizer.begin(get))
   authorization?.headersFor(get)
   const challenge = { 'www-authenticate': 'Bearer error="invalid_token"' }
   expect(authorization?.responded(401, challenge, { replayable: true })).toBe('deliver')
 })
 
-it('is kept by a request that is sent again elsewhere', async () => {
+it('stays with a request that is sent again from another context', async () => {
   const authorization = forwardIncoming({ headers: { authorization: 'Bearer alice' } }, () => authorizer.begin(get))
   authorization?.headersFor(get)
   authorization?.responded(503, {})
@@ -62,7 +62,7 @@ it('is kept by a request that is sent again elsewhere', async () => {
   expect(bobs).toEqual({ authorization: 'Bearer alice' })
 })
 
-it('is shown to no logger', () => {
+it('is never shown to a logger', () => {
   forwardIncoming({ headers: { authorization: 'Bearer fake-secret-token' } }, () => {
     const authorization = authorizer.begin(get)
     authorization?.headersFor(get)

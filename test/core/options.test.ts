@@ -45,19 +45,22 @@ const bad: [option: string, values: unknown[], expected: RegExp][] = [
 ]
 
 describe('a bad option', () => {
-  it.each(bad)('%s is a TypeError that names it and what was expected', async (option, values, expected) => {
-    for (const value of values) {
-      const options = { ...good, [option]: value } as McaAuthOptions
-      if (/[sS]erverUrl/.test(option)) delete (options as Record<string, unknown>).tokenEndpoint
-      const error = caught(() => createTokenProvider(options))
-      expect(error, JSON.stringify(value)).toBeInstanceOf(TypeError)
-      expect(error.message).toContain(option.replace('staleMs', 'refresh'))
-      expect(error.message).toMatch(expected)
-      await expect(getAuthorizationHeader(options)).rejects.toThrow(TypeError)
-    }
-  })
+  it.each(bad)(
+    '%s throws a TypeError that names the option and the expected value',
+    async (option, values, expected) => {
+      for (const value of values) {
+        const options = { ...good, [option]: value } as McaAuthOptions
+        if (/[sS]erverUrl/.test(option)) delete (options as Record<string, unknown>).tokenEndpoint
+        const error = caught(() => createTokenProvider(options))
+        expect(error, JSON.stringify(value)).toBeInstanceOf(TypeError)
+        expect(error.message).toContain(option.replace('staleMs', 'refresh'))
+        expect(error.message).toMatch(expected)
+        await expect(getAuthorizationHeader(options)).rejects.toThrow(TypeError)
+      }
+    },
+  )
 
-  it('that is unknown is named, with those that are known', () => {
+  it('that is unknown is named, with the known options', () => {
     const error = caught(() => createTokenProvider({ ...good, clientID: 'x' } as McaAuthOptions))
     expect(error).toBeInstanceOf(TypeError)
     expect(error.message).toMatch(/`clientID`.*clientId/)
@@ -104,7 +107,7 @@ describe('a bad option', () => {
     }
   })
 
-  // They have no fields, so that they were options, settings and parameters of which everything had been left out.
+  // They have no fields, so they were read as options, settings or parameters with everything left out.
   const fieldless: [string, () => object][] = [
     ['a promise', () => Promise.resolve({ scope: 'read' })],
     ['a Map', () => new Map([['audience', 'orders']])],
@@ -143,7 +146,7 @@ describe('a bad option', () => {
     expect(() => createTokenProvider({ ...good, parameters: runInNewContext('({})') })).not.toThrow()
   })
 
-  it('what a helper returns for another option is rejected: an API key went to any token endpoint as clientAuth', () => {
+  it('a helper given to the wrong option is rejected: as clientAuth, an API key was sent to any token endpoint', () => {
     const ofGrants = {
       'IBM Cloud IAM, API key': ibmIam({ apikey: 'fake' }),
       'IBM Cloud IAM, trusted profile': ibmIam({ trustedProfile: { id: 'fake' } }),
@@ -167,7 +170,7 @@ describe('a bad option', () => {
     }
   })
 
-  it('a client beside ibmVpc() is rejected, and the type of an actor that is not there: they were ignored', () => {
+  it('a client with ibmVpc() is rejected, and so is the type of a missing actor token: both were ignored', () => {
     const clients = [
       { clientId: 'c' },
       { secret: 's' },

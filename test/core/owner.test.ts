@@ -38,7 +38,7 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(directory, { recursive: true }))
 
-/** Tokens that are all different, whoever asks. */
+/** A different token for each request. */
 let count = 0
 const { fetch } = recordingFetch(() => Response.json({ access_token: `token-${++count}`, expires_in: 3600 }))
 
@@ -56,7 +56,7 @@ async function shares(one: McaAuthOptions, other: McaAuthOptions): Promise<boole
   return (await tokenOf(other, sharedCache)) === first
 }
 
-/** A cache that tells when nothing is on its way to it: the lease on a key is given up once the token is stored. */
+/** A cache that reports when nothing is on its way to it: the lease on a key is released once the token is stored. */
 function fleetCache(keys: { encryptionKeys?: string[] } = { encryptionKeys }) {
   const cache = memoryTokenCache(keys)
   const leases = new Set<string>()
@@ -161,7 +161,7 @@ describe('a token is not shared by processes that differ in', () => {
       () => iam(ibmIam({ apikey: 'fake', url: 'https://iam.test.cloud.ibm.com' })),
     ],
     [
-      'the client beside the API key',
+      'the client that goes with the API key',
       () => ({ ...iam(ibmIam({ apikey: 'fake' })), clientId: 'a', secret: 'fake' }),
       () => ({ ...iam(ibmIam({ apikey: 'fake' })), clientId: 'b', secret: 'fake' }),
     ],
@@ -180,24 +180,24 @@ describe('a token is not shared by processes that differ in', () => {
       () => iam(ibmIam({ trustedProfile: profile, tokenFile: file('f', jwtOf('pod-1', 1)) })),
       () => iam(ibmIam({ trustedProfile: profile, tokenFile: file('g', jwtOf('pod-2', 1)) })),
     ],
-    // Its signature was not looked at: whoever made up the claims of another one got that one's token.
+    // Its signature was ignored: a subject token with forged claims got the token of the real subject.
     [
       'the signature of a subject token that was given as text',
       () => exchange(jwtOf('alice', 1)),
       () => exchange(forged(jwtOf('alice', 1))),
     ],
     [
-      'that of an actor token',
+      'the signature of an actor token',
       () => exchange('fake', { actorToken: jwtOf('alice', 1) }),
       () => exchange('fake', { actorToken: forged(jwtOf('alice', 1)) }),
     ],
     [
-      'that of an assertion',
+      'the signature of an assertion',
       () => ({ grant: jwtBearer({ assertion: jwtOf('alice', 1) }) }),
       () => ({ grant: jwtBearer({ assertion: forged(jwtOf('alice', 1)) }) }),
     ],
     [
-      'that of a client assertion',
+      'the signature of a client assertion',
       () => byKey(clientAssertion(jwtOf('alice', 1))),
       () => byKey(clientAssertion(forged(jwtOf('alice', 1)))),
     ],
@@ -215,7 +215,7 @@ describe('a token is not shared by processes that differ in', () => {
     ],
     ['a JWT with an empty one', () => exchange(() => jwtOf('', 1)), () => exchange(() => jwtOf('', 2))],
     [
-      'where issuer and subject are divided',
+      'the boundary between issuer and subject',
       () => exchange(() => jwtOf('b","c', 1, 'a')),
       () => exchange(() => jwtOf('c', 1, 'a","b')),
     ],
@@ -238,7 +238,7 @@ describe('a token is not shared by processes that differ in', () => {
     ['the public client', () => byKey('none', 'a'), () => byKey('none', 'b')],
     ['how the client authenticates', () => byKey('none'), () => ({ clientId: 'c', secret: 'fake' })],
     [
-      'the secret beside a function with one identity',
+      'the secret, with one identity for a function',
       () => ({ ...byKey(() => {}), secret: 'fake-1', identity: 'x' }),
       () => ({ ...byKey(() => {}), secret: 'fake-2', identity: 'x' }),
     ],
@@ -257,13 +257,13 @@ describe('a token is not shared by processes that differ in', () => {
     ['nothing …: an instance', () => iam(ibmVpc()), () => iam(ibmVpc())],
     ['nothing …: a signer', () => byKey(privateKeyJwt(signer)), () => byKey(privateKeyJwt(signer))],
     [
-      'nothing …: a signer of a function',
+      'nothing …: a function that signs',
       () => byKey(privateKeyJwt(() => signer)),
       () => byKey(privateKeyJwt(() => signer)),
     ],
   ])('%s', async (what, one, other) => {
     expect(await shares(one(), other())).toBe(false)
-    // Each alone is shared, so that it is the difference which counts.
+    // Each is shared with itself, so the difference is what counts.
     for (const same of [one, other]) expect(await shares(same(), same())).toBe(!what.startsWith('nothing'))
   })
 
@@ -289,7 +289,7 @@ describe('a fleet', () => {
     expect((await two.getToken()).accessToken).not.toBe(old.accessToken)
   })
 
-  it('does not store a token that was requested with other material than was looked up', async () => {
+  it('does not store a token if its material differs from the material of the lookup', async () => {
     const { sharedCache, settled } = fleetCache()
     const keys = ['fake-old', 'fake-new']
     const denying = recordingFetch(({ form }) =>
@@ -301,12 +301,12 @@ describe('a fleet', () => {
     await using one = createTokenProvider(rotating)
     expect((await one.getToken()).accessToken).toBe('of-the-new-key')
     await settled()
-    // Whoever still has the old key must not get what the new one is worth.
+    // A process that still has the old key must not get a token of the new one.
     await using two = createTokenProvider({ fetch, grant: ibmIam({ apikey: 'fake-old' }), sharedCache })
     expect((await two.getToken()).accessToken).not.toBe('of-the-new-key')
   })
 
-  it('derives the keys of its cache from an API key, if there is nothing else', async () => {
+  it('derives the keys of its cache from an API key if there is no other material', async () => {
     const { sharedCache, settled } = fleetCache({})
     const options = { ...iam(ibmIam({ apikey: 'fake-apikey' })), fetch }
     const first = await tokenOf(options, sharedCache)
@@ -352,7 +352,7 @@ describe('getAuthorizationHeader', () => {
     }
   })
 
-  it('does not take a key for another one that the caller has changed since', async () => {
+  it('does not confuse a key with the one that the caller has since changed it to', async () => {
     const jwk = key.export({ format: 'jwk' })
     const options = { fetch, tokenEndpoint, clientId: 'changed' }
     const [one, other] = [{ ...jwk }, otherKey.export({ format: 'jwk' })]

@@ -31,7 +31,7 @@ function bind(name: string, files: Record<string, string>): void {
   for (const [file, text] of Object.entries(files)) writeFileSync(join(directory, name, file), `${text}\n`)
 }
 
-/** Where the token request would go, who authenticates, and how. */
+/** The URL of the token request, the client, and its way to authenticate. */
 async function requested(options: McaAuthOptions = {}): Promise<readonly [url: string, client: string]> {
   let sent: readonly [string, string] = ['', '']
   await using provider = createTokenProvider({
@@ -60,7 +60,7 @@ function problemOf(options: McaAuthOptions = {}): McaAuthError {
 
 const token = `${oauthServerUrl}/token`
 
-describe('credentials in variables of their own', () => {
+describe('credentials in separate variables', () => {
   it.each([
     ['Code Engine writes them', { APPID_CLIENTID: 'c', APPID_OAUTHSERVERURL: oauthServerUrl }],
     ['people write them', { APPID_CLIENT_ID: 'c', APPID_OAUTH_SERVER_URL: oauthServerUrl }],
@@ -108,7 +108,7 @@ describe('credentials in variables of their own', () => {
     expect(problemOf({ instanceName: 'another' }).message).toContain('no instance named "another"')
   })
 
-  it('may be anything in BINDING, which does not end the program that uses another credential', async () => {
+  it('may be anything in BINDING without disturbing a program that uses another credential', async () => {
     env({ BINDING: '0.0.0.0', APPID_CLIENTID: 'c', APPID_SECRET: secret, APPID_OAUTHSERVERURL: oauthServerUrl })
     expect(await requested()).toEqual([token, `c:${secret}`])
     env({ APPID_CLIENTID: undefined, APPID_SECRET: undefined, APPID_OAUTHSERVERURL: undefined })
@@ -131,7 +131,7 @@ describe('credentials in variables of their own', () => {
     expect((await requested())[1]).toBe(`ce:${secret}`)
   })
 
-  it('are looked at again by getAuthorizationHeader() at each call', async () => {
+  it('are read again by getAuthorizationHeader() at each call', async () => {
     await using one = await startAuthorizationServer({ tenantId: 'one' })
     await using two = await startAuthorizationServer({ tenantId: 'two' })
     const use = (server: typeof one) =>
@@ -164,12 +164,12 @@ describe('a mounted binding of type oauth2', () => {
     expect(await requested({ clientAuth: 'client_secret_basic' })).toEqual([uri, `c:${secret}`])
   })
 
-  it('that is for users who log in is named, with the reason', () => {
+  it('for users who log in is named, with the reason', () => {
     bind('login', { ...client, 'token-uri': uri, 'authorization-grant-types': 'authorization_code' })
     expect(problemOf().message).toContain('"login" in SERVICE_BINDING_ROOT: its `authorization-grant-types`')
   })
 
-  it('without a client or a server says which of them is missing', () => {
+  it('without a client or a server is reported with the missing part', () => {
     bind('no-id', { type: 'oauth2', 'client-secret': secret, 'token-uri': uri })
     expect(problemOf().message).toContain('"no-id" in SERVICE_BINDING_ROOT: it has no `clientId`')
     bind('no-server', client)
@@ -218,7 +218,7 @@ describe('an API key of a bound service', () => {
     provide(hint())
   })
 
-  it('does not hide a client, nor make two of one', async () => {
+  it('neither hides a client nor makes two of one', async () => {
     const appid = { clientId: 'c', secret, oauthServerUrl, apikey: 'for the management API' }
     env({
       CE_SERVICES: JSON.stringify({ cloudantnosqldb: [{ credentials: cloudant }], appid: [{ credentials: appid }] }),
@@ -231,14 +231,14 @@ describe('a single-page application', () => {
   const page = { clientId: 'page', oauthServerUrl, type: 'singlepageapp' }
   const regular = { clientId: 'c', secret, oauthServerUrl, type: 'regularwebapp' }
 
-  it('is passed over for an application that has a secret, in the same source and in a later one', async () => {
+  it('is skipped in favour of an application that has a secret, in the same source and in a later one', async () => {
     env({ CE_SERVICES: JSON.stringify({ appid: [{ credentials: page }, { credentials: regular }] }) })
     expect(await requested()).toEqual([token, `c:${secret}`])
     env({ CE_SERVICES: JSON.stringify({ appid: [{ credentials: page }] }), BINDING: JSON.stringify(regular) })
     expect(await requested()).toEqual([token, `c:${secret}`])
   })
 
-  it('in a variable says why it has no secret', () => {
+  it('in a variable is reported as having no secret, and why', () => {
     env({ BINDING: JSON.stringify({ name: 'shop', credentials: page }) })
     const { code, message } = problemOf()
     expect(code).toBe('MISSING_SECRET_ERROR')

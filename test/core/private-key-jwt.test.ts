@@ -71,7 +71,7 @@ describe('privateKeyJwt', () => {
     expect(claims.iat).toBeLessThanOrEqual(Date.now() / 1000)
   })
 
-  it('is for the issuer, and typed, if the issuer is known (rfc7523bis)', async () => {
+  it('is for the issuer, and has a type, if the issuer is known (rfc7523bis)', async () => {
     const { all } = await assertions(p256.privateKey, {}, undefined, { issuer })
     expect(decodeJwt(all[0] ?? '').aud).toBe(issuer)
     expect(decodeProtectedHeader(all[0] ?? '').typ).toBe('client-authentication+jwt')
@@ -104,7 +104,7 @@ describe('privateKeyJwt', () => {
     expect((await verified(pem(rsa.privateKey, 'pkcs1'), rsa.publicKey, { alg })).header.alg).toBe(alg)
   })
 
-  it('signs with a key that is for RSA-PSS and one hash only', async () => {
+  it('signs with a key that allows only RSA-PSS and one hash', async () => {
     const { all } = await assertions(pem(pss.privateKey))
     const [header = '', payload = '', signature = ''] = all[0]?.split('.') ?? []
     expect(decodeProtectedHeader(all[0] ?? '').alg).toBe('PS384')
@@ -120,7 +120,7 @@ describe('privateKeyJwt', () => {
     expect(verify(null, Buffer.from(`${header}.${payload}`), publicKey, Buffer.from(signature, 'base64url'))).toBe(true)
   })
 
-  it('takes SEC1, and an encrypted PEM with its passphrase', async () => {
+  it('accepts SEC1, and an encrypted PEM with its passphrase', async () => {
     await verified(pem(p256.privateKey, 'sec1'), p256.publicKey)
     const passphrase = 'fake-passphrase'
     const encrypted = p256.privateKey.export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase })
@@ -159,10 +159,10 @@ describe('privateKeyJwt', () => {
     ['DER', 'der', p256, 'ES256', 'sha256'],
     ['DER', 'der', p521, 'ES512', 'sha512'],
   ] as const)(
-    'takes the signature of a signer as %s (%s)',
+    'accepts the signature of a signer as %s (%s)',
     async (_name, dsaEncoding, { privateKey: key, publicKey }, alg, hash) => {
       const signer = { alg, kid: 'kms-1', sign: async (data: Uint8Array) => sign(hash, data, { key, dsaEncoding }) }
-      // Integers of all lengths: one in 256 is shorter than the others.
+      // Integers of every length: one in 256 is shorter than the others.
       for (let i = 0; i < 300; i++) {
         const { header } = await verified(signer, publicKey)
         expect(header).toMatchObject({ alg, kid: 'kms-1' })
@@ -170,7 +170,7 @@ describe('privateKeyJwt', () => {
     },
   )
 
-  it('takes an ArrayBuffer of a signer, as WebCrypto gives it', async () => {
+  it('accepts an ArrayBuffer of a signer, as WebCrypto returns it', async () => {
     const { privateKey, publicKey } = (await webcrypto.subtle.generateKey('Ed25519', false, [
       'sign',
       'verify',
@@ -199,7 +199,7 @@ describe('privateKeyJwt', () => {
     expect(inspect(outcome)).not.toContain('fake-vault-secret')
   })
 
-  it('asks a function for the key at each token request, and once more after a denial', async () => {
+  it('calls a function for the key at each token request, and again after a denial', async () => {
     const keys = [p256.privateKey, other.privateKey]
     const { all, outcome } = await assertions(
       () => keys.shift() ?? other.privateKey,
@@ -231,7 +231,7 @@ describe('privateKeyJwt', () => {
     }
   })
 
-  it('sends the digest of a certificate, which must be of the same key', async () => {
+  it('sends the digest of a certificate, which must belong to the same key', async () => {
     const { private: key, cert } = await generate([{ name: 'commonName', value: 'mca-auth.test' }], { keySize: 2048 })
     const { header } = await verified(key, createPublicKey(createPrivateKey(key)), { alg: 'PS256', certificate: cert })
     const der = Buffer.from(cert.replaceAll(/-----.*?-----|\s/g, ''), 'base64')
@@ -240,7 +240,7 @@ describe('privateKeyJwt', () => {
     expect(() => privateKeyJwt(key, { certificate: 'no certificate' })).toThrow(TypeError)
   })
 
-  it('throws at once for what cannot sign, and does not show it', () => {
+  it('throws at once for a value that cannot sign, and does not show it', () => {
     const rsa1024 = generateKeyPairSync('rsa', { modulusLength: 1024 }).privateKey
     const x25519 = generateKeyPairSync('x25519').privateKey
     const k256 = generateKeyPairSync('ec', { namedCurve: 'secp256k1' }).privateKey
@@ -266,7 +266,7 @@ describe('privateKeyJwt', () => {
     }
   })
 
-  it('shows nothing of a key or a passphrase', () => {
+  it('never shows a key or a passphrase', () => {
     const jwk = p256.privateKey.export({ format: 'jwk' })
     const encrypted = p256.privateKey.export({
       type: 'pkcs8',

@@ -11,14 +11,14 @@ afterEach(() => {
 
 const pass = (ms: number) => vi.setSystemTime(Date.now() + ms)
 
-/** How many it gives until it gives no more. */
+/** How many refreshes it allows before it stops. */
 function drain(budget: RejectionBudget, key = 'key', origin = 'https://a.example.com'): number {
   let taken = 0
   while (budget.take(key, origin)) taken++
   return taken
 }
 
-it('gives four refreshes, and one more each 15 s, up to four', () => {
+it('allows four refreshes, and one more every 15 s, up to four', () => {
   const budget = new RejectionBudget()
   expect(drain(budget)).toBe(4)
   pass(14_999)
@@ -33,7 +33,7 @@ it('gives four refreshes, and one more each 15 s, up to four', () => {
   expect(drain(budget)).toBe(4)
 })
 
-it('starts to give back when the first is taken, however long it sat idle', () => {
+it('starts to refill when the first is used, however long it sat idle', () => {
   const budget = new RejectionBudget()
   expect(budget.take('key', 'https://a.example.com')).toBe(true)
   pass(100_000)
@@ -42,7 +42,7 @@ it('starts to give back when the first is taken, however long it sat idle', () =
   expect(drain(budget)).toBe(0)
 })
 
-it('gives one back for a resend that was accepted, never more than four in all', () => {
+it('returns one for each accepted resend, never more than four in all', () => {
   const budget = new RejectionBudget()
   budget.giveBack('key', 'https://a.example.com')
   expect(drain(budget)).toBe(4)

@@ -30,7 +30,7 @@ async function carries(authorization: RequestAuthorization, url: string, more = 
 }
 
 describe('a token request', () => {
-  it('of any provider in the process is not ours, but another path of its origin is', () => {
+  it('of any provider in the process is left alone, unlike another path of its origin', () => {
     const authorizer = authorizerOf()
     const other = createTokenProvider({ clientId: 'c', secret: 'fake', tokenEndpoint: 'https://idp.example.com/token' })
     expect(authorizer.begin(get('https://idp.example.com/token'))).toBeUndefined()
@@ -41,14 +41,14 @@ describe('a token request', () => {
     expect(authorizer.begin(get('https://idp.example.com/token'))).toBeDefined()
   })
 
-  it('that another layer makes of a request carries no token', async () => {
+  it('that another layer turns a request into carries no token', async () => {
     const authorization = begin(server.origin)
     expect(await carries(authorization, `${server.appId.oauthServerUrl}/token`)).toBe(false)
   })
 })
 
 describe('an origin', () => {
-  it('that `origins` lists gets the token, and no other', async () => {
+  it('gets the token only if `origins` lists it', async () => {
     const origins = [api, 'https://*.example.org', 'https://*.a.b.example.net:8443']
     const yes = [
       api,
@@ -93,12 +93,12 @@ describe('an origin', () => {
     expect(() => authorizerOf({ origins: [api, origin] })).toThrow(/origins/)
   })
 
-  it('that the caller addresses gets the token if none is listed, whatever other layers make of the URL', async () => {
+  it('gets the token if the caller addressed it and none is listed, whatever other layers do to the URL', async () => {
     expect(await carries(begin(api), `${api}/other`)).toBe(true)
     expect(await carries(begin(api), 'https://evil.test/')).toBe(false)
   })
 
-  it('that the base URL names is the only one, if none is listed', async () => {
+  it('that the base URL names is the only one to get the token if none is listed', async () => {
     const based = (url: string, options = {}) => begin(url, options, { base: `${api}/v1` })
     expect(await carries(based(`${api}/v1/a`), `${api}/v1/a`)).toBe(true)
     const elsewhere = based('https://evil.test/')
@@ -127,7 +127,7 @@ describe('an origin', () => {
     ).toThrow()
   })
 
-  it('that the client hides is the one that is listed; else the request is not sent', async () => {
+  it('that the client hides is assumed to be the listed one; without one, the request is not sent', async () => {
     const hidden = { url: undefined, method: 'GET' }
     const send = (options: McaAuthOptions, more = {}) =>
       authorizerOf(options)
@@ -156,7 +156,7 @@ describe('a redirect', () => {
     expect(await carries(authorization, api)).toBe(false)
   })
 
-  it('of a request that began elsewhere, or without a token, adds none', async () => {
+  it('of a request that began elsewhere or without a token adds no token', async () => {
     const elsewhere = begin('https://evil.test', { origins: api })
     expect(await carries(elsewhere, 'https://evil.test')).toBe(false)
     expect(hop(elsewhere, api)).toEqual({})
@@ -168,7 +168,7 @@ describe('a redirect', () => {
     expect(hop(none, `${api}/hop`)).toEqual({})
   })
 
-  it('never waits: it takes the token that the request carried before', async () => {
+  it('never waits: it reuses the token that the request carried before', async () => {
     const provider = createTokenProvider(server.appId)
     const authorization = authorizerOf(provider).begin(get(api)) as RequestAuthorization
     const before = await authorization.headersFor(get(api))
@@ -187,7 +187,7 @@ describe('a redirect', () => {
     expect(server.tokenRequests).toBe(2 + 1) // dropped in either case, and requested again for one
   })
 
-  it('to a stranger that responds 401 drops nothing', async () => {
+  it('to an unlisted origin that responds 401 drops no token', async () => {
     const authorization = begin(api)
     await carries(authorization, api)
     authorization.redirected(get('https://evil.test'))
@@ -222,7 +222,7 @@ describe('a rejected token', () => {
     expect(server.tokenRequests).toBe(2)
   })
 
-  it('is not replaced if there is no other, and the wait ends with the caller', async () => {
+  it('is not replaced if no other is available, and the wait ends with the caller', async () => {
     const authorization = begin(api)
     await authorization.headersFor(get(api))
     server.rotateSecret('another-fake-secret')
@@ -251,7 +251,7 @@ describe('a rejected token', () => {
 })
 
 describe('a layer that sends a request again', () => {
-  it('takes no token to a stranger where a redirect led, whatever URL it makes of it', async () => {
+  it('sends no token to the unlisted origin of a redirect, however it spells the URL', async () => {
     const authorizer = authorizerOf()
     const identity = {}
     const authorization = authorizer.beginOrContinue(identity, get(api)) as RequestAuthorization
@@ -276,7 +276,7 @@ describe('a layer that sends a request again', () => {
     expect(sent).toEqual([true, {}, {}, {}, { authorization: expect.any(String) }])
   })
 
-  it('sees that a cache answered by the Age of the response', async () => {
+  it('recognises a response from a cache by its Age', async () => {
     const authorization = begin(api)
     await authorization.headersFor(get(api))
     expect(authorization.responded(401, { age: '3' }, replayable)).toBe('deliver')
@@ -285,7 +285,7 @@ describe('a layer that sends a request again', () => {
 })
 
 describe('tokenRequest', () => {
-  it('must give a token request or false, synchronously', async () => {
+  it('must return a token request or false, synchronously', async () => {
     for (const bad of [undefined, null, true, 'scope', Promise.resolve({})]) {
       await expect(carries(begin(api, { tokenRequest: (() => bad) as never }), api)).rejects.toThrow(/tokenRequest/)
     }
@@ -331,7 +331,7 @@ describe('a provider', () => {
     expect(invalidate.mock.calls).toEqual([['fake-1']])
   })
 
-  it('that overrides a method of ours is one of its own', async () => {
+  it('that overrides a method of ours counts as a custom provider', async () => {
     const own = createTokenProvider(server.appId)
     const wrapped = Object.assign(Object.create(own), { getToken: async () => ({ accessToken: 'fake', expiresAt: 0 }) })
     const authorization = authorizerOf(wrapped).begin(get(api)) as RequestAuthorization
@@ -345,12 +345,12 @@ describe('a provider', () => {
     ['a header instead of a token', () => ({ accessToken: 'Bearer fake' })],
     ['two lines', () => ({ accessToken: 'fake\r\nx: y' })],
     ['another type', () => ({ accessToken: 'fake', tokenType: 'DPoP' })],
-  ])('that gives %s fails the request', async (_name, give) => {
+  ])('that returns %s fails the request', async (_name, give) => {
     const authorization = authorizerOf({ getToken: give } as never).begin(get(api)) as RequestAuthorization
     await expect(authorization.headersFor(get(api))).rejects.toMatchObject({ code: 'TOKEN_RESPONSE_INVALID' })
   })
 
-  it('that fails is reported without what its error may quote', async () => {
+  it('that fails is reported without the message of its error', async () => {
     const getToken = () => Promise.reject(Object.assign(new Error('secret=fake-secret'), { code: 'EVAULT' }))
     const authorization = authorizerOf({ getToken } as never).begin(get(api)) as RequestAuthorization
     const error = await Promise.resolve(authorization.headersFor(get(api))).catch((thrown) => thrown)
@@ -358,7 +358,7 @@ describe('a provider', () => {
     expect(error.cause).toBeUndefined()
   })
 
-  it('may be given with rules of this client, and options may not', async () => {
+  it('may be combined with rules for this client, and options may not', async () => {
     const provider = createTokenProvider({ ...server.appId, origins: api })
     const other = authorizerOf(provider, { origins: 'https://other.example.com' })
     expect(other.begin(get(api))?.applies).toBe(false)

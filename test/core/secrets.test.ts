@@ -81,7 +81,7 @@ describe('a secret that the server quotes is masked', () => {
     }
   })
 
-  it('that a function added: an assertion, an API key, an id and a secret of its own', async () => {
+  it('that a function added: an assertion, an API key, another id and secret', async () => {
     const clientAuth: McaAuthOptions['clientAuth'] = (_as, _client, body, headers) => {
       body.set('client_assertion', 'fake.assertion.text')
       headers.set('x-api-key', 'fake-api-key')
@@ -99,14 +99,14 @@ describe('a secret that the server quotes is masked', () => {
     }
   })
 
-  it('of the parameters of the token request, but not what names the request', async () => {
+  it('in the parameters of the token request, unlike its scope and audience', async () => {
     const parameters = { apikey: 'fake-api-key', audience: 'https://api.example.com' }
     const fetch = echoing(() => 'https://api.example.com read.all fake-api-key')
     const error = await failure({ parameters, scope: 'read.all', fetch })
     expect(error.errorDescription).toBe('no: https://api.example.com read.all [redacted] (end)')
   })
 
-  it('before a long text is cut, in each field, and if the secret ends with a line', async () => {
+  it('before a long text is cut, in each field, and if the secret ends with a line break', async () => {
     const long = async () =>
       Response.json({ errorCode: `x ${secret}`, errorMessage: `${'x'.repeat(490)} ${secret}` }, { status: 400 })
     const error = await failure({ secret: `${secret}\n`, fetch: long })
@@ -121,7 +121,7 @@ describe('a secret that the server quotes is masked', () => {
   })
 
   const invisible = { 'a line break': '\r\n', 'a control character': '\0', 'a zero-width space': '\u200b' }
-  it.each(Object.entries(invisible))('also if it is split by %s, as where lines are wrapped', async (_name, mark) => {
+  it.each(Object.entries(invisible))('even if it is split by %s, as in wrapped lines', async (_name, mark) => {
     const split = (text: string) => (text.match(/.{1,5}/gsu) ?? []).join(mark)
     for (const text of [secret, base64(secret), base64(`${clientId}:${secret}`)]) {
       const error = await failure({ fetch: echoing(() => split(text)) })
@@ -130,7 +130,7 @@ describe('a secret that the server quotes is masked', () => {
       const thrown = await failure({ fetch: () => Promise.reject(new Error(split(text))) })
       expect((thrown.cause as Error).message).toBe('[redacted]')
     }
-    // What holds no secret stays as it is.
+    // Text without a secret stays as is.
     const error = await failure({ fetch: echoing(() => `line${mark}line`) })
     expect(error.errorDescription).toMatch(/^no: line\W+line \(end\)$/)
   })
@@ -143,12 +143,12 @@ describe('a secret that the server quotes is masked', () => {
 })
 
 describe('the cause of an error', () => {
-  it('never has the request of a fetch whose errors carry it', async () => {
+  it('never contains the request, even if the errors of the given fetch carry it', async () => {
     server.script({ status: 400, body: { error: 'invalid_scope' } })
     const denied = await provide({ fetch: ky as never })
       .getToken()
       .catch((caught) => caught)
-    // Its error has the response: that is read like any other.
+    // The response is in its error, and is read like any other.
     expect(denied).toMatchObject({ code: 'TOKEN_REQUEST_REFUSED', error: 'invalid_scope' })
     const { port } = (await closedServer()) as AddressInfo
     const lost = await failure({ fetch: ky as never, tokenEndpoint: `http://127.0.0.1:${port}/token` })
@@ -163,14 +163,14 @@ describe('the cause of an error', () => {
     ['hidden properties', (init) => Object.defineProperty(new Error('failed'), 'init', { value: init })],
     ['its message', (init) => new Error(`failed: ${JSON.stringify(init)}`)],
     ['its own cause', (init) => new Error('failed', { cause: Object.assign(new Error('inner'), { init }) })],
-    ['a cause that is no error', (init) => new Error('failed', { cause: init })],
+    ['a cause that is not an error', (init) => new Error('failed', { cause: init })],
     ['several errors', (init) => new AggregateError([Object.assign(new Error('one'), { init })], 'failed')],
     [
       'its name',
       (init) => Object.assign(new Error('failed'), { name: new Headers(init.headers).get('authorization') }),
     ],
     ['a code', (init) => Object.assign(new Error('failed'), { code: new Headers(init.headers).get('authorization') })],
-    ['something thrown that is none', (init) => init],
+    ['something thrown that is not an error', (init) => init],
     [
       'an error that contains itself',
       (init) => {
@@ -226,7 +226,7 @@ describe('the cause of an error', () => {
     expect(error.cause).toMatchObject({ name: 'SyntaxError' })
   })
 
-  it('is not what a function of the options threw', async () => {
+  it('is never an error that a function of the options threw', async () => {
     const thrown = Object.assign(new Error('vault said fake-vault-token'), { config: { headers: 'fake-vault-token' } })
     const fails = () => Promise.reject(thrown)
     for (const options of [{ secret: fails }, { secret: undefined, clientAuth: fails }]) {

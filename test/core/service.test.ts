@@ -50,7 +50,7 @@ function file(name: string, content: string): string {
   return path
 }
 
-/** The forms of the token requests that this service causes, and the origins that may have the token. */
+/** The forms of the token requests for this service, and the origins that may have the token. */
 async function requested(service: string, options: McaAuthOptions = {}): Promise<{ form: unknown; origins: unknown }> {
   await using provider = createTokenProvider({ service, ...options })
   await provider.getToken()
@@ -95,7 +95,7 @@ describe('the configuration of a service', () => {
     }
   })
 
-  it('of Code Engine with a prefix is read by the name of the SDK and by that of the platform', async () => {
+  it('of Code Engine with a prefix is found by the name of the SDK and by the name of the platform', async () => {
     const { apikey } = iam.account
     env({
       CLOUDANTNOSQLDB_APIKEY: apikey,
@@ -122,7 +122,7 @@ describe('the configuration of a service', () => {
     `ftp://u:${password}@a.example.com`,
     'https://*.example.com',
     'orders.example.com',
-  ])('with the URL %j names no origin, so that one must be given', async (text) => {
+  ])('with the URL %j names no origin, so one must be given', async (text) => {
     env({ CLOUDANT_APIKEY: iam.account.apikey, CLOUDANT_AUTH_URL: iam.url, CLOUDANT_URL: text })
     expect(problemOf({ service: 'cloudant' })).toMatchObject({
       code: 'INVALID_CREDENTIALS_SOURCE',
@@ -132,7 +132,7 @@ describe('the configuration of a service', () => {
     expect((await requested('cloudant', { origins })).origins).toBe(origins)
   })
 
-  it('is shown by nothing that is made of it', async () => {
+  it('is not shown by anything that is made from it', async () => {
     env({
       CLOUDANT_APIKEY: iam.account.apikey,
       CLOUDANT_AUTH_URL: iam.url,
@@ -148,7 +148,7 @@ describe('the configuration of a service', () => {
     }
   })
 
-  it('is no consent to plain HTTP', async () => {
+  it('does not count as consent to plain HTTP', async () => {
     env({ CLOUDANT_APIKEY: iam.account.apikey, CLOUDANT_AUTH_URL: iam.url, CLOUDANT_URL: 'http://db.example.com' })
     expect(problemOf({ service: 'cloudant' })).toMatchObject({
       code: 'INSECURE_TRANSPORT',
@@ -179,7 +179,7 @@ describe('the configuration of a service', () => {
       }
     })
 
-    it('must be one', () => {
+    it('must be a single one', () => {
       services(variable, { cloudantnosqldb: [instance('one'), instance('two')] })
       const { code, message } = problemOf({ service: 'cloudant' })
       expect(code).toBe('INVALID_CREDENTIALS_SOURCE')
@@ -242,13 +242,13 @@ describe('the configuration of a service', () => {
     expect((await requested('cloudant')).form).toEqual(byKey(iam.account.apikey))
   })
 
-  it('is not taken from variables of the program that only begin alike', async () => {
+  it('is not read from variables of the program that only begin with the same letters', async () => {
     env({ CLOUDANT_DATABASE: 'orders', CLOUDANT_LOG_LEVEL: 'debug', CLOUDANT_ORDERS_APIKEY: password })
     services('CE_SERVICES', { cloudant: [{ credentials: { apikey: iam.account.apikey, auth_url: iam.url } }] })
     expect((await requested('cloudant')).form).toEqual(byKey(iam.account.apikey))
   })
 
-  it('that is nowhere is an error that lists the places', () => {
+  it('that is missing is an error that lists the places searched', () => {
     const { code, message } = problemOf({ service: 'cloudant' })
     expect(code).toBe('INVALID_CREDENTIALS_SOURCE')
     expect(message).toContain('ibm-credentials.env, CLOUDANT_*, CE_SERVICES, VCAP_SERVICES and SERVICE_BINDING_ROOT')
@@ -282,7 +282,7 @@ describe('AUTH_TYPE', () => {
     expect(problemOf({ service: 'watsonx-ai' }).message).toMatch(/WATSONX_AI_\*: .*IAM_PROFILE_ID/)
   })
 
-  it('is iam with a client beside the key only if id and secret are both there, as in the SDKs', async () => {
+  it('is iam, with a client for the key only if id and secret are both there, as in the SDKs', async () => {
     await using known = await startIam({ client: { clientId: 'c', secret: 's' } })
     env({ CLOUDANT_APIKEY: known.account.apikey, CLOUDANT_AUTH_URL: known.url, CLOUDANT_CLIENT_ID: 'c' })
     await createTokenProvider({ service: 'cloudant' }).getToken()
@@ -316,7 +316,7 @@ describe('AUTH_TYPE', () => {
   })
 
   it.each(['basic', 'bearerToken', 'noAuth', 'mcsp', 'mcspv2', 'cp4d', 'iamAssume', 'COUCHDB_SESSION'])(
-    '%s is an error that says what to do',
+    '%s is an error that gives advice',
     (type) => {
       env({ CLOUDANT_AUTH_TYPE: type, CLOUDANT_APIKEY: password, CLOUDANT_URL: 'https://a.example.com' })
       const { code, message } = problemOf({ service: 'cloudant' })
@@ -327,7 +327,7 @@ describe('AUTH_TYPE', () => {
     },
   )
 
-  it('that IBM does not know is an error that does not repeat it', () => {
+  it('that IBM does not define is an error that does not repeat it', () => {
     env({ CLOUDANT_AUTH_TYPE: 'constructor', CLOUDANT_APIKEY: 'x' })
     expect(problemOf({ service: 'cloudant' }).message).toMatch(/AUTH_TYPE must be iam, container or vpc$/)
     expect(problemOf({ service: 'constructor' }).message).toMatch(/"constructor" is not configured/)
@@ -380,7 +380,7 @@ describe('`service`', () => {
     expect(() => createTokenProvider({ service: 'cloudant', ...options })).toThrow(Object.keys(options)[0])
   })
 
-  it("in getAuthorizationHeader() is that of the working directory and of the user's home: it was whichever came first", async () => {
+  it('in getAuthorizationHeader() depends on working directory and home: the first one found used to serve all', async () => {
     const headers: string[] = []
     const ask = async () => headers.push(await getAuthorizationHeader({ service: 'cloudant' }))
     const configured = (place: string) => {
@@ -401,12 +401,12 @@ describe('`service`', () => {
       await ask()
       await ask()
     }
-    // Each of the four places has a token of its own, and the second call takes it from the cache.
+    // Each of the four places has its own token, which the second call takes from the cache.
     expect(iam.tokenRequests).toBe(4)
     expect(new Set(headers).size).toBe(4)
   })
 
-  it('works in getAuthorizationHeader(), which looks at its configuration at each call', async () => {
+  it('works in getAuthorizationHeader(), which reads its configuration at each call', async () => {
     const { apikey } = iam.account
     env({ CLOUDANT_APIKEY: apikey, CLOUDANT_AUTH_URL: iam.url })
     const first = await getAuthorizationHeader({ service: 'cloudant' })

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createSealer } from '../../packages/core/src/shared-cache/sealing.ts'
 import { VirtualTime } from '../simulation/virtual-time.ts'
 
-/** On a virtual clock too. */
+/** Works on a virtual clock too. */
 const sleepFor = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
 describe('the shared cache', () => {
@@ -24,11 +24,11 @@ describe('the shared cache', () => {
     const sharedCache = memoryTokenCache()
     expect(() => createTokenProvider({ ...options, secret: () => secret, sharedCache })).toThrow(message)
     expect(() => createTokenProvider({ ...options, clientAuth: () => {}, sharedCache })).toThrow(message)
-    const keyed = memoryTokenCache({ encryptionKeys: ['a key that has no less than 32 bytes'] })
+    const keyed = memoryTokenCache({ encryptionKeys: ['a key that has at least 32 bytes'] })
     createTokenProvider({ ...options, secret: () => secret, sharedCache: keyed }).close()
   })
 
-  it('says what is wrong with it', () => {
+  it('is checked when it is given', () => {
     const make = (sharedCache: unknown) => () =>
       createTokenProvider({ ...server.appId, sharedCache: sharedCache as SharedTokenCache })
     expect(make('redis')).toThrow('`sharedCache` must be an object')
@@ -56,7 +56,7 @@ describe('the shared cache', () => {
     expect(server.tokenRequests).toBe(6)
   })
 
-  it('is not waited for at the end: a new token is returned even if it cannot be stored', async () => {
+  it('does not delay a new token, which is returned even if it cannot be stored', async () => {
     const never = () => new Promise<never>(() => {})
     const sharedCache = { ...memoryTokenCache(), set: never, release: never }
     // Else this test would wait for it until it times out.
@@ -69,11 +69,11 @@ describe('the shared cache', () => {
     const options = { ...server.appId, sharedCache, sharedCacheTimeoutMs: 60_000, timeoutMs: 4_000 }
     await using provider = createTokenProvider(options)
     const start = performance.now()
-    await provider.getToken() // rejects when `timeoutMs` is over
+    await provider.getToken() // rejects after `timeoutMs`
     expect(performance.now() - start).toBeGreaterThan(1_950)
   })
 
-  it('is given up if it does not respond, within the delay it may cause', async () => {
+  it('is ignored if it does not respond within the delay that it may cause', async () => {
     const never = () => new Promise<never>(() => {})
     const sharedCache = { ...memoryTokenCache(), get: never }
     await using provider = createTokenProvider({ ...server.appId, sharedCache, sharedCacheTimeoutMs: 100 })
@@ -95,7 +95,7 @@ describe('the shared cache', () => {
     expect(deleted[0]).toMatch(/^[\w-]{43}$/)
   })
 
-  it('is not waited for any more once the provider is closed', async () => {
+  it('is no longer waited for once the provider is closed', async () => {
     const lease = vi.fn(async () => undefined)
     const options = { ...server.appId, sharedCache: { ...memoryTokenCache(), lease } }
     // Else this test would wait for it until it times out.
@@ -106,7 +106,7 @@ describe('the shared cache', () => {
     expect((await waiting).message).toBe('the token provider is closed')
   })
 
-  it('gives the lease on when the token request fails, so that the next learns it at once', async () => {
+  it('hands the lease on when the token request fails, so that the next process learns of it at once', async () => {
     const cache = memoryTokenCache()
     const leases: unknown[] = []
     const lease: SharedTokenCache['lease'] = async (...args) => {
@@ -121,7 +121,7 @@ describe('the shared cache', () => {
     expect(leases).toEqual([expect.any(Number), expect.any(Number), expect.any(Number)])
   })
 
-  it('has a fresher token taken before the own one is over, and no staler one', async () => {
+  it('returns a token that is fresher than the cached one, and never a staler one', async () => {
     vi.useFakeTimers({ toFake: ['Date'] })
     server.lifetimeSeconds = 100
     const sharedCache = memoryTokenCache()
@@ -130,7 +130,7 @@ describe('the shared cache', () => {
     const first = await one.getToken()
     expect((await other.getToken()).accessToken).toBe(first.accessToken)
     vi.setSystemTime(Date.now() + 85_000) // stale for both
-    await one.getToken() // served, and renewed behind
+    await one.getToken() // served, and refreshed in the background
     await expect.poll(() => server.tokenRequests).toBe(2)
     await expect.poll(async () => (await one.getToken()).accessToken).not.toBe(first.accessToken)
     await other.getToken()
@@ -138,14 +138,14 @@ describe('the shared cache', () => {
     expect(server.tokenRequests).toBe(2)
   })
 
-  it('has no token taken that is in its last seconds', async () => {
+  it('does not return a token that is in its last seconds', async () => {
     vi.useFakeTimers({ toFake: ['Date'] })
     try {
       server.lifetimeSeconds = 100
       const sharedCache = memoryTokenCache()
       await using one = createTokenProvider({ ...server.appId, sharedCache })
       await one.getToken()
-      await sleep(20) // stored behind its caller
+      await sleep(20) // stored in the background
       vi.setSystemTime(Date.now() + 96_000)
       await using other = createTokenProvider({ ...server.appId, sharedCache })
       expect((await other.getToken()).expiresAt).toBeGreaterThan(Date.now() + 90_000)
@@ -157,7 +157,7 @@ describe('the shared cache', () => {
 
   it('does not return a rejected token', async () => {
     const sharedCache = memoryTokenCache()
-    // A cache that does not delete: what was refused is found again.
+    // A cache that does not delete: a rejected token is found again.
     await using provider = createTokenProvider({
       ...server.appId,
       sharedCache: { ...sharedCache, delete: async () => {} },
@@ -196,7 +196,7 @@ describe('the shared cache', () => {
     const sealer = createSealer(key)
     type Sealed = Record<string, unknown>
 
-    /** What a provider stores, and what it is after a change: whether it is taken then, or another is requested. */
+    /** Changes an entry that a provider stored, and returns whether it is still used, or another token requested. */
     async function taken(
       change: (sealed: Sealed) => unknown,
       wrap: (value: string, storageKey: string) => string = (value) => value,
@@ -224,7 +224,7 @@ describe('the shared cache', () => {
       return server.tokenRequests === before ? { token, written } : undefined
     }
 
-    it('whose token it is, with the lifetime that is left', async () => {
+    it('whose token it returns, with the remaining lifetime', async () => {
       const result = await taken(
         (sealed) => sealed,
         undefined,
@@ -237,7 +237,7 @@ describe('the shared cache', () => {
       expect((await taken((sealed) => ({ ...sealed, scope: 7 })))?.token.scope).toBeUndefined()
     })
 
-    it('that names its owner, its token request and its expiry', async () => {
+    it('that states its owner, its token request and its expiry', async () => {
       let text = ''
       await taken((sealed) => {
         text = JSON.stringify(sealed)
@@ -257,16 +257,16 @@ describe('the shared cache', () => {
       ['a token that is a number', (sealed) => ({ ...sealed, accessToken: 7 })],
       ['no lifetime', ({ lifetimeMs: _, ...rest }) => rest],
       ['a lifetime that is text', (sealed) => ({ ...sealed, lifetimeMs: '90000' })],
-      ['no end', ({ expiresAt: _, ...rest }) => rest],
-      ['an end that is text', (sealed) => ({ ...sealed, expiresAt: String(sealed.expiresAt) })],
-      ['an end that is past', (sealed) => ({ ...sealed, expiresAt: Date.now() - 1 })],
+      ['no expiry', ({ expiresAt: _, ...rest }) => rest],
+      ['an expiry that is text', (sealed) => ({ ...sealed, expiresAt: String(sealed.expiresAt) })],
+      ['an expiry in the past', (sealed) => ({ ...sealed, expiresAt: Date.now() - 1 })],
       ['no owner', ({ subject: _, ...rest }) => rest],
       ['another owner', (sealed) => ({ ...sealed, subject: String(sealed.subject).replace('test-client', 'other') })],
     ])('with %s: not taken', async (_what, change) => {
       expect(await taken(change)).toBeUndefined()
     })
 
-    it.each([0, -1, Number.NaN, 3600_001])('that expires in %s ms: not taken', async (expiresInMs) => {
+    it.each([0, -1, Number.NaN, 3600_001])('that expires in %s ms, which is not used', async (expiresInMs) => {
       const unchanged = (sealed: Sealed) => sealed
       expect(await taken(unchanged, undefined, () => expiresInMs)).toBeUndefined()
     })
@@ -275,7 +275,7 @@ describe('the shared cache', () => {
       ['empty', () => ''],
       ['cut to its version', (value) => value.slice(0, 2)],
       ['cut before its tag', (value) => value.slice(0, 30)],
-      ['cut by its end', (value) => value.slice(0, -4)],
+      ['cut at its end', (value) => value.slice(0, -4)],
       ['of another version', (value) => `9${value.slice(1)}`],
       [
         'moved from another key',
@@ -290,8 +290,8 @@ describe('the shared cache', () => {
     })
   })
 
-  describe('has no token taken that was kept beyond its expiry', () => {
-    /** A store that keeps what it has for ever, and gives it any new life. */
+  describe('does not return a token that was kept beyond its expiry', () => {
+    /** A store that keeps every entry forever, and reports any time to live. */
     function persistent(ttl: () => number) {
       const entries = new Map<string, SharedToken>()
       const store = memoryTokenCache()
@@ -326,7 +326,7 @@ describe('the shared cache', () => {
       }
     })
 
-    it('and one whose time to live was extended expires when it does', async () => {
+    it('and one whose time to live was extended still expires on time', async () => {
       vi.useFakeTimers({ toFake: ['Date'] })
       try {
         const { entries, sharedCache } = persistent(() => 3600_000)
@@ -341,7 +341,7 @@ describe('the shared cache', () => {
       }
     })
 
-    it('but one of a host whose clock is two minutes off, also if it lives a minute only', async () => {
+    it('but returns one of a host whose clock is two minutes off, even if its lifetime is a minute', async () => {
       vi.useFakeTimers({ toFake: ['Date'] })
       try {
         server.lifetimeSeconds = 60
@@ -362,11 +362,11 @@ describe('the shared cache', () => {
     })
   })
 
-  describe('is for those alone who are the same', () => {
+  describe('is shared only by equal clients', () => {
     const sharedKey = 'the same key for all, of 32 bytes or more'
     const tokenEndpoint = 'https://idp.example.com/token'
 
-    /** How many token requests two providers make that have one cache. */
+    /** How many token requests two providers with one cache make. */
     async function requests(one: McaAuthOptions, other: McaAuthOptions, encryptionKeys: string[] = [sharedKey]) {
       const sharedCache = memoryTokenCache({ encryptionKeys })
       let count = 0
@@ -412,19 +412,19 @@ describe('the shared cache', () => {
       ['another client', { secret }, { secret, clientId: 'other' }],
       ['another server', { secret }, { secret, tokenEndpoint: 'https://idp.example.com/other/token' }],
       ['another way to authenticate', { secret }, { secret, clientAuth: 'client_secret_post' }],
-      ['an identity beside the same secret', { secret }, { secret, identity: 'a' }],
+      ['an identity with the same secret', { secret }, { secret, identity: 'a' }],
       ['functions without an identity', { clientAuth: sign }, { clientAuth: () => {} }],
       ['the same function without an identity', { clientAuth: sign }, { clientAuth: sign }],
       ['a function, and a secret that it may not use', { clientAuth: sign, secret }, { clientAuth: sign, secret }],
       ['functions with two identities', { clientAuth: sign, identity: 'a' }, { clientAuth: sign, identity: 'b' }],
       ['a function and a secret of one identity', { clientAuth: sign, identity: 'a' }, { secret, identity: 'a' }],
-      ['a client whose id holds the other one', { secret, clientId: 'a","b' }, { secret, clientId: 'a' }],
+      ['a client whose id contains the other one', { secret, clientId: 'a","b' }, { secret, clientId: 'a' }],
     ])('do not share: %s', async (_what, one, other) => {
       expect(await requests(one, other)).toBe(4)
     })
 
-    it('with several keys, whichever sealed', async () => {
-      const keys = ['a newer key that has no less than 32 bytes', sharedKey]
+    it('with several keys, whichever of them sealed the entry', async () => {
+      const keys = ['a newer key that has at least 32 bytes', sharedKey]
       const sharedCache = memoryTokenCache()
       let count = 0
       const fetch = async () => Response.json({ access_token: `token-${++count}`, expires_in: 3600 })
@@ -437,7 +437,7 @@ describe('the shared cache', () => {
       expect(count).toBe(1)
     })
 
-    it('after a rotation it simply misses, and what the old secret got is not stored for the new one', async () => {
+    it('after a rotation it simply misses, and a token of the old secret is not stored for the new one', async () => {
       const sharedCache = memoryTokenCache({ encryptionKeys: [sharedKey] })
       const subjects: string[] = []
       const sealer = createSealer(sharedKey)
@@ -456,7 +456,7 @@ describe('the shared cache', () => {
       expect((await other.getToken()).accessToken).not.toBe(first.accessToken)
       await expect.poll(() => subjects.length).toBe(2)
 
-      // Rotated between the look into the cache and the token request, which is made with the new one after a denial.
+      // Rotated between the cache lookup and the token request, which is repeated with the new one after a denial.
       server.rotateSecret('a-third-fake-secret')
       const readings = ['another-fake-secret', 'a-third-fake-secret']
       await using third = createTokenProvider({ ...options, secret: () => readings.shift() as string })
@@ -466,7 +466,7 @@ describe('the shared cache', () => {
       expect(subjects).toHaveLength(2)
     })
 
-    it('with a secret function that fails or hangs, the cache is passed by', async () => {
+    it('with a secret function that fails or hangs, the cache is bypassed', async () => {
       let reads = 0
       const sharedCache = memoryTokenCache({ encryptionKeys: [sharedKey] })
       const secret = async () => {
@@ -483,7 +483,7 @@ describe('the shared cache', () => {
   })
 
   describe('keeps its lease', () => {
-    /** A cache that tells of each lease and release, by its holder. */
+    /** A cache that reports each lease and release, with its holder. */
     function spied(cache: SharedTokenCache = memoryTokenCache()) {
       const leases: string[] = []
       const releases: string[] = []
@@ -501,7 +501,7 @@ describe('the shared cache', () => {
       return { sharedCache, leases, releases }
     }
 
-    it('as long as its token request lasts, and gives it back once', async () => {
+    it('as long as its token request lasts, and releases it once', async () => {
       const { sharedCache, leases, releases } = spied()
       const slow: typeof fetch = async (url, init) => {
         await vi.waitFor(() => expect(leases.length).toBeGreaterThan(2))
@@ -517,7 +517,7 @@ describe('the shared cache', () => {
       expect([leases.length, releases.length]).toEqual([count, 1])
     })
 
-    it('no longer if another has stored meanwhile', async () => {
+    it('no longer if another process has stored a token meanwhile', async () => {
       const cache = memoryTokenCache()
       await using first = createTokenProvider({ ...server.appId, sharedCache: cache })
       await first.getToken()
@@ -532,7 +532,7 @@ describe('the shared cache', () => {
       await expect.poll(() => releases).toEqual(leases)
     })
 
-    it('and gives none back that it has not', async () => {
+    it('and releases only a lease that it holds', async () => {
       const { sharedCache, releases } = spied({ ...memoryTokenCache(), lease: async () => undefined })
       const options = { ...server.appId, sharedCache, sharedCacheTimeoutMs: 60_000, timeoutMs: 2_000 }
       await using provider = createTokenProvider(options)
@@ -542,7 +542,7 @@ describe('the shared cache', () => {
     })
   })
 
-  it('takes no longer for all its responses together than it may', async () => {
+  it('stays within its time budget over all its responses together', async () => {
     const cache = memoryTokenCache()
     const fetch = vi.fn(async () => Response.json({ access_token: 'opaque', expires_in: 3600 }))
     const provideBy = (get: SharedTokenCache['get']) => {
@@ -565,7 +565,7 @@ describe('the shared cache', () => {
     }
   })
 
-  it('is not given a token that is over on arrival', async () => {
+  it('is not given a token that has expired on arrival', async () => {
     server.lifetimeSeconds = 0
     let stored = 0
     const cache = memoryTokenCache()

@@ -66,7 +66,7 @@ it('reports a token that is requested, refreshed, served stale and refreshed aga
   expect(told()).toEqual(['token:stale', 'token:requested', 'token:refreshed'])
 })
 
-it('reports each attempt, the failure that callers see, and the cool-down until it is over', async () => {
+it('reports each attempt, the failure that callers see, and the cool-down until it ends', async () => {
   await using provider = createTokenProvider(server.appId)
   server.script({ status: 500 }, { status: 500 }, { status: 503 })
   const before = performance.now()

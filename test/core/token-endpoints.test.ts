@@ -7,7 +7,7 @@ import {
 
 const [one, two] = [new URL('https://idp.example.com/one'), new URL('https://idp.example.com/two')]
 
-it('a token endpoint is known while a provider uses it', () => {
+it('a token endpoint is registered while a provider uses it', () => {
   expect([hasTokenEndpoint(one.origin), isTokenEndpoint(one)]).toEqual([false, false])
   const first = registerTokenEndpoint(one)
   const second = registerTokenEndpoint(one)

@@ -7,7 +7,7 @@ import { provide, server } from '../servers/app-id.ts'
 const pass = (ms: number) => vi.setSystemTime(Date.now() + ms)
 
 describe('a token request', () => {
-  it("reads the caller's list of scopes anew at each call", async () => {
+  it("reads the caller's list of scopes again at each call", async () => {
     const provider = provide()
     const scope = ['read']
     expect((await provider.getToken({ scope })).scope).toBe('appid_default read')
@@ -30,7 +30,7 @@ describe('a token request', () => {
 })
 
 describe('getToken', () => {
-  it('gives the token with its times and scope', async () => {
+  it('returns the token with its times and scope', async () => {
     vi.useFakeTimers({ toFake: ['Date'] })
     const token = await provide().getToken()
     expect(token).toMatchObject({ tokenType: 'Bearer', scope: 'appid_default', issuedAt: Date.now() })
@@ -46,7 +46,7 @@ describe('getToken', () => {
     expect(server.tokenRequests).toBe(1)
   })
 
-  it('keeps tokens of different requests apart, and knows equal ones', async () => {
+  it('keeps tokens of different requests apart, and recognises equal requests', async () => {
     const provider = provide({ scope: 'read', parameters: { audience: 'a' } })
     const [one, same, sameToo, ...others] = await Promise.all([
       provider.getToken(),
@@ -64,7 +64,7 @@ describe('getToken', () => {
     expect(server.tokenRequests).toBe(5)
   })
 
-  it('knows equal requests in whatever order they are written', async () => {
+  it('ignores the order of scopes and parameters', async () => {
     const provider = provide()
     const scoped = await provider.getToken({ scope: 'b  a' })
     expect(await provider.getToken({ scope: ['a', 'b'] })).toBe(scoped)
@@ -91,7 +91,7 @@ describe('getToken', () => {
     expect(provider.health().flights).toBe(0)
   })
 
-  it('keeps at most `cacheSize` tokens; eviction never touches a flight', async () => {
+  it('keeps at most `cacheSize` tokens; eviction never affects a flight', async () => {
     const provider = provide({ cacheSize: 2 })
     const tokens = await Promise.all(['a', 'b', 'c', 'd'].map((scope) => provider.getToken({ scope })))
     expect(new Set(tokens).size).toBe(4)
@@ -128,7 +128,7 @@ describe('getToken', () => {
       pass(ms)
       states.push(provider.health().token?.state)
     }
-    // Somewhere from 16.0 to 16.8 s: the jitter of this provider.
+    // Between 16.0 and 16.8 s, depending on the jitter of this provider.
     expect(states[0]).toBe('fresh')
     expect(states.slice(2)).toEqual(['stale', 'stale', 'expired'])
   })
@@ -152,7 +152,7 @@ describe('getToken', () => {
     }
   })
 
-  it('obeys `refresh`', async () => {
+  it('honours `refresh`', async () => {
     vi.useFakeTimers({ toFake: ['Date'] })
     const provider = provide({ refresh: { staleMs: 10_000, expiredMs: 0 } })
     await provider.getToken()
@@ -180,7 +180,7 @@ describe('getToken', () => {
     expect(server.tokenRequests).toBe(2)
   })
 
-  it('takes a token from the future as stale: a clock set back costs one refresh', async () => {
+  it('treats a token from the future as stale: setting the clock back costs one refresh', async () => {
     vi.useFakeTimers({ toFake: ['Date'] })
     const provider = provide()
     const first = await provider.getToken()
@@ -194,7 +194,7 @@ describe('getToken', () => {
     expect(server.tokenRequests).toBe(3)
   })
 
-  it('serves a token without any lifetime to the callers who wait, then requests one a second', async () => {
+  it('serves a token with a lifetime of zero to the waiting callers, then requests one per second', async () => {
     vi.useFakeTimers({ toFake: ['Date'] })
     server.lifetimeSeconds = 0
     const provider = provide()
@@ -242,7 +242,7 @@ describe('getToken', () => {
 })
 
 describe('peek', () => {
-  it('gives the header while fresh or stale and starts nothing', async () => {
+  it('returns the header while fresh or stale and starts nothing', async () => {
     vi.useFakeTimers({ toFake: ['Date'] })
     const provider = provide()
     expect(provider.peek()).toBeUndefined()
@@ -259,8 +259,8 @@ describe('peek', () => {
   })
 })
 
-describe('the bag of getToken', () => {
-  it('takes a signal together with the token request, of which it is not a part', async () => {
+describe('the argument of getToken', () => {
+  it('takes a signal along with the token request, which does not include it', async () => {
     const provider = provide()
     const { signal } = new AbortController()
     const token = await provider.getToken({ signal })
@@ -295,7 +295,7 @@ describe('invalidate', () => {
     expect(server.tokenRequests).toBe(2)
   })
 
-  it('compares the object, not its spelling: servers reissue the same string', async () => {
+  it('compares the object, not its string: servers reissue the same string', async () => {
     server.reissue = true
     const provider = provide()
     const first = await provider.getToken()
@@ -306,7 +306,7 @@ describe('invalidate', () => {
     expect(provider.invalidate(second)).toBe(true)
   })
 
-  it('takes a token or header as a string, whichever token request it came from', async () => {
+  it('accepts a token or header as a string, whichever token request it came from', async () => {
     const provider = provide()
     const plain = await provider.getToken()
     const header = await provider.getAuthorizationHeader({ scope: 'read' })
@@ -320,7 +320,7 @@ describe('invalidate', () => {
     expect(provider.invalidate(plain.accessToken)).toBe(false)
   })
 
-  it('takes a copy of a token object, and drops each entry that has its string', async () => {
+  it('accepts a copy of a token object, and drops each entry with the same string', async () => {
     server.reissue = true
     const provider = provide()
     const first = await provider.getToken()
@@ -351,7 +351,7 @@ describe('clear', () => {
 })
 
 describe('close', () => {
-  it('ends flights at once and starts no more; a cached token still serves', async () => {
+  it('ends flights at once and starts no more; a cached token remains usable', async () => {
     const provider = provide()
     const token = await provider.getToken()
     server.script({ hang: 'headers' })
@@ -376,7 +376,7 @@ describe('close', () => {
     expect(kept.health().closed).toBe(true)
   })
 
-  it('lets the process go in the midst of a flight; without it, timeoutMs holds it at most', async () => {
+  it('lets the process exit during a flight; without it, the process stays for timeoutMs at most', async () => {
     server.script({ hang: 'headers' }, { hang: 'headers' }, { hang: 'headers' }, { hang: 'headers' })
     const run = async (timeoutMs: number, close: boolean) => {
       const options = JSON.stringify({ ...server.appId, timeoutMs })

@@ -45,7 +45,7 @@ describe('a token response', () => {
     ['a JSON array', { body: [] }],
     ['null', { body: 'null' }],
     ['without access_token', { body: { token_type: 'Bearer', expires_in: 3600 } }],
-    ['an access_token that is no string', { body: { access_token: { a: 1 } } }],
+    ['an access_token that is not a string', { body: { access_token: { a: 1 } } }],
     ['an empty access_token', { body: { access_token: '' } }],
     ['an access_token with CR LF', { body: { access_token: 'a\r\nx: y' } }],
     ['an access_token with a space', { body: { access_token: 'a b' } }],
@@ -57,9 +57,9 @@ describe('a token response', () => {
     ['of another token type', withToken({ token_type: 'mac' })],
     ['of a token type that begins like Bearer', withToken({ token_type: 'BearerX' })],
     ['of the token type N_A', withToken({ token_type: 'N_A' })],
-    ['of a token type that is no string', withToken({ token_type: 7 })],
+    ['of a token type that is not a string', withToken({ token_type: 7 })],
     ['expires_in "soon"', withToken({ expires_in: 'soon' })],
-    ['expires_in of junk', withToken({ expires_in: '12 apples' })],
+    ['an invalid expires_in', withToken({ expires_in: '12 apples' })],
     ['expires_in ""', withToken({ expires_in: '' })],
     ['expires_in true', withToken({ expires_in: true })],
     ['expires_in "NaN"', withToken({ expires_in: 'NaN' })],
@@ -85,18 +85,18 @@ describe('a token response', () => {
     [1.5, 1.5],
     [1e99, 2 ** 31 - 1],
     ['1e99', 2 ** 31 - 1],
-  ])('expires_in %j is a life of %d seconds', async (expiresIn, seconds) => {
+  ])('expires_in %j is a lifetime of %d seconds', async (expiresIn, seconds) => {
     const { token } = await answeredWith(withToken({ expires_in: expiresIn }))
     expect((token?.expiresAt ?? 0) - (token?.issuedAt ?? 0)).toBe(seconds * 1000)
   })
 
-  it.each([0, -5, '-1', '0'])('expires_in %j serves those who wait', async (expiresIn) => {
+  it.each([0, -5, '-1', '0'])('a token with expires_in %j serves the waiting callers', async (expiresIn) => {
     const { token } = await answeredWith(withToken({ expires_in: expiresIn }))
     expect(token?.accessToken).toBe('opaque')
     expect(token?.expiresAt).toBeLessThanOrEqual(Date.now() + 1_000)
   })
 
-  it('without expires_in lives as its JWT says, by the clock of the server', async () => {
+  it('without expires_in expires as its JWT says, by the clock of the server', async () => {
     const serverNow = Math.floor(Date.now() / 1000) - 600
     const date = new Date(serverNow * 1000).toUTCString()
     const body = { access_token: jwt({ exp: serverNow + 1800 }) }
@@ -105,7 +105,7 @@ describe('a token response', () => {
   })
 
   it.each([['opaque'], [jwt({})], [jwt({ exp: 'soon' })], ['a.b.c'], ['a.!.c']])(
-    'without expires_in or a readable JWT lives five minutes (%s)',
+    'without expires_in or a readable JWT has a lifetime of five minutes (%s)',
     async (accessToken) => {
       const { token } = await answeredWith({ body: { access_token: accessToken } })
       expect((token?.expiresAt ?? 0) - (token?.issuedAt ?? 0)).toBe(300_000)
@@ -113,7 +113,7 @@ describe('a token response', () => {
   )
 
   it.each(['Bearer', 'bearer', 'BEARER', undefined, null, '', ' ', 'BearerToken', 'bearertoken'])(
-    'takes the token type %s for Bearer',
+    'treats the token type %s as Bearer',
     async (tokenType) => {
       const { token } = await answeredWith(withToken({ token_type: tokenType }))
       expect(token?.tokenType).toBe('Bearer')
@@ -145,7 +145,7 @@ describe('a token response', () => {
     expect((await provider.getToken()).accessToken).toBe('opaque')
   })
 
-  it('may carry an id token and a refresh token, which are not looked at', async () => {
+  it('may carry an id token and a refresh token, which are ignored', async () => {
     const { token } = await answeredWith(withToken({ id_token: 'junk', refresh_token: 7, scope: ['odd'] }))
     expect(token?.accessToken).toBe('opaque')
   })

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { OriginRule, unixSocket } from '../../packages/core/src/authorization/origin-rule.ts'
 
-it('each Unix socket is an origin of its own, which needs no https and which no entry of `origins` names', () => {
+it('each Unix socket is its own origin, which needs no https and cannot be listed in `origins`', () => {
   const rule = new OriginRule(undefined, false)
   const [one, other] = [`${unixSocket}/run/one.sock`, `${unixSocket}/run/other.sock`]
   expect(rule.isSecure(one)).toBe(true)

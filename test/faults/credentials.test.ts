@@ -3,7 +3,7 @@ import { fileFaults, ibmFaults } from './credentials.ts'
 import { issuerFaults } from './issuer.ts'
 
 describe.each([
-  ['what is presented', fileFaults],
+  ['the presented token', fileFaults],
   ['the issuer', issuerFaults],
   ['IBM Cloud', ibmFaults],
 ])('%s', (_what, faults) => {

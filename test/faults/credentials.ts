@@ -23,7 +23,7 @@ const tokenEndpoint = 'https://idp.example.com/token'
 const jwt = (sub: string, lifetimeSeconds = 600) =>
   unsignedJwt({ iss: 'https://cluster.example.com', sub, exp: Math.floor(Date.now() / 1000) + lifetimeSeconds })
 
-/** A provider for each way in which a file is used, one after the other, in a directory of its own. */
+/** A provider for each way to use a file, one after the other, in its own directory. */
 async function withFile(
   run: (part: {
     file: string
@@ -80,7 +80,7 @@ const unreadable = (what: string, reason: RegExp, prepare: (file: string) => voi
         expect(failure.message).not.toContain('fake')
         for (let i = 0; i < 3; i++) {
           vi.setSystemTime(Date.now() + 1_000)
-          // It does not double.
+          // The delay does not double.
           expect(await failureOf(provider)).toMatchObject({ retryAt: Date.now() + 1_000 })
         }
         expect(sent()).toEqual([])
@@ -93,25 +93,23 @@ const unreadable = (what: string, reason: RegExp, prepare: (file: string) => voi
 export const fileFaults: readonly ProviderFault[] = [
   unreadable('is missing', /ENOENT/, () => {}),
   unreadable('is a directory', /is not a file/, (file) => mkdirSync(file)),
-  unreadable('is a named pipe that nobody writes to', /is not a file/, (file) => execFileSync('mkfifo', [file])),
-  unreadable('is a device that never ends', /is not a file/, (file) => symlinkSync('/dev/zero', file)),
+  unreadable('is a named pipe without a writer', /is not a file/, (file) => execFileSync('mkfifo', [file])),
+  unreadable('is a device without an end', /is not a file/, (file) => symlinkSync('/dev/zero', file)),
   unreadable('is a gigabyte long', /more than 65536 bytes/, (file) => {
     writeFileSync(file, 'fake')
     truncateSync(file, 2 ** 30)
   }),
   unreadable('is a link that leads nowhere', /ENOENT/, (file) => symlinkSync('nowhere', file)),
   unreadable('is empty', /is empty/, (file) => writeFileSync(file, '')),
-  unreadable('holds a line break alone', /is empty/, (file) => writeFileSync(file, '\n')),
+  unreadable('holds only a line break', /is empty/, (file) => writeFileSync(file, '\n')),
   unreadable('holds two lines', /no token has/, (file) => writeFileSync(file, 'fake-1\nfake-2\n')),
-  unreadable('holds bytes that are not text', /no token has/, (file) =>
-    writeFileSync(file, Buffer.from([0xff, 0xfe, 0x00])),
-  ),
+  unreadable('holds binary data', /no token has/, (file) => writeFileSync(file, Buffer.from([0xff, 0xfe, 0x00]))),
   unreadable('holds a token that has expired', /has expired, \d+ min ago/, (file) =>
     writeFileSync(file, jwt('s', -3_600)),
   ),
   {
-    fault: 'a token file that appears late, while a thousand callers wait for a token',
-    sees: 'their error, then a token within a second of it; nobody hangs',
+    fault: 'a token file that appears late, while a thousand callers need it',
+    sees: 'their error, then a token within a second of it; no caller hangs',
     run: () =>
       withFile(async ({ file, provider, sent }) => {
         const failures = await Promise.all(Array.from({ length: 1_000 }, () => failureOf(provider)))
@@ -122,7 +120,7 @@ export const fileFaults: readonly ProviderFault[] = [
       }),
   },
   {
-    fault: 'a token file that is incomplete, since it is being written',
+    fault: 'a token file that is truncated because it is being written',
     sees: 'nothing: it is read again after the denial',
     run: () =>
       withFile(async ({ file, provider, sent, answerWith }) => {
@@ -153,7 +151,7 @@ export const fileFaults: readonly ProviderFault[] = [
       }),
   },
   {
-    fault: 'a token file that is replaced through its symbolic link, as Kubernetes does it',
+    fault: 'a token file that is swapped by its symbolic link, as Kubernetes does',
     sees: 'nothing: the next token request sends the new one',
     run: () =>
       withFile(async ({ file, directory, provider, sent }) => {
@@ -272,8 +270,8 @@ export const ibmFaults: readonly ProviderFault[] = [
       ),
   },
   {
-    fault: 'the metadata service does not answer, as beyond its hop limit',
-    sees: '`TOKEN_REQUEST_FAILED` after timeoutMs, which says what to look at',
+    fault: 'the metadata service does not respond, as beyond its hop limit',
+    sees: '`TOKEN_REQUEST_FAILED` after timeoutMs, with advice',
     run: async () => {
       await using server = await startRecorder(() => {})
       const grant = ibmVpc({ url: `http://127.0.0.1:${server.port}` })

@@ -10,9 +10,9 @@ const client = { clientId: 'orders', secret: 'fake-secret' }
 const absent = () => new Response('', { status: 404 })
 const token = () => Response.json({ access_token: 't', expires_in: 600 })
 
-/** Look-ups are answered in turn, the last answer stays; token requests by `post`. */
-function issuerThat(lookUps: (() => Response | Promise<Response>)[], post: Answer = token) {
-  const answers = [...lookUps]
+/** Each lookup gets the next response, and the last one is repeated; token requests get that of `post`. */
+function issuerThat(lookups: (() => Response | Promise<Response>)[], post: Answer = token) {
+  const answers = [...lookups]
   return recordingFetch((request, count) => {
     if (request.method === 'POST') return post(request, count)
     const next = answers.length > 1 ? answers.shift() : answers[0]
@@ -20,9 +20,9 @@ function issuerThat(lookUps: (() => Response | Promise<Response>)[], post: Answe
   })
 }
 
-const fails = (fault: string, answer: () => Response, code: string, message: RegExp, lookUps = 1): ProviderFault => ({
+const fails = (fault: string, answer: () => Response, code: string, message: RegExp, lookups = 1): ProviderFault => ({
   fault: `the discovery document ${fault}`,
-  sees: `\`${code}\`, after ${lookUps} lookup${lookUps === 1 ? '' : 's'}; no credentials are sent`,
+  sees: `\`${code}\`, after ${lookups} lookup${lookups === 1 ? '' : 's'}; no credentials are sent`,
   run: async () => {
     const { fetch, sent } = issuerThat([answer])
     await using provider = createTokenProvider({ fetch, issuer, ...client })
@@ -33,7 +33,7 @@ const fails = (fault: string, answer: () => Response, code: string, message: Reg
     expect(failure).toMatchObject({ code })
     expect(failure.message).toMatch(message)
     await expect(provider.getToken()).rejects.toMatchObject({ code })
-    expect(sent.map(({ method }) => method)).toEqual(Array(lookUps).fill('GET'))
+    expect(sent.map(({ method }) => method)).toEqual(Array(lookups).fill('GET'))
     expect(JSON.stringify(sent)).not.toContain('fake-secret')
   },
 })
@@ -48,7 +48,7 @@ export const issuerFaults: readonly ProviderFault[] = [
     /"https:\/\/idp\.example\.com\/shop" is configured, the document has "https:\/\/evil/,
   ),
   fails(
-    'is of the issuer with a final /',
+    'is of the issuer with a trailing /',
     json({ ...metadata, issuer: `${issuer}/` }),
     'DISCOVERY_INVALID',
     /trailing "\/"/,
@@ -108,15 +108,15 @@ export const issuerFaults: readonly ProviderFault[] = [
   ),
   fails('is HTML, forever', () => new Response('<html>'), 'DISCOVERY_INVALID', /HTML/, 3),
   fails(
-    'answers 500, forever',
+    'responds 500, forever',
     () => new Response('', { status: 500 }),
     'TOKEN_REQUEST_FAILED',
     /discovery document .* answered 500/,
     3,
   ),
-  fails('answers 429', () => new Response('', { status: 429 }), 'TOKEN_REQUEST_THROTTLED', /answered 429/),
+  fails('responds 429', () => new Response('', { status: 429 }), 'TOKEN_REQUEST_THROTTLED', /answered 429/),
   {
-    fault: 'the discovery document answers 500 once, then drops the connection once',
+    fault: 'the discovery document responds 500 once, then drops the connection once',
     sees: 'nothing',
     run: async () => {
       const drops = () =>
@@ -142,7 +142,7 @@ export const issuerFaults: readonly ProviderFault[] = [
     },
   },
   {
-    fault: 'the discovery document is slow once, and one of those who wait for it is closed',
+    fault: 'the discovery document is slow once, and one of the waiting providers is closed',
     sees: 'nothing, for the others',
     run: async () => {
       let answer: (response: Response) => void = () => {}
@@ -159,24 +159,24 @@ export const issuerFaults: readonly ProviderFault[] = [
     },
   },
   ...([404, 405, 410, 'ENOTFOUND', 'ECONNREFUSED'] as const).map((gone) => ({
-    fault: `the token endpoint has moved, and answers ${gone} where it was`,
+    fault: `the token endpoint has moved, and its old URL fails with ${gone}`,
     sees: 'nothing: it is looked up again, within the same wait',
     run: () => moved(gone),
   })),
   {
-    fault: 'the token endpoint is gone (404), and the metadata still name it',
+    fault: 'the token endpoint is gone (404), and the metadata still names it',
     sees: '`TOKEN_RESPONSE_INVALID`; it is looked up again after 5 min',
     run: async () => {
       vi.useFakeTimers({ toFake: ['Date'] })
       try {
         const { fetch, sent } = issuerThat([json(metadata)], () => new Response('gone', { status: 404 }))
         await using provider = createTokenProvider({ fetch, issuer, ...client })
-        const lookUps = () => sent.filter(({ method }) => method === 'GET').length
+        const lookups = () => sent.filter(({ method }) => method === 'GET').length
         const counts: number[] = []
         for (const minutes of [0, 4, 2, 4, 2]) {
           vi.setSystemTime(Date.now() + minutes * 60_000)
           await expect(provider.getToken()).rejects.toMatchObject({ code: 'TOKEN_RESPONSE_INVALID', status: 404 })
-          counts.push(lookUps())
+          counts.push(lookups())
         }
         expect(counts).toEqual([2, 2, 3, 3, 4])
       } finally {
@@ -186,20 +186,20 @@ export const issuerFaults: readonly ProviderFault[] = [
   },
   {
     fault: 'the discovery document is gone after a day',
-    sees: 'nothing: the old metadata stay in use, and are looked up every 5 min',
+    sees: 'nothing: the old metadata remains in use, and is looked up every 5 min',
     run: async () => {
       vi.useFakeTimers({ toFake: ['Date'] })
       try {
         const { fetch, sent } = issuerThat([json(metadata), absent])
         await using provider = createTokenProvider({ fetch, issuer, ...client })
-        const lookUps: number[] = []
+        const lookups: number[] = []
         for (const minutes of [0, 23 * 60, 61, 1, 5]) {
           vi.setSystemTime(Date.now() + minutes * 60_000)
           provider.clear()
           await provider.getToken()
-          lookUps.push(sent.filter(({ method }) => method === 'GET').length)
+          lookups.push(sent.filter(({ method }) => method === 'GET').length)
         }
-        expect(lookUps).toEqual([1, 1, 3, 3, 5])
+        expect(lookups).toEqual([1, 1, 3, 3, 5])
       } finally {
         vi.useRealTimers()
       }

@@ -13,7 +13,7 @@ describe('the provider', () => {
   })
 })
 
-it('the table in README.md is what these tests try', async () => {
+it('the tables in README.md list what these tests try', async () => {
   const names = (list: readonly { name: string }[]) => list.map(({ name }) => name).join(', ')
   const row = (fault: string, sees: string) => `| ${fault} | ${sees} |`
   const seen = ({ code, requests }: TokenFault) =>
@@ -21,13 +21,14 @@ it('the table in README.md is what these tests try', async () => {
   const table = (rows: readonly string[]) => ['| fault | what the caller sees |', '|---|---|', ...rows].join('\n')
   const text = `# The fault matrix
 
-Generated from the tests themselves by \`npm run vitest -- faults/provider --update\`. Each row is a test of \`npm test\`.
+Written by \`provider.test.ts\` from the tests themselves, all of which are part of \`npm test\`:
+\`npm run vitest -- faults/provider --update\` rewrites it.
 
 ## The token endpoint misbehaves
 
-Each fault is tried on the provider alone, and one fault of each outcome on: ${names(clients)}. First with a caller
-who has no token yet: the error is remembered, and the provider recovers without a restart. Then with a stale token, which
-stays in use.
+Tried on the provider alone, and one fault of each outcome on each of: ${names(clients)}.
+First without a token: the caller gets the error, which is remembered until the server recovers, without a restart. Then
+with a stale token, which remains in use.
 
 ${table([
   ...unreachable.map(({ fault }) => row(fault, '`TOKEN_REQUEST_FAILED` with the cause')),
@@ -40,11 +41,11 @@ On: ${names(clients)}.
 
 ${table(resourceFaults.map(({ fault, sees }) => row(fault, sees)))}
 
-## What happens to the provider itself
+## The provider itself
 
 ${table(providerFaults.map(({ fault, sees }) => row(fault, sees)))}
 
-## A credential or a server is missing
+## A file, a key, an issuer or IBM Cloud misbehaves
 
 Files are tried as: a client assertion, a token exchange, a trusted profile of IBM Cloud.
 

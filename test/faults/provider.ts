@@ -7,14 +7,14 @@ import { startAuthorizationServer } from '@mca-auth/testing'
 import { expect, vi } from 'vitest'
 import { fullSize } from '../size.ts'
 
-/** Something that happens to the provider itself, whichever client it serves. */
+/** A fault of the provider itself, whichever client uses it. */
 export interface ProviderFault {
   readonly fault: string
   readonly sees: string
   readonly run: () => Promise<void>
 }
 
-/** Collects garbage and gives the heap in use, in MB. */
+/** Collects garbage and returns the heap in use, in MB. */
 function heap(): number {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void
@@ -24,7 +24,7 @@ function heap(): number {
 
 export const providerFaults: readonly ProviderFault[] = [
   {
-    fault: '1,000 calls while a refusal is remembered',
+    fault: '1,000 calls while a denial is remembered',
     sees: 'TOKEN_REQUEST_REFUSED, one token request',
     run: async () => {
       await using server = await startAuthorizationServer()
@@ -34,8 +34,8 @@ export const providerFaults: readonly ProviderFault[] = [
     },
   },
   {
-    fault: 'every caller gives up before the endpoint answers',
-    sees: 'their own abort; the token still arrives, and the next caller gets it',
+    fault: 'every caller aborts before the endpoint responds',
+    sees: 'their own abort error; the token still arrives and serves the next caller',
     run: async () => {
       await using server = await startAuthorizationServer()
       server.delayMs = 60
@@ -48,8 +48,8 @@ export const providerFaults: readonly ProviderFault[] = [
     },
   },
   {
-    fault: 'the process ends its work with a refresh in flight',
-    sees: 'held open for timeoutMs at most, not at all after close()',
+    fault: 'the process finishes its work with a refresh in flight',
+    sees: 'the process stays for timeoutMs at most, and exits at once after close()',
     run: async () => {
       await using server = await startAuthorizationServer()
       for (const [timeoutMs, then] of [
@@ -68,7 +68,7 @@ export const providerFaults: readonly ProviderFault[] = [
   },
   {
     fault: 'a great many tenants through one cache of 100',
-    sees: 'flat memory, also of what guards the token endpoints',
+    sees: 'constant memory, including the registry of token endpoints',
     run: async () => {
       const fetch = async () => new Response('{"access_token":"opaque","expires_in":3600}')
       const call = (i: number) =>
@@ -83,7 +83,7 @@ export const providerFaults: readonly ProviderFault[] = [
       for (let i = 0; i < warm; i++) await call(i)
       const before = heap()
       for (let i = warm; i < all; i++) await call(i)
-      // Garbage may take some turns of the event loop until it is one, and finalizers run in turns of their own.
+      // It may take several turns of the event loop until an object is garbage, and finalizers run in later turns.
       await expect.poll(() => heap() - before).toBeLessThan(5)
       const endpoints = (globalThis as unknown as Record<symbol, Map<string, Map<string, number>>>)[
         Symbol.for('mca-auth.token-endpoints.1')

@@ -18,12 +18,12 @@ interface Scene {
   call(path?: string, options?: { readonly method?: 'GET' | 'POST'; readonly timeoutMs?: number }): Promise<number>
 }
 
-/** Something that a resource does, and what the caller of a request must see of it. */
+/** A fault of a resource, and what the caller of a request must see of it. */
 export interface ResourceFault {
   readonly fault: string
   readonly sees: string
   readonly options?: (server: AuthorizationServer) => Partial<McaAuthOptions>
-  /** What the resource answers instead of judging the token. */
+  /** The response of the resource, which then does not check the token. */
   readonly intercept?: (request: ReceivedRequest, refused: string | undefined) => Reply | undefined
   readonly run: (scene: Scene) => Promise<void>
 }
@@ -63,7 +63,7 @@ const challenged: [string, string | undefined][] = [
 
 const challenges: ResourceFault[] = challenged.map(([name, challenge]) => ({
   fault: `401 with ${name}`,
-  sees: 'nothing: the token is replaced, and the request is resent, also a POST',
+  sees: 'nothing: the token is replaced and the request resent, even a POST',
   intercept: refusesFirst(challenge),
   run: async (scene: Scene) => {
     expect(await scene.call('/', { method: 'POST' })).toBe(200)
@@ -89,7 +89,7 @@ export const resourceFaults: readonly ResourceFault[] = [
   })),
   {
     fault: '403 for invalid_token',
-    sees: 'nothing: the token is replaced, and the request is resent, also a POST',
+    sees: 'nothing: the token is replaced and the request resent, even a POST',
     intercept: (request, first) => {
       const reply = refusesFirst('Bearer error="invalid_token"')(request, first)
       return 'status' in reply ? { ...reply, status: 403 } : reply
@@ -104,7 +104,7 @@ export const resourceFaults: readonly ResourceFault[] = [
   },
   {
     fault: '401 for every token, 200 requests',
-    sees: 'the 401; four token requests, then one every 15 s, also if other routes accept the token in between',
+    sees: 'the 401; four token requests, and one more every 15 s, even if working routes are called in between',
     intercept: ({ path }) => (path === '/bad' ? refuse(bearer) : { body: 'ok' }),
     run: async ({ call, server }) => {
       for (let i = 0; i < 100; i++) {
@@ -143,14 +143,14 @@ export const resourceFaults: readonly ResourceFault[] = [
   },
   {
     fault: '401 with a body of 10 MB',
-    sees: 'nothing; undici drops the connection after 64 KiB, fetch at once; axios and got read it as they would without',
+    sees: 'nothing; undici drops the connection after 64 KiB, fetch at once; axios and got read it, as without the plugin',
     intercept: (request, first) =>
       request.headers.authorization === first ? { ...refuse(bearer), body: tenMegabytes } : { body: 'ok' },
     run: replaced,
   },
   {
     fault: '401 whose body never ends',
-    sees: 'undici and fetch: nothing, the connection is dropped after 1 s at most; axios and got: their own timeout, as without',
+    sees: 'undici and fetch: nothing, the connection is dropped after 1 s at most; axios and got: their own timeout, as without the plugin',
     intercept: (request, first) =>
       request.headers.authorization === first ? { ...refuse(bearer), hang: 'body' } : { body: 'ok' },
     run: async (scene) => {
@@ -172,7 +172,7 @@ export const resourceFaults: readonly ResourceFault[] = [
   },
   {
     fault: 'the wall clock jumps a day forward and back',
-    sees: 'nothing; at most one refresh for each jump',
+    sees: 'nothing; at most one refresh per jump',
     run: async ({ call, server, provider }) => {
       expect(await call()).toBe(200)
       for (const [i, day] of [1, -1, 1, -1].entries()) {
@@ -186,7 +186,7 @@ export const resourceFaults: readonly ResourceFault[] = [
     },
   },
   {
-    fault: 'the machine sleeps until the token has expired',
+    fault: 'the machine sleeps until after the token has expired',
     sees: 'nothing; one refresh',
     run: async ({ call, server }) => {
       expect(await call()).toBe(200)
@@ -197,7 +197,7 @@ export const resourceFaults: readonly ResourceFault[] = [
   },
   {
     fault: "the server's clock is 10 minutes off, and it sends no expires_in",
-    sees: 'nothing; the lifetime is counted from its Date header',
+    sees: 'nothing; the lifetime is computed from its Date header',
     intercept: () => ({ body: 'ok' }),
     run: async ({ call, server, provider }) => {
       for (const minutes of [10, -10]) {
@@ -241,7 +241,7 @@ export const resourceFaults: readonly ResourceFault[] = [
   },
 ]
 
-/** Sets the scene of one fault for one client, plays it and clears up. */
+/** Sets up one fault for one client, runs it and cleans up. */
 export async function play(fault: ResourceFault, subject: Subject, server: AuthorizationServer): Promise<void> {
   let first: string | undefined
   const resource = await startProtectedResource({

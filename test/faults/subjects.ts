@@ -7,15 +7,15 @@ import axios from 'axios'
 import got from 'got'
 import { Agent, type Dispatcher, request } from 'undici'
 
-/** What the faults are tried on: the provider alone, and each client. */
+/** The subjects of the fault tests: the provider alone, and each client. */
 export interface Subject {
   readonly name: string
-  /** `hasOrigins`: the provider says where its tokens may go. */
+  /** `hasOrigins`: the provider has its own `origins`. */
   start(provider: TokenProvider, hasOrigins?: boolean): Running
 }
 
 export interface Running extends AsyncDisposable {
-  /** The status of the answer; a provider alone "answers" 200 when it has a token. Throws what the caller would get. */
+  /** The status of the response; a provider alone "responds" 200 when it has a token. Throws what the caller would get. */
   call(url: string, options?: { readonly method?: 'GET' | 'POST'; readonly timeoutMs?: number }): Promise<number>
 }
 
@@ -77,7 +77,7 @@ export const clients: readonly Subject[] = [
     name: 'undici under fetch',
     start(provider, hasOrigins = false) {
       const agent = new Agent()
-      // fetch hides its redirects, so the origins must be given.
+      // fetch hides its redirects, so it needs origins.
       const dispatchers = new Map<string, Dispatcher>()
       const dispatcherFor = (origins: string) => {
         const dispatcher =

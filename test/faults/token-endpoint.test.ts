@@ -11,13 +11,13 @@ import { clients, providerAlone, type Running } from './subjects.ts'
 import { type TokenFault, tokenFaults } from './token-endpoint.ts'
 import { unreachable } from './unreachable.ts'
 
-// What a token endpoint does reaches `undici under fetch` by the same way as undici.
+// A fault of the token endpoint reaches `undici under fetch` in the same way as undici.
 const subjects = [providerAlone, ...clients.filter(({ name }) => name !== 'undici under fetch')]
 
-// The provider alone meets every fault. A client passes on what comes of it: it meets one fault of each outcome.
+// The provider alone is tested with every fault. A client only passes the outcome on: one fault of each outcome is enough.
 const outcomes = tokenFaults.filter((fault, i) => tokenFaults.findIndex(({ code }) => code === fault.code) === i)
 
-/** Long for a token request, of which this run has measured some, and short for one that hangs. */
+/** Long for a token request, measured in this run, and short for one that hangs. */
 let hangMs = 450
 
 beforeAll(async () => {
@@ -32,7 +32,7 @@ beforeAll(async () => {
   }
 })
 
-/** The clock stands still here, so throttling is waited for as long as there is time, by each caller. */
+/** The clock stands still here, so each caller waits out its whole time while the server throttles. */
 const isWaitedFor = ({ replies, code }: TokenFault) =>
   code === 'TOKEN_REQUEST_THROTTLED' || replies.some(({ hang, trickleMs }) => hang ?? trickleMs)
 const timeoutFor = (fault: TokenFault) => (isWaitedFor(fault) ? hangMs : 20_000)
@@ -88,7 +88,7 @@ describe.each(subjects)('$name', (subject) => {
     expect(resource.received.some(({ headers }) => headers.authorization === 'Bearer undefined')).toBe(false)
   })
 
-  it.each(faults)('$fault: a valid token serves meanwhile', async (fault) => {
+  it.each(faults)('$fault: a valid token stays in use meanwhile', async (fault) => {
     start(fault)
     expect(await running.call(resource.origin)).toBe(200)
     const token = resource.received[0]?.headers.authorization

@@ -1,12 +1,12 @@
 import { gzipSync } from 'node:zlib'
 import type { Reply } from '@mca-auth/testing'
 
-/** Something that the token endpoint does, and what the caller of a request must see of it. */
+/** A fault of the token endpoint, and what the caller of a request must see of it. */
 export interface TokenFault {
   readonly fault: string
-  /** Its answers to the next token requests. */
+  /** Its responses to the next token requests. */
   readonly replies: readonly Reply[]
-  /** Code of the error that a caller gets who has no token yet; `undefined` where the request succeeds. */
+  /** Code of the error for a caller that has no token yet; `undefined` if the request succeeds. */
   readonly code?:
     | 'TOKEN_REQUEST_FAILED'
     | 'TOKEN_REQUEST_REFUSED'
@@ -14,11 +14,11 @@ export interface TokenFault {
     | 'TOKEN_RESPONSE_INVALID'
   /** Fields that the error must have. */
   readonly fields?: Readonly<Record<string, unknown>>
-  /** Token requests that this takes; none follow while the failure is remembered. */
+  /** The number of token requests; none follow while the failure is remembered. */
   readonly requests: number
 }
 
-const forEver = (reply: Reply) => Array.from({ length: 50 }, () => reply)
+const forever = (reply: Reply) => Array.from({ length: 50 }, () => reply)
 const html = { headers: { 'content-type': 'text/html' }, body: '<h1>Sorry</h1>' }
 const token = (fields: object = {}) => ({ access_token: 'opaque', token_type: 'Bearer', expires_in: 3600, ...fields })
 const oauth = (error: string) => ({ body: { error, error_description: 'why' } })
@@ -37,29 +37,29 @@ const transient: TokenFault[] = [500, 502, 503, 504].flatMap((status) => [
     ],
     requests: 3,
   },
-  { fault: `${status}, empty, forever`, replies: forEver({ status }), ...failed, fields: { status }, requests: 3 },
+  { fault: `${status}, empty, forever`, replies: forever({ status }), ...failed, fields: { status }, requests: 3 },
 ])
 
 const connections: TokenFault[] = [
   { fault: 'drops the connection, once', replies: [{ reset: 'headers' }], requests: 2 },
-  { fault: 'drops the connection, forever', replies: forEver({ reset: 'headers' }), ...failed, requests: 3 },
+  { fault: 'drops the connection, forever', replies: forever({ reset: 'headers' }), ...failed, requests: 3 },
   {
-    fault: 'drops it halfway through the body, forever',
-    replies: forEver({ reset: 'body', body: token() }),
+    fault: 'drops it in the middle of the body, forever',
+    replies: forever({ reset: 'body', body: token() }),
     ...failed,
     requests: 3,
   },
   { fault: 'hangs before the headers, once', replies: [{ hang: 'headers' }], requests: 2 },
-  { fault: 'hangs before the headers, forever', replies: forEver({ hang: 'headers' }), ...failed, requests: 3 },
+  { fault: 'hangs before the headers, forever', replies: forever({ hang: 'headers' }), ...failed, requests: 3 },
   {
-    fault: 'hangs halfway through the body, forever',
-    replies: forEver({ hang: 'body', body: token() }),
+    fault: 'hangs in the middle of the body, forever',
+    replies: forever({ hang: 'body', body: token() }),
     ...failed,
     requests: 3,
   },
   {
     fault: 'sends one byte a second, forever',
-    replies: forEver({ body: token(), trickleMs: 1000 }),
+    replies: forever({ body: token(), trickleMs: 1000 }),
     ...failed,
     requests: 3,
   },
@@ -93,7 +93,7 @@ const throttling: TokenFault[] = [
   },
   { fault: '429 with Retry-After: 0, twice', replies: Array(2).fill(atOnce(429)), requests: 3 },
   { fault: '503 with Retry-After: 0', replies: [atOnce(503)], requests: 2 },
-  { fault: '429 with Retry-After: 0, forever', replies: forEver(atOnce(429)), ...throttled, requests: 3 },
+  { fault: '429 with Retry-After: 0, forever', replies: forever(atOnce(429)), ...throttled, requests: 3 },
   {
     fault: '503 with Retry-After: a date past',
     replies: [{ status: 503, headers: { 'retry-after': 'Wed, 21 Oct 2015 07:28:00 GMT' } }],
@@ -128,7 +128,7 @@ const refusals: TokenFault[] = [
   })),
   {
     fault: '400 temporarily_unavailable, forever',
-    replies: forEver({ status: 400, ...oauth('temporarily_unavailable') }),
+    replies: forever({ status: 400, ...oauth('temporarily_unavailable') }),
     ...failed,
     fields: { status: 400, error: 'temporarily_unavailable', errorDescription: 'why' },
     requests: 3,
@@ -171,7 +171,7 @@ const refusals: TokenFault[] = [
   { fault: '404 with HTML, once', replies: [{ status: 404, ...html }], requests: 2 },
   {
     fault: '403 with HTML, forever',
-    replies: forEver({ status: 403, ...html }),
+    replies: forever({ status: 403, ...html }),
     ...failed,
     fields: { status: 403 },
     requests: 3,
@@ -214,7 +214,7 @@ const responses: TokenFault[] = (
 
 const pages: TokenFault[] = [
   { fault: '200 with HTML, twice', replies: [html, html], requests: 3 },
-  { fault: '200 with HTML, forever', replies: forEver(html), ...invalid, fields: { status: 200 }, requests: 3 },
+  { fault: '200 with HTML, forever', replies: forever(html), ...invalid, fields: { status: 200 }, requests: 3 },
 ]
 
 const tolerated: TokenFault[] = (

@@ -16,7 +16,7 @@ export interface Unreachable {
 const client = { clientId: 'client', secret: 'fake-secret', timeoutMs: 60_000 }
 const day = 24 * 3600_000
 
-/** A TLS server whose certificate is trusted, and yet wrong. */
+/** A TLS server whose certificate is trusted but invalid. */
 async function overTls(name: string, notAfterDate: Date) {
   const pem = await generate([{ name: 'commonName', value: name }], {
     notBeforeDate: new Date(Date.now() - 10 * day),
@@ -43,6 +43,7 @@ export const unreachable: readonly Unreachable[] = [
   {
     fault: 'refuses connections',
     cause: /^ECONNREFUSED$/,
+    // Not a port that was free a moment ago: another test may be using it now.
     start: async () => ({
       options: { ...client, tokenEndpoint: `${refused}/token` },
       [Symbol.asyncDispose]: nothing,

@@ -1,4 +1,4 @@
-// What a fresh process loads, and in which copy: nothing but processes of their own can tell.
+// The files that a fresh process loads, and their copies: this needs separate processes.
 import { execFile } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -44,12 +44,12 @@ describe.each(['esm', 'cjs'] as const)('%s', (format) => {
     ['fetch', []],
     ['got', []],
     ['undici', ['undici']],
-  ])('the adapter of %s loads one file of its own, two of core and lru-cache', async (name, before) => {
+  ])('the adapter of %s loads its one file, two of core and lru-cache', async (name, before) => {
     const expected = [...core(format), `${name}/dist/${format}/index.js`, lruCache[format]].sort()
     expect(await loadedBy(format, `@mca-auth/${name}`, before)).toEqual(expected)
   })
 
-  it('the adapter of axios loads what finds the proxy of axios, too, but no second axios', async () => {
+  it('the adapter of axios also loads the proxy lookup of axios, but no second axios', async () => {
     const loaded = await loadedBy(format, '@mca-auth/axios', ['axios'])
     const expected = [...core(format), `axios/dist/${format}/index.js`, lruCache[format]].sort()
     // axios has loaded it, unless one of its builds contains it.
@@ -79,11 +79,11 @@ describe.each(['esm', 'cjs'] as const)('%s', (format) => {
 
 describe.each([
   ['axios', 'as new as the adapter'],
-  ['axios-oldest', 'as old as may be'],
-])('beside %s, %s', (installed) => {
+  ['axios-oldest', 'the oldest supported version'],
+])('with %s, %s', (installed) => {
   let directory: string
 
-  /** An application of its own, with the adapter as it is published and this version of axios. */
+  /** A separate application with the adapter as published and this version of axios. */
   beforeAll(() => {
     directory = mkdtempSync(join(test, '.copy-'))
     const modules = join(directory, 'node_modules')
@@ -100,7 +100,7 @@ describe.each([
   afterAll(() => rmSync(directory, { recursive: true }))
 
   it.each(['esm', 'cjs'] as const)(
-    '%s: a token is attached, and an error is of the axios that is loaded',
+    '%s: a token is attached, and errors are instances of the classes of the loaded axios',
     async (format) => {
       const axios = format === 'esm' ? "(await import('axios')).default" : "require('axios')"
       const work = `

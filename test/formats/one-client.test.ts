@@ -92,7 +92,7 @@ describe.each(ways)('of the two formats of one adapter on one client, $name, $or
     return api.received[0]?.headers.authorization
   }
 
-  it('the first one decides, also for no token, and the second adds none of its own', async () => {
+  it('the first one decides, even to send no token, and the second does not add its own', async () => {
     const options: [Options, Options] = [
       { ...server.appId, origins: origin, incoming: 'forward' },
       { ...server.appId, origins: origin, tokenRequest: () => ({ scope: 'second' }) },
@@ -112,7 +112,7 @@ describe.each(ways)('of the two formats of one adapter on one client, $name, $or
     expect(await sent(options)).toMatch(/^Bearer /)
   })
 
-  it('an error of either is an McaAuthError of both', async () => {
+  it('an error of either is an instance of the McaAuthError of both', async () => {
     const { McaAuthError: required } = load<{ McaAuthError: typeof McaAuthError }>('core')
     const denied = { ...server.appId, secret: 'wrong-fake-secret', origins: origin }
     const error = await send(first as never, second as never, [denied, server.appId], `${origin}/`).catch(

@@ -16,7 +16,7 @@ const quoted = fc
   .map((text) => `"${text.replaceAll(/[\\"]/g, '\\$&').replaceAll(/[\r\n]/g, ' ')}"`)
 
 describe('WWW-Authenticate', () => {
-  it('of any text is read without a failure, in time', () => {
+  it('of any text is read quickly and without a failure', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string({ unit: 'binary', maxLength: 5_000 }), fc.array(fc.string())), (header) => {
         expect(Array.isArray(errorsIn([header].flat(), 'bearer'))).toBe(true)
@@ -48,7 +48,7 @@ describe('WWW-Authenticate', () => {
     )
   })
 
-  it('takes insufficient_scope from the error of Bearer alone', () => {
+  it('reads insufficient_scope only from the error of Bearer', () => {
     const error = fc.constantFrom(
       'error="insufficient_scope"',
       'error=insufficient_scope',
@@ -129,7 +129,7 @@ describe('a token response', () => {
     { weight: 1, arbitrary: fc.integer({ min: 201, max: 599 }) },
   )
 
-  it('of any status and body is a usable token or an McaAuthError that quotes nothing', async () => {
+  it('of any status and body yields a usable token or an McaAuthError without quotations', async () => {
     await fc.assert(
       fc.asyncProperty(status, body, fc.option(fc.string({ unit: 'grapheme-ascii' })), async (code, text, header) => {
         const isEmpty = code === 204 || code === 205 || code === 304
@@ -163,7 +163,7 @@ describe('a secret that was sent', () => {
     fc.string({ unit: 'binary', minLength: 6, maxLength: 20 }),
     fc.stringMatching(/^[!-~]{6,40}$/),
   )
-  /** What a server or a proxy may make of it. */
+  /** The forms that a server or a proxy may give it. */
   const encodings: ((text: string, id: string) => string)[] = [
     (text) => text,
     (text) => text.trim(),
@@ -182,7 +182,7 @@ describe('a secret that was sent', () => {
     (text, id) => Buffer.from(`${id}:${text}`).toString('base64url'),
   ]
 
-  it('is masked in every encoding, wherever it stands', () => {
+  it('is masked in every encoding, anywhere in a text', () => {
     const encoding = fc.constantFrom(...encodings)
     fc.assert(
       fc.property(secret, encoding, fc.string(), fc.string(), (text, encode, before, after) => {
@@ -198,7 +198,7 @@ describe('a secret that was sent', () => {
     )
   })
 
-  it('of any text ends nothing, and leaves other text alone', () => {
+  it('of any text causes no error, and leaves other text unchanged', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' }), (text, quoted) => {
         const mask = new SecretMask()
@@ -211,7 +211,7 @@ describe('a secret that was sent', () => {
 })
 
 describe('credentials', () => {
-  it('of any JSON, or none, are a provider or an McaAuthError that quotes nothing', () => {
+  it('of any JSON, or none, yield a provider or an McaAuthError without quotations', () => {
     const value = fc.oneof(
       fc.constant('https://idp.example.com/oauth/v4/t'),
       fc.string(),
@@ -255,7 +255,7 @@ describe("undici's header shapes", () => {
   const name = fc.oneof(fc.constantFrom('authorization', 'Authorization', 'AUTHORIZATION', 'x-authorization'), token)
   const pairs = fc.array(fc.tuple(name, fc.stringMatching(/^[!-~]{1,10}$/)), { maxLength: 5 })
 
-  it('all find the same authorization, and all get the added one if there is none', () => {
+  it('all contain the same authorization, and all get the added one if they have none', () => {
     fc.assert(
       fc.property(pairs, (list) => {
         const own = list.some(([key]) => key.toLowerCase() === 'authorization')
@@ -318,7 +318,7 @@ describe('the origin of a URL', () => {
     fc.string(),
   )
 
-  it('is what the URL parser says, however odd the URL', () => {
+  it('is the one that the URL parser finds, however odd the URL', () => {
     fc.assert(
       fc.property(odd, (text) => {
         let url: URL | undefined
@@ -333,13 +333,13 @@ describe('the origin of a URL', () => {
     )
   })
 
-  it('goes on reading letters beyond ASCII, which `URL.canParse` of Node 20 and 22 stops doing when it is hot', () => {
+  it('is found for letters beyond ASCII, which `URL.canParse` of Node 20 and 22 rejects once it is optimised', () => {
     let wrong = 0
     for (let i = 0; i < 100_000; i++) if (originOf('http://bücher.example/') !== 'http://xn--bcher-kva.example') wrong++
     expect(wrong).toBe(0)
   })
 
-  it('is secure with https, or if it is this machine', () => {
+  it('is secure with https, or on this machine', () => {
     const secure = [
       'https://example.com',
       'http://localhost',

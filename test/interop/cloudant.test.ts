@@ -46,7 +46,7 @@ describe('Cloudant, by its real SDK, behind a bearer check', () => {
       const { authorization = '' } = request.headers
       if (authorization === '') bare++
       if (await server.verify(authorization.replace(/^Bearer /, ''))) {
-        delete request.headers.authorization // CouchDB has users of its own
+        delete request.headers.authorization // CouchDB has its own users
         return next()
       }
       refused++
@@ -91,7 +91,7 @@ describe('Cloudant, by its real SDK, behind a bearer check', () => {
     expect(bare).toBe(0)
   })
 
-  it('follows a continuous feed of changes past the end of its token', async () => {
+  it('follows a continuous feed of changes beyond the expiry of its token', async () => {
     vi.useFakeTimers({ toFake: ['Date'] })
     const cloudant = client()
     await cloudant.putDatabase({ db })
@@ -103,7 +103,7 @@ describe('Cloudant, by its real SDK, behind a bearer check', () => {
     for (const next of ['b', 'c', 'd', 'e']) {
       const { value } = await lines.next()
       seen.push(JSON.parse(value).id)
-      vi.setSystemTime(Date.now() + 1_500_000) // tokens live an hour
+      vi.setSystemTime(Date.now() + 1_500_000) // tokens have a lifetime of an hour
       await cloudant.postDocument({ db, document: { _id: next } })
     }
     feed.destroy()
@@ -112,7 +112,7 @@ describe('Cloudant, by its real SDK, behind a bearer check', () => {
     expect([refused, bare]).toEqual([0, 0])
   })
 
-  it("serves the SDK's follower of changes, whose tokens expire and are revoked", async () => {
+  it("supports the SDK's follower of changes, whose tokens expire and are revoked", async () => {
     vi.useFakeTimers({ toFake: ['Date'] })
     const cloudant = client()
     await cloudant.putDatabase({ db })
@@ -127,7 +127,7 @@ describe('Cloudant, by its real SDK, behind a bearer check', () => {
       await cloudant.postDocument({ db, document: { _id: id } })
       await vi.waitFor(() => expect(seen).toContain(id))
       if (id === 'c') server.revokeAll()
-      vi.setSystemTime(Date.now() + 2_000_000) // tokens live an hour
+      vi.setSystemTime(Date.now() + 2_000_000) // tokens have a lifetime of an hour
     }
     follower.stop()
     expect(failed).not.toHaveBeenCalled()
@@ -146,7 +146,7 @@ describe('Cloudant, by its real SDK, behind a bearer check', () => {
     await expect(client().getDatabaseInformation({ db: 'none' })).rejects.toMatchObject({ status: 404 })
   })
 
-  it('shows no token in what the SDK gives or throws', async () => {
+  it('shows no token in results or errors of the SDK', async () => {
     const { inspect } = await import('node:util')
     const cloudant = client()
     const response = await cloudant.getAllDbs()

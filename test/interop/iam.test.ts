@@ -28,14 +28,14 @@ interface Authenticator {
   authenticate(options: object): Promise<void>
 }
 
-/** What IBM's client would send, after it has asked the server and judged the token. */
+/** The header that IBM's client would send, after it has requested and checked the token. */
 async function headerOf(authenticator: Authenticator): Promise<string> {
   const options: { headers?: { Authorization?: string } } = {}
   await authenticator.authenticate(options)
   return options.headers?.Authorization ?? ''
 }
 
-/** What IBM's client makes of a response that denies the token. */
+/** The error of IBM's client for a response that denies the token. */
 async function denialOf(authenticator: Authenticator): Promise<{ status: unknown; message: unknown; body: string }> {
   const error = await authenticator.authenticate({}).then(
     () => expect.fail('a token was issued'),
@@ -54,7 +54,7 @@ describe("startIam(), by IBM's own clients,", () => {
       ...options,
     })
 
-  it('gives a token for an API key, which they keep until it is about to expire', async () => {
+  it('issues a token for an API key, which they keep until it is about to expire', async () => {
     const authenticator = byKey()
     const header = await headerOf(authenticator)
     expect(await headerOf(authenticator)).toBe(header)
@@ -67,32 +67,32 @@ describe("startIam(), by IBM's own clients,", () => {
     expect(iam.tokenRequests).toBe(3)
   })
 
-  it('takes the URL as they take it, with and without the path', async () => {
+  it('accepts the URL with and without the path, as they do', async () => {
     for (const url of [iam.url, `${iam.url}/`, `${iam.url}/identity/token`]) await headerOf(byKey({ url }))
     expect(iam.tokenRequests).toBe(3)
   })
 
-  it('accepts a client beside the key, raw, and denies another one', async () => {
+  it('accepts the raw credentials of a client along with the key, and denies those of another one', async () => {
     await headerOf(byKey({ clientId: 'orders:é', clientSecret: 'not a real secret' }))
     expect(iam.received[0]?.headers.authorization).toMatch(/^Basic /)
     const denial = await denialOf(byKey({ clientId: 'bx', clientSecret: 'bx' }))
     expect(denial).toMatchObject({ status: 400, body: expect.stringContaining('BXNIM0602E') })
   })
 
-  it('gives a token for the token of a compute resource and a profile by id or by name', async () => {
+  it('issues a token for the token of a compute resource and a profile by id or by name', async () => {
     const { name } = iam.account.trustedProfile
     for (const authenticator of [byProfile(), byProfile({ iamProfileId: undefined, iamProfileName: name })]) {
       expect(await iam.verify((await headerOf(authenticator)).replace('Bearer ', ''))).toBeDefined()
     }
-    // It sends the newline of the file.
+    // It also sends the newline of the file.
     expect(iam.received[0]?.body).toContain('cr_token=not-a-real-cr-token%0A')
   })
 
-  it('denies as they report it: unknown and disabled keys, profiles that are not linked, limits', async () => {
+  it('denies requests in a way that they report: unknown and disabled keys, profiles that are not linked, limits', async () => {
     const { account } = iam
     expect(await denialOf(byKey({ apikey: 'unknown' }))).toMatchObject({
       status: 400,
-      // What the client says if the body is that of IAM.
+      // The message of the client for the response body of IAM.
       message: 'Access is denied due to invalid credentials.',
       body: expect.stringContaining('BXNIM0415E'),
     })
@@ -109,7 +109,7 @@ describe("startIam(), by IBM's own clients,", () => {
     await headerOf(byKey({ apikey: 'the-next-key' }))
   })
 
-  it('follows a script for its next responses, and goes on as usual', async () => {
+  it('follows a script for its next responses, then continues as usual', async () => {
     iam.script({ status: 503, body: 'down' }, { reset: 'headers' })
     expect(await denialOf(byKey())).toMatchObject({ status: 503 })
     expect((await denialOf(byKey())).status).toBeUndefined()
@@ -121,7 +121,7 @@ describe("startInstanceMetadata(), by IBM's own client,", () => {
   const byInstance = (options = {}) => new VpcInstanceAuthenticator({ url: metadata.url, ...options })
 
   it.each(['2022-03-01', '2025-08-26'])(
-    "gives IAM's token to version %s, for any profile that is linked",
+    "issues IAM's token in version %s, for any profile that is linked",
     async (v) => {
       const { id, crn } = iam.account.trustedProfile
       for (const profile of [{}, { iamProfileId: id }, { iamProfileCrn: crn }]) {
@@ -133,7 +133,7 @@ describe("startInstanceMetadata(), by IBM's own client,", () => {
     },
   )
 
-  it('denies as it reports it: a profile of others, a link that is gone, a service that is switched off', async () => {
+  it("denies requests in a way that it reports: another account's profile, a link that is gone, a service that is switched off", async () => {
     expect(await denialOf(byInstance({ iamProfileId: 'Profile-of-others' }))).toMatchObject({
       status: 400,
       body: expect.stringContaining('profile_not_linked'),
@@ -150,7 +150,7 @@ describe("startInstanceMetadata(), by IBM's own client,", () => {
   })
 })
 
-describe('startInstanceMetadata() denies what IBM documents to be wrong:', () => {
+describe('startInstanceMetadata() denies what IBM documents as invalid:', () => {
   const identity = (path: string, init: RequestInit = {}) =>
     fetch(`${metadata.url}${path}`, { method: 'PUT', headers: { 'metadata-flavor': 'ibm' }, ...init })
   const url = '/instance_identity/v1/token?version=2022-03-01'
@@ -185,7 +185,7 @@ describe('startInstanceMetadata() denies what IBM documents to be wrong:', () =>
     expect((await exchange({ authorization: `Bearer ${access_token}` })).status).toBe(401)
   })
 
-  it('nothing at all if it is silent, as behind one hop too many', async () => {
+  it('without any response if it is silent, as beyond the hop limit', async () => {
     metadata.isSilent = true
     const controller = new AbortController()
     const call = identity(url, { signal: controller.signal }).then(

@@ -19,7 +19,7 @@ afterEach(async () => {
   await iam.close()
 })
 
-/** A service that rejects as this one of IBM Cloud does, and a provider for it from its configuration. */
+/** A service that rejects like this service of IBM Cloud, and a provider made from its configuration. */
 async function start(challenge: IbmService): Promise<CachingTokenProvider> {
   service = await startProtectedResource({ authorizationServer: iam, challenge })
   const variables = { APIKEY: iam.account.apikey, AUTH_URL: iam.url, URL: `${service.origin}/v2` }
@@ -47,12 +47,12 @@ describe.each(clients)('$name, called with tokens of IAM:', ({ start: begin }) =
     },
   )
 
-  it('a 401 of Key Protect that a new token does not cure is delivered, and makes no storm', async () => {
+  it('a 401 of Key Protect that a new token does not fix is delivered, and causes no storm', async () => {
     await using provider = await start('key-protect')
     await using running = begin(provider, true)
     service.rejectsAll = true
     for (let i = 0; i < 12; i++) expect(await running.call(service.origin)).toBe(401)
-    // One token to begin with, and at most four in place of rejected ones.
+    // One token at the start, and at most four to replace rejected ones.
     expect(iam.tokenRequests).toBeLessThanOrEqual(5)
     expect(service.received.length).toBeLessThanOrEqual(12 + 4)
     service.rejectsAll = false
@@ -69,7 +69,7 @@ describe.each(clients)('$name, called with tokens of IAM:', ({ start: begin }) =
     expect(await running.call(`${service.origin}/orders`)).toBe(200)
   })
 
-  it('a 403 of Cloud Object Storage, which says the same of a bucket that is not ours, is delivered', async () => {
+  it('a 403 of Cloud Object Storage, which looks the same for a bucket of another account, is delivered', async () => {
     await using provider = await start('cos')
     await using running = begin(provider, true)
     service.rejectsAll = true
@@ -82,7 +82,7 @@ describe.each(clients)('$name, called with tokens of IAM:', ({ start: begin }) =
 })
 
 describe("Cloudant's SDK with McaAuthenticator", () => {
-  it('needs no more than the configuration that it reads itself, and gets over a token that was revoked', async () => {
+  it('needs only the configuration that it reads itself, and replaces a revoked token', async () => {
     await using _unused = await start('cloudant')
     const authenticator = new McaAuthenticator({ service: 'callee' })
     const cloudant = CloudantV1.newInstance({ serviceName: 'callee', authenticator })
@@ -97,7 +97,7 @@ describe("Cloudant's SDK with McaAuthenticator", () => {
     expect(service.received.map(({ path }) => path).slice(0, 2)).toEqual(['/v2/_all_dbs', '/v2/orders'])
   })
 
-  it('says what is wrong with the API key, and nothing that is not meant for the user', async () => {
+  it('says what is wrong with the API key, without internal details', async () => {
     await using _unused = await start('cloudant')
     const cloudant = CloudantV1.newInstance({
       serviceName: 'callee',

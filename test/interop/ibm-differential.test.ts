@@ -23,7 +23,7 @@ afterEach(async () => {
   rmSync(directory, { recursive: true })
 })
 
-/** What of a token request decides which token is issued. */
+/** The parts of a token request that decide which token is issued. */
 function essence({ form, headers }: IamTokenRequest): object {
   const { authorization, accept } = headers
   // IBM's client sends a charset, which a form does not have (WHATWG URL §5).
@@ -31,7 +31,7 @@ function essence({ form, headers }: IamTokenRequest): object {
   return { form, authorization, type, accept: accept?.split(',')[0] }
 }
 
-/** The token requests for one service: of IBM's client, then ours. Both get a token. */
+/** The token requests for one service: those of IBM's client, then ours. Both get a token. */
 async function compare(service: string, options: McaAuthOptions = {}): Promise<object> {
   await getAuthenticatorFromEnvironment(service).authenticate({})
   await using provider = createTokenProvider({ service, ...options })
@@ -45,8 +45,8 @@ function env(variables: Record<string, string | undefined>): void {
   for (const [name, value] of Object.entries(variables)) vi.stubEnv(name, value)
 }
 
-describe("from the same configuration, our token requests are those of IBM's client:", () => {
-  it('an API key in variables, with a client and a scope beside it', async () => {
+describe("from the same configuration, our token requests equal those of IBM's client:", () => {
+  it('an API key in variables, with a client and a scope', async () => {
     const { apikey } = iam.account
     env({ MY_DB_APIKEY: apikey, MY_DB_AUTH_URL: iam.url, MY_DB_URL: 'https://db.example.com' })
     expect(await compare('my-db')).toMatchObject({ form: { apikey, response_type: 'cloud_iam' } })
@@ -87,7 +87,7 @@ describe("from the same configuration, our token requests are those of IBM's cli
       await provider.getToken()
       const [first, second, ...ours] = metadata.received.splice(0).map(({ method, path, body, headers }) => {
         const { accept, authorization, 'content-type': type, 'metadata-flavor': flavor } = headers
-        // Each asks for an identity of its own.
+        // Each requests its own identity token.
         return { method, path, body, accept, isAuthorized: authorization !== undefined, type, flavor }
       })
       expect(ours).toEqual([first, second])
@@ -108,8 +108,8 @@ describe("from the same configuration, our token requests are those of IBM's cli
     ['in single quotes, with a comment', (name, value) => `# ours\nexport ${name}='${value}' # "the 'key\n`],
     ['in backticks', (name, value) => `${name}=\`${value}\`\n`],
     ['with a colon and spaces', (name, value) => `  ${name}:   ${value}   \n`],
-    ['with quotes that do not end', (name, value) => `${name}="${value}\n`],
-    ['with more behind the quotes', (name, value) => `${name}="${value}"x\n`],
+    ['with unclosed quotes', (name, value) => `${name}="${value}\n`],
+    ['with text after the quotes', (name, value) => `${name}="${value}"x\n`],
     ['twice', (name, value) => `${name}=first\n${name}=${value}\n`],
   ] satisfies [string, (name: string, value: string) => string][])('a credentials file, %s', (_how, line) => {
     const values = [
@@ -131,7 +131,7 @@ describe("from the same configuration, our token requests are those of IBM's cli
       writeFileSync(join(directory, 'ibm-credentials.env'), text)
       const theirs = readExternalSources('my-db') as { scope?: string; apikey?: string }
       expect(theirs.apikey).toBe('fake')
-      // We take no white space around a value for part of it.
+      // White space around a value is not part of it for us.
       expect(withService({ service: 'my-db' }).options.scope ?? '', text).toBe(theirs.scope?.trim())
     }
   })

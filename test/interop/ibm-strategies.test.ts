@@ -23,17 +23,17 @@ afterEach(async () => {
   await server.close()
 })
 
-/** A resource behind one of IBM's strategies, which asks our authorization server for its public keys. */
+/** A resource behind one of IBM's strategies, which fetches the public keys of our authorization server. */
 async function protect(strategy: object, name: string, options: object): Promise<string> {
-  const judge = new passport.Passport()
-  judge.use(strategy)
+  const authenticator = new passport.Passport()
+  authenticator.use(strategy)
   const app = express()
   received = []
   app.use((incoming, _response, next) => {
     received.push(incoming.headers.authorization)
     next()
   })
-  app.use(judge.authenticate(name, { session: false, ...options }) as RequestHandler)
+  app.use(authenticator.authenticate(name, { session: false, ...options }) as RequestHandler)
   app.get('/', (_request, response) => {
     response.end()
   })
@@ -42,7 +42,7 @@ async function protect(strategy: object, name: string, options: object): Promise
   return `http://127.0.0.1:${(listening.address() as AddressInfo).port}/`
 }
 
-/** A token response whose token is over, although it says that it lives for an hour. */
+/** A token response whose token has expired, although it claims a lifetime of an hour. */
 async function overAlready(provider: CachingTokenProvider): Promise<{ body: object }> {
   server.lifetimeSeconds = -10
   const { accessToken } = await provider.getToken()
@@ -51,7 +51,7 @@ async function overAlready(provider: CachingTokenProvider): Promise<{ body: obje
   return { body: { access_token: accessToken, token_type: 'Bearer', expires_in: 3600 } }
 }
 
-describe.each(clients)("IBM's own judges take what $name sends:", ({ start: begin }) => {
+describe.each(clients)("IBM's own strategies accept what $name sends:", ({ start: begin }) => {
   const make = (provider: CachingTokenProvider) => begin(provider).call
 
   describe("App ID's APIStrategy", () => {
@@ -64,7 +64,7 @@ describe.each(clients)("IBM's own judges take what $name sends:", ({ start: begi
       return protect(new appId.APIStrategy({ oauthServerUrl }), appId.APIStrategy.STRATEGY_NAME, options)
     }
 
-    it('a token with the audience and the scope it wants', async () => {
+    it('a token with the required audience and scope', async () => {
       server.scope = 'appid_default read write'
       const url = await start({ audience: server.clientId, scope: 'read' })
       await using provider = createTokenProvider(server.appId)
@@ -89,7 +89,7 @@ describe.each(clients)("IBM's own judges take what $name sends:", ({ start: begi
       expect(server.tokenRequests).toBe(1)
     })
 
-    it('no storm if it rejects every token, as it does those of version 3', async () => {
+    it('no storm if it rejects every token, such as those of version 3', async () => {
       await server.close()
       server = await startAuthorizationServer({ tenantId, version: 3 })
       const url = await start()
@@ -109,7 +109,7 @@ describe.each(clients)("IBM's own judges take what $name sends:", ({ start: begi
 
     afterEach(() => vi.unstubAllEnvs())
 
-    // What it read from the environment first, it keeps for the life of the process.
+    // It keeps its first reading of the environment until the process ends.
     const start = () => {
       const { serverUrl } = server.mca
       const strategy = new mca.MCABackendStrategy({ logger: quiet })
@@ -132,7 +132,7 @@ describe.each(clients)("IBM's own judges take what $name sends:", ({ start: begi
       expect(new Set(received).size).toBe(2)
     })
 
-    it('its 401 for a tenant that is not its own', async () => {
+    it('its 401 for another tenant', async () => {
       const url = await start()
       await using others = await startAuthorizationServer({ tenantId: 'another-tenant' })
       await using provider = createTokenProvider(others.mca)

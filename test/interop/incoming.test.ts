@@ -45,7 +45,7 @@ describe.each(clients)('within an incoming request, by $name', ({ start }) => {
   const within = (authorization: string | undefined, send: (url: string) => Promise<unknown>) =>
     forwardIncoming({ headers: { authorization } }, () => send(origin))
 
-  it("sends that request's own token, and none if it had none", async () => {
+  it('sends the token of that request, and none if it had none', async () => {
     await using provider = provide()
     const send = make(provider)
     await within('Bearer of-the-caller', send)
@@ -60,7 +60,7 @@ describe.each(clients)('within an incoming request, by $name', ({ start }) => {
     expect(server.tokenRequests).toBe(0)
   })
 
-  it('sends our own outside of one, and if it is ignored', async () => {
+  it('sends our own token outside of one, and if the incoming token is ignored', async () => {
     await using provider = provide()
     await make(provider)(origin)
     await using ignoring = provide({ incoming: 'ignore' })
@@ -95,7 +95,7 @@ describe('the middleware', () => {
     return `http://127.0.0.1:${(listening.address() as AddressInfo).port}`
   }
 
-  /** Two callers at once, with bodies to be read. */
+  /** Two callers at once, with bodies for the middleware to read. */
   async function call(url: string): Promise<void> {
     const post = (caller: string) =>
       fetch(url, {
@@ -148,7 +148,7 @@ describe('the middleware', () => {
   })
 })
 
-it('needs to know where the tokens of callers may go', () => {
+it('requires `origins` for the tokens of callers', () => {
   const { origins, ...rest } = { ...server.appId, origins: origin }
   expect(() => createTokenProvider({ ...rest, incoming: 'forward' })).toThrow(
     "`incoming: 'forward'` needs `origins`: the callers' tokens go nowhere else",
@@ -158,7 +158,7 @@ it('needs to know where the tokens of callers may go', () => {
   )
 })
 
-it('goes over plain http only to an origin that is listed as such, and is shown nowhere', async () => {
+it('goes over plain HTTP only to an origin that is listed with http:, and is never shown', async () => {
   await using provider = provide({ origins: 'https://orders.example.test' })
   const error = await forwardIncoming({ headers: { authorization: 'Bearer of-the-caller' } }, () =>
     fetchAuth(provider, { allowInsecureRequests: false, origins: ['https://orders.example.test'] })(

@@ -26,7 +26,7 @@ const exchangeType = 'urn:ietf:params:oauth:grant-type:token-exchange'
 const bearerType = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
 const publicJwk = (key: KeyObject, alg: string) => ({ ...key.export({ format: 'jwk' }), alg, kid: alg, use: 'sig' })
 
-/** oidc-provider under a path, with its metadata at one of both locations, and the types of the assertions it has seen. */
+/** oidc-provider under a path, with its metadata at one of the two locations, and the types of the received assertions. */
 async function start(location: 'openid-configuration' | 'oauth-authorization-server') {
   const types: unknown[] = []
   let answer: RequestListener = () => {}
@@ -39,7 +39,7 @@ async function start(location: 'openid-configuration' | 'oauth-authorization-ser
       response.writeHead(404).end()
       return
     }
-    // As Express mounts it.
+    // Like a mount in Express.
     Object.assign(request as IncomingMessage & { originalUrl: string }, {
       originalUrl: `${path}${within}`,
       url: within,
@@ -77,11 +77,11 @@ async function start(location: 'openid-configuration' | 'oauth-authorization-ser
       header: { typ: string },
     ) => {
       types.push(header.typ)
-      // As FAPI 2 and rfc7523bis want it.
+      // As FAPI 2 and rfc7523bis require.
       if (claims.aud !== issuer) throw new errors.InvalidClientAuth('audience must be the issuer')
     },
   })
-  // The exchange as the provider's documentation registers a grant of one's own.
+  // The exchange is registered as a custom grant, as in the provider's documentation.
   const exchange = (name: string, field: string) =>
     provider.registerGrantType(
       name,
@@ -122,7 +122,7 @@ describe.each(['openid-configuration', 'oauth-authorization-server'] as const)(
     }
 
     it.each(['RS256', 'PS256', 'ES256', 'EdDSA'] as const)(
-      'takes an assertion signed with %s, for the issuer',
+      'accepts an assertion signed with %s, for the issuer',
       async (alg) => {
         const before = server.types.length
         const key = keys[alg].privateKey
@@ -132,15 +132,15 @@ describe.each(['openid-configuration', 'oauth-authorization-server'] as const)(
       },
     )
 
-    it('takes an assertion with an HMAC of the secret', async () => {
+    it('accepts an assertion with an HMAC of the secret', async () => {
       await tokenOf({ clientId: 'hmac', secret, clientAuth: 'client_secret_jwt' })
     })
 
-    it('takes id and secret in the form, which its metadata list, where the encoding in Basic matters', async () => {
+    it('accepts id and secret in the form, listed in its metadata, if the encoding in Basic matters', async () => {
       await tokenOf({ clientId: 'awkward:id', secret: 'fake+secret %' })
     })
 
-    it('takes an assertion that the platform has signed', async () => {
+    it('accepts an assertion that the platform has signed', async () => {
       const claims = { iss: 'ES256', sub: 'ES256', aud: server.issuer }
       const sign = () =>
         new SignJWT({ ...claims, jti: crypto.randomUUID() })
@@ -151,7 +151,7 @@ describe.each(['openid-configuration', 'oauth-authorization-server'] as const)(
       await tokenOf({ clientId: 'ES256', clientAuth: clientAssertion(sign) })
     })
 
-    it('denies an assertion for the token endpoint, or of another key, and each is one token request', async () => {
+    it('denies an assertion for the token endpoint or of another key, after a single token request', async () => {
       const clientAuth = privateKeyJwt(keys.ES256.privateKey, { audience: `${server.issuer}/token` })
       await expect(tokenOf({ clientId: 'ES256', clientAuth })).rejects.toMatchObject({ error: 'invalid_client' })
       const foreign = privateKeyJwt(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey)

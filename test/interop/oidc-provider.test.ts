@@ -74,7 +74,7 @@ describe('oidc-provider, a certified authorization server', () => {
   }
 
   describe.each(methods)('with %s', (clientAuth) => {
-    it('gives an opaque token, which it knows, with its life and its scope', async () => {
+    it('issues an opaque token, which it recognises, with its lifetime and scope', async () => {
       await using provider = provide(clientAuth, { scope: 'orders.read' })
       const token = await provider.getToken()
       expect(token.accessToken).not.toContain('.')
@@ -85,7 +85,7 @@ describe('oidc-provider, a certified authorization server', () => {
       }
     })
 
-    it('gives a JWT for a resource (RFC 8707), apart from the other', async () => {
+    it('issues a JWT for a resource (RFC 8707), with its own cache entry', async () => {
       await using provider = provide(clientAuth)
       const [opaque, jwt] = await Promise.all([
         provider.getToken({ scope: 'orders.read' }),
@@ -96,7 +96,7 @@ describe('oidc-provider, a certified authorization server', () => {
       expect(claims).toMatchObject({ aud: resource, scope: 'orders.write', client_id: `${awkward.id}-${clientAuth}` })
     })
 
-    it('refuses what it must, in OAuth words', async () => {
+    it('denies invalid token requests with OAuth errors', async () => {
       await using unknown = provide(clientAuth, { secret: 'wrong' })
       await expect(unknown.getToken()).rejects.toMatchObject({ code: 'TOKEN_REQUEST_REFUSED', error: 'invalid_client' })
       await using provider = provide(clientAuth)
@@ -104,7 +104,7 @@ describe('oidc-provider, a certified authorization server', () => {
         code: 'TOKEN_REQUEST_REFUSED',
         error: 'invalid_target',
       })
-      // The refusal of one token request is not that of another.
+      // The denial of one token request does not affect another.
       await provider.getToken({ scope: 'orders.read' })
     })
   })

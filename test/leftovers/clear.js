@@ -1,4 +1,4 @@
-// Kills what a run has left, and removes its folder, when the run has ended in whatever way: `run.ts` starts it.
+// Kills the processes that a run has left and removes its folder, however the run ended: `run.ts` starts it.
 import { rmSync } from 'node:fs'
 import { processesOf } from './processes.js'
 
@@ -7,7 +7,7 @@ for (const { pid } of processesOf(run)) {
   try {
     process.kill(pid, 'SIGKILL')
   } catch {
-    // It has ended by itself.
+    // The process has already ended.
   }
 }
 rmSync(run, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })

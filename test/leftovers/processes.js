@@ -1,18 +1,18 @@
-// Finds the processes of a run by their environment. In JavaScript, since Node.js runs it when vitest is gone.
+// Finds the processes of a run by their environment. In JavaScript, since Node.js runs it after vitest has ended.
 import { readdirSync, readFileSync } from 'node:fs'
 
-/** Names the folder of the run: in the environment of its workers and of all that they start. */
+/** Contains the folder of the run; set in the environment of its workers and of all processes that they start. */
 export const runVariable = 'MCA_AUTH_TEST_RUN'
-/** Names the test file: in the environment of what a worker starts, but not of the worker itself. */
+/** Contains the test file; set in the environment of the processes that a worker starts, but not of the worker itself. */
 export const fileVariable = 'MCA_AUTH_TEST_FILE'
 
-/** Both of them, for a process that is started with variables of its own. @returns {Record<string, string>} */
+/** Both of them, for a process that is started with its own variables. @returns {Record<string, string>} */
 export function marks() {
   return Object.fromEntries([runVariable, fileVariable].map((name) => [name, process.env[name] ?? '']))
 }
 
 /**
- * The workers of a run, and every process that they started. Only Linux can tell: elsewhere the list is empty.
+ * The workers of a run, and every process that they started. Works only on Linux: elsewhere the list is empty.
  *
  * @param {string} run @returns {{ pid: number, command: string, file: string }[]} `file` is empty for a worker.
  */
@@ -28,7 +28,7 @@ export function processesOf(run) {
 }
 
 /**
- * Nothing for a process that has ended, or that belongs to somebody else.
+ * Empty for a process that has ended, or that belongs to another user.
  *
  * @param {number} pid @param {string} name
  */

@@ -1,4 +1,4 @@
-// Nothing of a run outlives it: it has a folder for everything temporary, and its processes are found by their environment.
+// Nothing outlives a run: it has one folder for temporary files, and its processes are found by their environment.
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { processesOf, runVariable } from './processes.js'
 
-/** A process that was told to end may take this long on a machine that has much else to do. */
+/** How long a process may take to end on a busy machine. */
 const graceMs = 30_000
 
 export default function setup(): () => Promise<void> {
@@ -20,17 +20,17 @@ export default function setup(): () => Promise<void> {
     const left = [...processes, ...readdirSync(run).map((name) => join(run, name))]
     if (left.length === 0) return
     console.error(`\nThe tests left behind:\n${left.map((one) => `  ${one}\n`).join('')}`)
-    // An error thrown here would be printed, and the run would pass.
+    // An error thrown here would only be printed, and the run would pass.
     process.exitCode = 1
   }
 }
 
-/** What the test files started. Vitest's own workers may still be about to end. */
+/** The processes that the test files started. Vitest's own workers may still be about to end. */
 function startedBy(run: string): { readonly pid: number; readonly command: string; readonly file: string }[] {
   return processesOf(run).filter(({ file }) => file !== '')
 }
 
-/** A shell sees its standard input end with this process, even if this one is killed, and outlives a Ctrl-C. */
+/** The standard input of a shell ends with this process, even if it is killed; the shell also survives a Ctrl-C. */
 function clearAfter(run: string): void {
   const script = `trap '' HUP INT TERM; while read -r _; do :; done; exec "$@"`
   const clear = [process.execPath, join(import.meta.dirname, 'clear.js'), run]

@@ -1,5 +1,5 @@
 import axios from 'axios'
-// What adapters ask of core, through the lightest of them: the contract over axios, without what is axios' own part.
+// Core as adapters use it, through the lightest of them: the contract over axios, without the parts that are specific to axios.
 import { axiosClient } from '../adapters/axios-client.ts'
 import { contract } from '../adapters/contract.ts'
 

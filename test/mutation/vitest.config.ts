@@ -1,4 +1,4 @@
-// The tests of core over its sources, so that Stryker can mutate them; `npm test` runs the same tests over what is built.
+// The tests of core over its sources, so that Stryker can mutate them; `npm test` runs the same tests over the build.
 import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
 import base from '../vitest.config.ts'
@@ -16,7 +16,7 @@ export default defineConfig({
   test: {
     ...base.test,
     include: ['core/*.test.ts', 'fuzz/*.test.ts', 'simulation/*.test.ts', 'mutation/*.test.ts'],
-    // Of what is built, which mutants are not.
+    // They test the build, which does not contain the mutants.
     exclude: ['core/copies.test.ts'],
     env: { ...base.test?.env, SCHEDULES: '40' },
     testTimeout: 4_000,

@@ -9,7 +9,7 @@ export interface Connected {
   close(): void
 }
 
-// A Redis that goes away is part of these tests.
+// These tests stop Redis on purpose.
 const noise = () => {}
 
 type NodeRedis = ReturnType<typeof createClient>
@@ -25,7 +25,7 @@ function ioRedis(client: IoRedis): Connected {
   return { client: client as unknown as RedisClient, close: () => client.disconnect() }
 }
 
-/** Each client that is supported, by name and version. */
+/** Every supported client, by name and version. */
 export const clients: Readonly<Record<string, (url: string) => Promise<Connected>>> = {
   'redis 6': (url) => nodeRedis(createClient({ url })),
   'redis 5': (url) => nodeRedis(createClient5({ url }) as unknown as NodeRedis),
@@ -57,7 +57,7 @@ export const sentinels: Readonly<Record<string, (port: number) => Promise<Connec
   'ioredis 6': async (port) => ioRedis(new IoRedis({ name: 'orders', sentinels: [{ host: '127.0.0.1', port }] })),
 }
 
-/** Self-signed, as servers of tests are. */
+/** The test servers have self-signed certificates. */
 const tls = { rejectUnauthorized: false }
 
 export const secured: Readonly<Record<string, (url: string) => Promise<Connected>>> = {

@@ -49,7 +49,7 @@ describe.runIf(hasRedis)('the shared cache on Redis', () => {
       it.concurrent(name, () => check(redisTokenCache(connected.client)))
   })
 
-  it('keeps to its prefix, so that an ACL may', async () => {
+  it('uses only keys with its prefix, so that an ACL can be limited to it', async () => {
     redis.cli('acl', 'setuser', 'orders', 'on', '>not-a-real-password', '~orders:*', '+@all')
     const { client, close } = await (clients['redis 6'] as (url: string) => Promise<Connected>)(
       redis.url.replace('//', '//orders:not-a-real-password@'),
@@ -59,7 +59,7 @@ describe.runIf(hasRedis)('the shared cache on Redis', () => {
     close()
   })
 
-  it('says what is wrong with its options', () => {
+  it('rejects bad options', () => {
     const client = { eval: async () => null, call: () => null }
     expect(() => redisTokenCache({} as never)).toThrow(/`client` must be a client, cluster or sentinel/)
     expect(() => redisTokenCache(undefined as never)).toThrow(/`client` must be/)

@@ -7,7 +7,7 @@ import { hasRedis, RedisServer } from '../servers/redis-server.ts'
 import { sentinels } from './clients.ts'
 
 describe.runIf(hasRedis)('a failover', () => {
-  it.concurrent.for(Object.entries(sentinels))('fails no caller, by %s', async ([, connect], { expect }) => {
+  it.concurrent.for(Object.entries(sentinels))('fails no caller, with %s', async ([, connect], { expect }) => {
     await using master = await RedisServer.start()
     await using replica = await RedisServer.start('--replicaof', '127.0.0.1', String(master.port))
     await expect.poll(() => replica.cli('role')).toContain('connected')

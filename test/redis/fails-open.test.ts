@@ -26,7 +26,7 @@ describe.runIf(hasRedis)('the shared cache on Redis', () => {
     await redis[Symbol.asyncDispose]()
   })
 
-  /** One more process, as it were. It has time for a Redis that is well, however busy the machine. */
+  /** Stands for another process. Its timeouts are long enough for a healthy Redis on a busy machine. */
   function another(options: McaAuthOptions = {}, encryptionKeys?: string[]): CachingTokenProvider {
     const sharedCache = redisTokenCache(connected.client, { encryptionKeys })
     const provider = createTokenProvider({ ...server.appId, sharedCache, sharedCacheTimeoutMs: 60_000, ...options })
@@ -34,7 +34,7 @@ describe.runIf(hasRedis)('the shared cache on Redis', () => {
     return provider
   }
 
-  /** How many token requests the work takes. */
+  /** How many token requests the work makes. */
   async function cost(work: () => Promise<unknown>): Promise<number> {
     const before = server.tokenRequests
     await work()
@@ -44,7 +44,7 @@ describe.runIf(hasRedis)('the shared cache on Redis', () => {
   const stored = () => vi.waitFor(() => expect(redis.cli('--scan')).toContain(':token'))
   const tokenKeys = () => redis.cli('--scan', '--pattern', '*:token').split('\n').filter(Boolean)
 
-  it('serves a second process from the first, and shows neither tokens nor who they are for', async () => {
+  it('serves a second process from the first, and reveals neither tokens nor clients', async () => {
     const { accessToken } = await another({ scope: 'orders.read' }).getToken()
     await stored()
     expect(await cost(() => another({ scope: 'orders.read' }).getToken())).toBe(0)
@@ -68,13 +68,13 @@ describe.runIf(hasRedis)('the shared cache on Redis', () => {
     ['full', () => redis.cli('config', 'set', 'maxmemory', '1'), () => redis.cli('config', 'set', 'maxmemory', '0')],
     ['read-only', () => redis.cli('replicaof', '127.0.0.1', '1'), () => redis.cli('replicaof', 'no', 'one')],
     [
-      'evicting all that it is given',
+      'evicting every entry',
       () => redis.cli('config', 'set', 'maxmemory-policy', 'allkeys-lru', 'maxmemory', '1'),
       () => redis.cli('config', 'set', 'maxmemory', '0'),
     ],
   ]
   it.each(faults)(
-    '%s: goes on alone without waiting for it, and shares again afterwards',
+    '%s: each process continues alone without waiting, and shares again afterwards',
     async (_name, begin, end) => {
       await begin()
       const impatient = { sharedCacheTimeoutMs: 250 }
@@ -82,7 +82,7 @@ describe.runIf(hasRedis)('the shared cache on Redis', () => {
         expect(await cost(() => provider.getToken())).toBe(1)
       await end()
       let round = 0
-      // The client connects again before long.
+      // The client soon reconnects.
       const shared = async () => {
         const scope = `round-${round++}`
         await another({ scope }).getToken()
@@ -110,7 +110,7 @@ describe.runIf(hasRedis)('the shared cache on Redis', () => {
         redis.cli('hset', key, 'value', changed)
       },
     ],
-  ])('an entry that is %s is not taken', async (_name, spoil) => {
+  ])('an entry that is %s is not used', async (_name, spoil) => {
     await another({ scope: 'other' }).getToken()
     await stored()
     const [other] = tokenKeys()
@@ -129,7 +129,7 @@ describe.runIf(hasRedis)('the shared cache on Redis', () => {
   })
 
   it('reads with each of its encryption keys, and writes with the first', async () => {
-    const [old, next] = ['an old key of no less than 32 bytes', 'the next key, no less than 32 bytes']
+    const [old, next] = ['an old key of at least 32 bytes', 'the next key, at least 32 bytes']
     const secret = () => server.secret
     await another({ secret }, [old]).getToken()
     await stored()
@@ -140,7 +140,7 @@ describe.runIf(hasRedis)('the shared cache on Redis', () => {
   })
 
   it('forgets a rejected token for all, whatever key it was sealed with', async () => {
-    const [old, next] = ['an old key of no less than 32 bytes', 'the next key, no less than 32 bytes']
+    const [old, next] = ['an old key of at least 32 bytes', 'the next key, at least 32 bytes']
     await another({}, [old]).getToken()
     await stored()
     const provider = another({}, [next, old])

@@ -26,12 +26,12 @@ describe.runIf(hasRedis)('a fleet of processes on one Redis', () => {
     await redis[Symbol.asyncDispose]()
   })
 
-  /** All these processes share the cores of one machine: it is not Redis that is slow. */
+  /** Generous, since all these processes share the cores of one machine. */
   const patient = () => ({ ...server.appId, timeoutMs: 100_000, sharedCacheTimeoutMs: 60_000 })
 
   const failuresOf = (loaded: readonly Loaded[]) => loaded.flatMap(({ failures }) => failures)
 
-  /** Loads the fleet until the work is done. */
+  /** Keeps the fleet under load until the work is done. */
   async function whileLoaded(fleet: readonly Worker[], work: () => Promise<unknown>): Promise<readonly Loaded[]> {
     const loading = Promise.all(fleet.map((worker) => worker.load({ url: resource.origin })))
     await work()
@@ -39,7 +39,7 @@ describe.runIf(hasRedis)('a fleet of processes on one Redis', () => {
     return loading
   }
 
-  /** A lifetime that is short, but twenty times what a request takes on this machine under this load. */
+  /** A short lifetime, but twenty times as long as a request takes on this machine under this load. */
   async function shortLifetime(fleet: readonly Worker[]): Promise<number> {
     const load = (requests: number) =>
       Promise.all(fleet.map((worker) => worker.load({ url: resource.origin, requests })))
@@ -75,7 +75,7 @@ describe.runIf(hasRedis)('a fleet of processes on one Redis', () => {
     for (const gap of gaps) expect(gap).toBeGreaterThan(server.lifetimeSeconds * 700)
   })
 
-  it('makes one more when the process that requests the token is killed, whose lease soon expires', async () => {
+  it('makes one more token request if the process that makes the first is killed, once its lease expires', async () => {
     server.script({ hang: 'headers' })
     const [holder, ...others] = (await startFleet(4, redis.url, patient())) as [Worker, ...Worker[]]
     holder.ask().catch(() => {})
@@ -89,7 +89,7 @@ describe.runIf(hasRedis)('a fleet of processes on one Redis', () => {
     const asked = await Promise.all(asking)
     expect(asked.map(({ failures }) => failures)).toEqual([0, 0, 0])
     expect(server.tokenRequests).toBe(2)
-    // 2 s; without the lease they would have waited for half of `timeoutMs`.
+    // After 2 s; otherwise they would have waited for half of `timeoutMs`.
     expect(performance.now() - killed).toBeLessThan(patient().timeoutMs / 4)
   })
 
@@ -103,7 +103,7 @@ describe.runIf(hasRedis)('a fleet of processes on one Redis', () => {
     expect(server.tokenRequests).toBe(2)
   })
 
-  it('fails no request while Redis goes away and comes back, and shares again afterwards', async () => {
+  it('fails no request while Redis stops and restarts, and shares again afterwards', async () => {
     const fleet = await startFleet(4, redis.url, server.appId)
     server.lifetimeSeconds = await shortLifetime(fleet)
     server.revokeAll()
@@ -114,7 +114,7 @@ describe.runIf(hasRedis)('a fleet of processes on one Redis', () => {
     const loaded = await whileLoaded(fleet, async () => {
       await more(2)
       await redis.stop()
-      await more(2 * fleet.length) // each for itself
+      await more(2 * fleet.length) // each process on its own
       await redis.start()
       await more(2)
     })

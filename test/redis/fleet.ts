@@ -7,21 +7,21 @@ import { onTestFinished } from 'vitest'
 export interface Asked {
   readonly tokens: string[]
   readonly failures: number
-  /** How much longer the token lives, as this process sees it. */
+  /** The remaining lifetime of the token, as this process sees it. */
   readonly lifeMs: number
 }
 
 export interface Loaded {
   readonly requests: number
-  /** Of each request that failed, its status or its error. */
+  /** The status or the error of each failed request. */
   readonly failures: string[]
   readonly slowestMs: number
 }
 
-/** A process of its own with a provider on a shared Redis. */
+/** A separate process with a provider on a shared Redis. */
 export class Worker {
   readonly #process: ChildProcess
-  /** Aborted when the process has ended: it answers no more. */
+  /** Aborted when the process has ended and can no longer reply. */
   readonly #ended = new AbortController()
 
   constructor(child: ChildProcess) {
@@ -38,7 +38,7 @@ export class Worker {
     return this.#order('ask', argument)
   }
 
-  /** Requests one after another on each of four connections: so many in all, or until `stop()`. */
+  /** Sends requests one after another on each of four connections: this many in all, or until `stop()`. */
   load(argument: { url: string; requests?: number }): Promise<Loaded> {
     return this.#order('load', argument)
   }
@@ -68,7 +68,7 @@ export class Worker {
   }
 }
 
-/** As many processes, all connected. They end with the test, also when it fails or times out. */
+/** Starts this many processes, all connected. They end with the test, even if it fails or times out. */
 export async function startFleet(
   size: number,
   redisUrl: string,

@@ -1,5 +1,5 @@
-// One process of a fleet, told by its parent what to do. It ends with its parent, also if that ends while this one is
-// still loading what it needs.
+// One process of a fleet, which executes the commands of its parent. It ends with its parent, even while it is still
+// loading modules.
 process.on('disconnect', () => process.exit())
 if (!process.connected) process.exit()
 
@@ -14,8 +14,8 @@ const { options, redisUrl, skewMs } = JSON.parse(process.argv[2] ?? '{}')
 const now = Date.now
 Date.now = () => now() + skewMs
 
-// The first token request of a process loads modules. Many processes that do so at once on two cores might miss the time
-// at which a lease must be extended.
+// The first token request of a process loads modules. If many processes do so at once on two cores, one might extend its
+// lease too late.
 const fetch = async () => Response.json({ access_token: 'opaque' })
 await createTokenProvider({ tokenEndpoint: 'http://127.0.0.1:1', clientId: 'c', secret: 's', fetch }).getToken()
 
@@ -30,7 +30,7 @@ let stopped = false
 
 /** @type {Record<string, (argument: any) => Promise<object>>} */
 const orders = {
-  /** So many callers at once. */
+  /** This many callers at once. */
   async ask({ callers = 1, scope }) {
     const wanted = scope === undefined ? undefined : { scope }
     const answers = await Promise.allSettled(Array.from({ length: callers }, () => provider.getToken(wanted)))
@@ -38,7 +38,7 @@ const orders = {
     const lifeMs = (await provider.getToken(wanted)).expiresAt - Date.now()
     return { tokens: [...new Set(tokens)], failures: callers - tokens.length, lifeMs }
   },
-  /** So many requests, or until it is stopped; never more at once than it has connections. */
+  /** This many requests, or until it is stopped; at most one at a time per connection. */
   async load({ url, requests = Number.POSITIVE_INFINITY }) {
     stopped = false
     let started = 0

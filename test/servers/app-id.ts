@@ -1,4 +1,4 @@
-// An authorization server and a resource of each test's own, for the test file that imports this.
+// A new authorization server and a new resource for each test of the file that imports this.
 import { type CachingTokenProvider, createTokenProvider, type McaAuthOptions } from '@mca-auth/core'
 import {
   type AuthorizationServer,

@@ -2,7 +2,7 @@
 // not loopback by name.
 import dns from 'node:dns'
 
-/** `dns.lookup` of whichever of its overloads: the hostname comes first in each. */
+/** `dns.lookup` in any of its overloads: the hostname always comes first. */
 type Lookup = (hostname: string, ...rest: unknown[]) => void
 
 const original = dns.lookup as Lookup

@@ -4,7 +4,7 @@ import { createServer as createSecureServer } from 'node:https'
 import { type AddressInfo, createServer as createRawServer, type Socket } from 'node:net'
 import { generate } from 'selfsigned'
 
-/** A server that speaks http and https on one port, and keeps the headers of what it was asked. */
+/** A server that speaks http and https on one port, and records the headers of its requests. */
 export interface Recorder extends AsyncDisposable {
   readonly port: number
   readonly received: { readonly path: string; readonly method: string; readonly headers: IncomingMessage['headers'] }[]

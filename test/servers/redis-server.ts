@@ -15,13 +15,13 @@ if (!hasRedis) {
   console.warn(`There is no redis-server on PATH, so the tests of the shared cache on Redis are skipped: ${how}.`)
 }
 
-/** A real Redis on a free port, for as long as a test needs it, and no longer than this process. */
+/** A real Redis on a free port, for as long as a test needs it. It ends with this process at the latest. */
 export class RedisServer {
   readonly port: number
   readonly url: string
   readonly #directory = mkdtempSync(join(tmpdir(), 'mca-auth-redis-'))
   readonly #options: readonly string[]
-  /** Of a Sentinel, which writes into its file. */
+  /** The configuration of a Sentinel, which writes into its file. */
   #configuration: string | undefined
   #process: ChildProcess | undefined
   #frozen: number | undefined
@@ -38,7 +38,7 @@ export class RedisServer {
     this.#options = options
   }
 
-  /** A Sentinel that watches a master, which it calls `orders`, and takes a replica instead once it is gone. */
+  /** A Sentinel that watches a master under the name `orders`, and promotes a replica when the master is gone. */
   static async startSentinel(master: RedisServer): Promise<RedisServer> {
     const server = new RedisServer(await freePort(), [])
     server.#configuration = [
@@ -67,7 +67,7 @@ export class RedisServer {
     }
   }
 
-  /** Its answer to a command, or what went wrong, as text. */
+  /** Its reply to a command, or the error, as text. */
   cli(...command: string[]): string {
     const { stdout, stderr } = spawnSync('redis-cli', ['-p', String(this.port), ...command], { encoding: 'utf8' })
     return stdout || stderr
@@ -79,12 +79,12 @@ export class RedisServer {
     return keys.map((key) => `${key} ${this.cli('hgetall', key)} ${this.cli('get', key)}`).join('\n')
   }
 
-  /** Scripts that its clients have had it run. */
+  /** The number of scripts that its clients have run. */
   get scriptsRun(): number {
     return Number(/cmdstat_eval:calls=(\d+)/.exec(this.cli('info', 'commandstats'))?.[1] ?? 0)
   }
 
-  /** From now on it keeps its connections and answers nothing. */
+  /** From now on, keeps its connections open and does not reply. */
   freeze(): void {
     this.#frozen = Number(/process_id:(\d+)/.exec(this.cli('info', 'server'))?.[1])
     process.kill(this.#frozen, 'SIGSTOP')
@@ -106,7 +106,7 @@ export class RedisServer {
   }
 }
 
-/** Resolves when the log of a Redis or a Sentinel says that it listens. */
+/** Resolves when the log of a Redis or a Sentinel says that it is listening. */
 function ready({ stdout }: ChildProcess): Promise<void> {
   return new Promise((resolve, reject) => {
     let log = ''
@@ -118,7 +118,7 @@ function ready({ stdout }: ChildProcess): Promise<void> {
   })
 }
 
-/** A Redis that speaks TLS on a port of its own, besides. */
+/** A Redis that also speaks TLS, on a second port. */
 export async function startTls(): Promise<{ readonly url: string } & AsyncDisposable> {
   const pem = await generate([{ name: 'commonName', value: 'localhost' }])
   const directory = mkdtempSync(join(tmpdir(), 'mca-auth-redis-tls-'))
@@ -137,7 +137,7 @@ export async function startTls(): Promise<{ readonly url: string } & AsyncDispos
   }
 }
 
-/** Three masters, and nothing but masters. */
+/** Three masters without replicas. */
 export async function startCluster(): Promise<{ readonly urls: string[]; [Symbol.asyncDispose](): Promise<void> }> {
   const options = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000']
   const masters = await Promise.all([1, 2, 3].map(() => RedisServer.start(...options)))
@@ -154,8 +154,8 @@ export async function startCluster(): Promise<{ readonly urls: string[]; [Symbol
 }
 
 /**
- * Below the ports that the system gives to whoever asks for any (from 32,768 on Linux): a server that is stopped and
- * started again finds its port free. The bus of a cluster has this port and 10,000.
+ * Below the ports that the system assigns (from 32,768 on Linux): a server that is stopped and started again finds its
+ * port free. The bus of a cluster uses this port plus 10,000.
  */
 async function freePort(): Promise<number> {
   for (;;) {

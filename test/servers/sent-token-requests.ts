@@ -1,4 +1,4 @@
-// What a token request sends, seen by the `fetch` that is given to a provider.
+// The content of token requests, recorded by the `fetch` that is given to a provider.
 
 export interface SentRequest {
   readonly url: string
@@ -13,7 +13,7 @@ export type Answer = (request: SentRequest, count: number) => Response | Promise
 const token: Answer = (_request, count) =>
   Response.json({ access_token: `token-${count}`, token_type: 'Bearer', expires_in: 3600 })
 
-/** A `fetch` that keeps what it is asked, and answers with a token, or as `answer` says. `count` begins with 1. */
+/** A `fetch` that records its requests and responds with a token, or with the result of `answer`. `count` begins with 1. */
 export function recordingFetch(answer: Answer = token) {
   const sent: SentRequest[] = []
   const fetch = async (url: string | URL | Request, init: RequestInit = {}) => {
@@ -31,7 +31,7 @@ export function recordingFetch(answer: Answer = token) {
   return { fetch: fetch as typeof globalThis.fetch, sent }
 }
 
-/** A JWT that nobody checks. */
+/** A JWT that is never verified. */
 export function unsignedJwt(claims: Record<string, unknown>): string {
   const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
   return `${part({ alg: 'RS256', typ: 'JWT' })}.${part(claims)}.ZmFrZS1zaWduYXR1cmU`

@@ -2,8 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 
 /**
- * The shell waits until its standard input ends, which it does when this process ends, in whatever way. Then it kills the
- * command. Ctrl-C reaches it at the same time as this process.
+ * The shell waits until its standard input ends, which happens when this process ends for any reason. Then it kills the
+ * command. A Ctrl-C reaches it at the same time as this process.
  */
 const script = `
   "$@" </dev/null & command=$!
@@ -17,7 +17,7 @@ export function spawnTied(command: string, args: readonly string[]): ChildProces
   return spawn('sh', ['-c', script, 'sh', command, ...args], { stdio: ['pipe', 'pipe', 'ignore'] })
 }
 
-/** Kills the command; it is gone when this resolves. */
+/** Kills the command, which has ended when this resolves. */
 export async function endTied(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   child.stdin?.end()

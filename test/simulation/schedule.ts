@@ -9,7 +9,7 @@ const faults = [
   'throttled for 1 s',
   'throttled for 60 s',
   'throttled',
-  'throttled for no time',
+  'throttled for zero seconds',
   'invalid_scope',
   'temporarily_unavailable',
   'empty 403',
@@ -22,7 +22,7 @@ const faults = [
 ] as const
 export type Fault = (typeof faults)[number]
 
-/** One thing that happens; after it, `ms` pass. */
+/** One event, after which `ms` pass. */
 export type Step = { readonly ms: number } & (
   | { readonly do: 'call'; readonly key: Key; readonly abortAfter: number | undefined }
   | { readonly do: 'calls'; readonly key: Key; readonly count: number }
@@ -96,7 +96,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 
 export const schedules: fc.Arbitrary<Schedule> = fc.record({
   seed: fc.integer(),
-  // Signing takes most of the time of those that have it.
+  // Schedules with DPoP spend most of their time signing.
   dpop: fc.constantFrom(false, false, false, true),
   latency: fc.constantFrom(0, 1, 20, 150, 2_000),
   steps: fc.array(step, { minLength: 1, maxLength: 25, size: 'max' }),

@@ -5,18 +5,18 @@ import { type Exchange, TokenEndpoint } from './token-endpoint.ts'
 import { VirtualTime } from './virtual-time.ts'
 
 const timeoutMs = 10_000
-/** What the code itself may take, on top: a timer fires in the millisecond after its time. */
+/** Extra time for the code itself: a timer fires in the millisecond after its time. */
 const graceMs = 5
 
 export const invariants = [
   'at most one token request in flight per key',
-  'no caller is given a token past its end, nor one that it reported refused',
+  'no caller gets an expired token, or one that it has reported as rejected',
   'every caller settles within its budget',
   "callers of one key never see another key's token",
   'no token request during a cool-down except the probe',
   'no token request while a fresh token is cached, and few per flight',
-  'an abort affects only its caller, and is its own reason',
-  'nothing is held for a caller who is gone, and nothing is left at the end',
+  'an abort affects only its caller, who gets the reason of the signal',
+  'nothing is kept for a caller that has left, and nothing is left at the end',
 ] as const
 
 export class BrokenInvariant extends Error {
@@ -59,11 +59,11 @@ export async function simulate(schedule: Schedule): Promise<void> {
 interface CoolDown {
   readonly from: number
   readonly until: number
-  /** Token requests that had been made when a caller was told of it. */
+  /** The number of token requests made when a caller learnt of it. */
   readonly after: number
 }
 
-/** What an adapter finds in a provider, and its cache. */
+/** The interface of a provider for adapters, and its cache. */
 const internals: unique symbol = Symbol.for('mca-auth.provider.1') as never
 interface Cache {
   prepare(request: { readonly scope: string }): { readonly key: string }
@@ -79,17 +79,17 @@ class World {
   readonly #endpoint: TokenEndpoint
   readonly #provider: CachingTokenProvider
   readonly #inFlight = new Map<Key, number>()
-  /** Token requests so far, and which of them was a key's last. */
+  /** The number of token requests so far, and which of them was the last one of a key. */
   #made = 0
   readonly #latest = new Map<Key, number>()
   /** Token requests since the key last had an outcome. */
   readonly #requests = new Map<Key, number>()
-  /** What the last token of a key was, as far as callers have seen. */
+  /** The latest token of a key that callers have seen. */
   readonly #current = new Map<Key, AccessToken & { readonly staleAt: number }>()
-  /** Tokens that were reported refused, and after how many calls. */
+  /** Tokens that were reported as rejected, and after how many calls. */
   readonly #reported = new Map<AccessToken, number>()
   #calls = 0
-  /** Cool-downs that callers were told of: for one key, or for all. */
+  /** Cool-downs that callers have learnt of: for one key, or for all. */
   readonly #coolDowns = new Map<Key | 'all', CoolDown>()
   /** Keys that may have one needless refresh, because the clock has jumped. */
   readonly #jumped = new Set<Key>()
@@ -102,7 +102,7 @@ class World {
     this.#schedule = schedule
     this.#time = time
     this.#endpoint = new TokenEndpoint(
-      // A nonce takes one more round trip, and the budget of those who wait for it stays the same.
+      // A nonce takes one more round trip, and the budget of the waiting callers stays the same.
       schedule.dpop ? schedule.latency / 2 : schedule.latency,
       (exchange) => this.#started(exchange),
       (exchange, issued) => this.#ended(exchange, issued),
@@ -129,7 +129,7 @@ class World {
     this.#check()
     await this.#recovers()
     this.#provider.close()
-    await this.#time.pass(25_000) // the deaf hangs
+    await this.#time.pass(25_000) // for a fetch that ignores its signal
     if (this.#provider.health().flights > 0) this.#break(8, 'flights are left')
     if (this.#time.timers > 0) this.#break(8, `${this.#time.timers} timers are left`)
     const held = this.#signals.filter((signal) => signal.listeners > 0)
@@ -137,7 +137,7 @@ class World {
     this.#check()
   }
 
-  /** Once the server is well again, every key gets a token after the longest cool-down. */
+  /** Once the server has recovered, every key gets a token after the longest cool-down. */
   async #recovers(): Promise<void> {
     this.#endpoint.heal()
     await this.#time.pass(300_000 + graceMs)
@@ -179,7 +179,7 @@ class World {
       case 'jump':
         this.#time.jump(step.by)
         for (const key of keys) this.#jumped.add(key)
-        // A cool-down ends with a clock that is set back, instead of lasting as much longer.
+        // A cool-down ends when the clock is set back, instead of lasting that much longer.
         if (step.by < 0) this.#coolDowns.clear()
         break
       case 'pass':
@@ -191,7 +191,7 @@ class World {
     const started = performance.now()
     const number = this.#calls++
     const controller = abortAfter === undefined ? undefined : new AbortController()
-    const reason = new Error('the caller gave up')
+    const reason = new Error('the caller aborted')
     const aborting = controller && setTimeout(() => controller.abort(reason), abortAfter)
     const signal = controller && new CountingSignal(controller.signal)
     if (signal) this.#signals.push(signal)
@@ -222,12 +222,12 @@ class World {
   #given(key: Key, token: AccessToken, call: number): void {
     const now = Date.now()
     if (!token.accessToken.startsWith(`${key}-`)) this.#break(4, `${token.accessToken} was given for ${key}`)
-    if (now >= token.expiresAt) this.#break(2, `a token was given ${now - token.expiresAt} ms after its end`)
+    if (now >= token.expiresAt) this.#break(2, `a token was given ${now - token.expiresAt} ms after its expiry`)
     if (call >= (this.#reported.get(token) ?? Number.POSITIVE_INFINITY)) {
-      this.#break(2, 'a token was given that had been reported refused')
+      this.#break(2, 'a token was given that had been reported as rejected')
     }
     this.#current.set(key, token as AccessToken & { staleAt: number })
-    // The resource answers at once, or so late that the token may have been replaced meanwhile.
+    // The resource responds at once, or so late that the token may have been replaced meanwhile.
     if (call % 3 > 0) this.#use(key, token)
     else setTimeout(() => this.#use(key, token), 2_500)
   }
@@ -239,8 +239,8 @@ class World {
     if (this.#provider.invalidate(token)) {
       this.#current.delete(key)
       this.#reported.set(token, this.#calls)
-    } else if (isCurrent) this.#break(2, 'a refused token was not dropped')
-    if (!isCurrent && this.#peek(key) !== before) this.#break(6, 'a late refusal dropped a newer token')
+    } else if (isCurrent) this.#break(2, 'a rejected token was not dropped')
+    if (!isCurrent && this.#peek(key) !== before) this.#break(6, 'a late rejection dropped a newer token')
   }
 
   /** The cached token that would be served. `peek()` throws for tokens that are bound to a key. */
@@ -253,7 +253,7 @@ class World {
   #failed(key: Key, error: McaAuthError): void {
     const from = Date.now()
     if (error.retryAt === undefined) return // closed
-    if (error.retryAt <= from) return // told of a failure of a moment ago
+    if (error.retryAt <= from) return // the error of a failure a moment ago
     const own =
       error.code === 'TOKEN_REQUEST_REFUSED' && !['invalid_client', 'use_dpop_nonce'].includes(error.error ?? '')
     this.#coolDowns.set(own ? key : 'all', { from, until: error.retryAt, after: this.#made })
@@ -274,7 +274,7 @@ class World {
     for (const other of keys) {
       const probing = other !== key && (this.#inFlight.get(other) ?? 0) > 0
       if (probing && failing && !isSameAttempt && (this.#latest.get(other) ?? 0) > failing.after) {
-        this.#break(5, `a second probe, for ${key} beside ${other}`)
+        this.#break(5, `a second probe, for ${key} in addition to ${other}`)
       }
     }
     this.#latest.set(key, ++this.#made)
@@ -290,7 +290,7 @@ class World {
     ) {
       if (!this.#jumped.delete(key)) this.#break(6, 'a token request while a fresh token is cached')
     }
-    // Three attempts, each of which may ask once more with a rotated secret, and each of these with a nonce; one after each
+    // Three attempts, each of which may be repeated with a rotated secret, and each of these with a nonce; one after each
     // throttling.
     if (requests > (this.#schedule.dpop ? 32 : 16)) this.#break(6, `${requests} token requests in one flight`)
   }
@@ -313,7 +313,7 @@ class World {
   }
 }
 
-/** An AbortSignal that knows how many listen to it. */
+/** An AbortSignal that counts its listeners. */
 class CountingSignal {
   listeners = 0
   readonly signal: AbortSignal

@@ -3,11 +3,11 @@ import { expect, it } from 'vitest'
 import { schedules } from './schedule.ts'
 import { simulate } from './simulate.ts'
 
-/** About 10 s of a small machine. `npm run test:soak` runs as many as you like. */
+/** Takes about 10 s on a small machine. `npm run test:soak` runs as many as you like. */
 const numRuns = Number(process.env.SCHEDULES ?? 1_500)
 
 it(`${numRuns} random schedules break no invariant`, { timeout: 600_000 }, async () => {
   const details = await fc.check(fc.asyncProperty(schedules, simulate), { numRuns })
-  // The report has the seed and path that show a failure again, as options of fc.check.
+  // The report contains the seed and the path that reproduce a failure, as options of fc.check.
   expect(details.failed, `${details.errorInstance}\n${fc.defaultReportMessage(details)}`).toBe(false)
 })

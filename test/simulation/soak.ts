@@ -1,5 +1,5 @@
 // npm run test:soak -- --schedules 1000000 [--seed 1]
-// Runs random schedules, in batches that each have a seed of their own, and counts which invariants they break.
+// Runs random schedules, in batches that each have their own seed, and counts which invariants they break.
 import { fork } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
@@ -9,10 +9,10 @@ import { BrokenInvariant, invariants, simulate } from './simulate.ts'
 
 const batch = 1_000
 
-/** What a batch of schedules has shown. */
+/** The result of a batch of schedules. */
 interface Report {
   readonly ran: number
-  readonly broken?: { readonly invariant: number; readonly message: string; readonly replay: string }
+  readonly broken?: { readonly invariant: number; readonly message: string; readonly reproduction: string }
 }
 
 if (process.send === undefined) await supervise()
@@ -39,7 +39,7 @@ async function supervise(): Promise<void> {
         if (report.broken) {
           const at = report.broken.invariant - 1
           broken[at] = (broken[at] ?? 0) + 1
-          console.log(`BROKEN: ${report.broken.message}\n  ${report.broken.replay}`)
+          console.log(`BROKEN: ${report.broken.message}\n  ${report.broken.reproduction}`)
         }
         if (Date.now() - shown < 10_000) return
         shown = Date.now()
@@ -67,7 +67,7 @@ async function work(share: number, firstSeed: number, stride: number): Promise<v
         broken: {
           invariant: error.number,
           message: error.message,
-          replay: `{ seed: ${details.seed}, path: '${details.counterexamplePath}' } ${fc.stringify(details.counterexample)}`,
+          reproduction: `{ seed: ${details.seed}, path: '${details.counterexamplePath}' } ${fc.stringify(details.counterexample)}`,
         },
       }),
     }

@@ -1,10 +1,10 @@
 import type { Fault, Key } from './schedule.ts'
 
-/** What a token request met. */
+/** The outcome of a token request. */
 export interface Exchange {
   readonly key: Key
   readonly secret: string
-  /** Whether it follows at once on one that was asked for a nonce: the same attempt. */
+  /** Whether it immediately follows a demand for a nonce, as part of the same attempt. */
   readonly isSameAttempt: boolean
 }
 
@@ -14,7 +14,7 @@ const replies: { readonly [fault in Fault]?: () => Response } = {
   'throttled for 1 s': () => new Response('', { status: 429, headers: { 'retry-after': '1' } }),
   'throttled for 60 s': () => new Response('', { status: 429, headers: { 'retry-after': '60' } }),
   throttled: () => new Response('', { status: 429 }),
-  'throttled for no time': () => new Response('', { status: 429, headers: { 'retry-after': '0' } }),
+  'throttled for zero seconds': () => new Response('', { status: 429, headers: { 'retry-after': '0' } }),
   invalid_scope: () => Response.json({ error: 'invalid_scope' }, { status: 400 }),
   'empty 403': () => new Response('', { status: 403 }),
   temporarily_unavailable: () => Response.json({ error: 'temporarily_unavailable' }, { status: 400 }),
@@ -27,7 +27,7 @@ const replies: { readonly [fault in Fault]?: () => Response } = {
 export class TokenEndpoint {
   secret = 'fake-secret-0'
   lifetimeSeconds: number | undefined = 3600
-  /** Which nonce a proof must have; `undefined`: tokens are not bound. */
+  /** The nonce that a proof must have; `undefined` if tokens are not bound. */
   nonce: number | undefined
   readonly #latency: number
   readonly #faults: Fault[] = []
@@ -35,7 +35,7 @@ export class TokenEndpoint {
   readonly #live = new Set<string>()
   readonly #onStart: (exchange: Exchange) => void
   readonly #onEnd: (exchange: Exchange, issued: boolean) => void
-  /** When a key's token request was asked for a nonce. */
+  /** When the token request of a key was told to use a nonce. */
   readonly #challenged = new Map<Key, number>()
   #issued = 0
 
@@ -49,7 +49,7 @@ export class TokenEndpoint {
     this.#onEnd = onEnd
   }
 
-  /** The next token requests meet this. */
+  /** The next token requests have this outcome. */
   add(fault: Fault, count: number): void {
     for (let i = 0; i < count; i++) this.#faults.push(fault)
   }
@@ -80,7 +80,7 @@ export class TokenEndpoint {
       if (!ended) this.#onEnd(exchange, issued)
       ended = true
     }
-    // Also where the answer is still to come: nobody waits for it any more.
+    // Even if the response is still to come: no caller waits for it any more.
     signal?.addEventListener('abort', () => end(false), { once: true })
     try {
       const response = await this.#answer(exchange, proof, signal)
@@ -94,7 +94,7 @@ export class TokenEndpoint {
   async #answer({ key, secret }: Exchange, proof: string, signal: AbortSignal | undefined): Promise<Response> {
     const fault = this.#faults.shift()
     if (fault === 'hang') await wait(Number.POSITIVE_INFINITY, signal)
-    // A custom fetch that does not listen to its signal, and answers when nobody waits any more.
+    // A custom fetch that ignores its signal, and responds when no caller waits any more.
     if (fault === 'deaf hang') await wait(20_000, undefined)
     await wait(this.#latency, signal)
     if (fault === 'network') throw new TypeError('fetch failed')

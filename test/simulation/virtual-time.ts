@@ -12,7 +12,7 @@ export class VirtualTime {
     Math.random = mulberry32(seed)
   }
 
-  /** Lets everything happen that happens within `ms`, in order. */
+  /** Runs everything that is due within `ms`, in order. */
   async pass(ms: number): Promise<void> {
     let over = false
     setTimeout(() => {

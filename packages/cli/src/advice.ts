@@ -11,14 +11,14 @@ export function adviceFor(error: McaAuthError): readonly string[] {
       return failureAdvice(error)
     case 'TOKEN_REQUEST_THROTTLED':
       return [
-        `wait until ${new Date(error.retryAt ?? Date.now()).toISOString()}, as the server asks`,
+        `wait until ${new Date(error.retryAt ?? Date.now()).toISOString()}: the server is rate-limiting`,
         "also check for a process that doesn't cache its token or is crash-looping",
       ]
     case 'TOKEN_RESPONSE_INVALID':
       return ['check the URL: it is not a token endpoint, or a proxy, a gateway or a login page answered instead']
     case 'DISCOVERY_INVALID':
       return [
-        "give --issuer exactly as the server's own metadata write it, or give --token-endpoint, which needs no metadata",
+        "give --issuer exactly as it is in the server's own metadata, or give --token-endpoint, which needs no metadata",
       ]
     case 'INSECURE_TRANSPORT':
       return ['use https: over plain HTTP, anyone on the network can read secrets and tokens']
@@ -26,7 +26,7 @@ export function adviceFor(error: McaAuthError): readonly string[] {
       return ['fix the variable or file named in the message, or use --binding FILE or --instance-name NAME']
     case 'MISSING_SECRET_ERROR':
       return [
-        'bind a credential that has a secret, such as that of a regular web application in App ID',
+        'bind a credential that has a secret, such as one of a regular web application in App ID',
         'or give the secret with --secret-file FILE, or with --secret-file - on standard input',
       ]
     default:
@@ -45,7 +45,7 @@ function deniedAdvice({ error, status }: McaAuthError): readonly string[] {
   if (status === 404) return ['the tenant or the path is wrong: compare the URL with the credential']
   return [
     "compare id and secret with the credential: was the secret rotated, or is it another tenant's?",
-    'or the server expects another way to authenticate: try --client-auth client_secret_post',
+    'or the server expects another authentication method: try --client-auth client_secret_post',
   ]
 }
 
@@ -54,5 +54,5 @@ function failureAdvice({ status, error, cause }: McaAuthError): readonly string[
   if (status < 500 && error === undefined) {
     return ['a proxy answered with a page: check the URL, and whether the server behind the proxy is running']
   }
-  return ['the server itself fails: try again later, or look at its logs']
+  return ['the server itself fails: try again later, or check its logs']
 }

@@ -13,11 +13,11 @@ import { assess, type RequestProblem, sendRequest } from './send-request.js'
 
 const withoutToken: RequestProblem = { headline: 'The request goes without a token', exitCode: 7 }
 
-/** What the reasons on the channel `mca-auth:request:skipped` mean. */
+/** The meanings of the reasons on the channel `mca-auth:request:skipped`. */
 const meanings: Readonly<Record<SkipReason, string>> = {
   'origin-not-listed': '`origins` does not list this origin',
   'origin-left': 'a redirect leads to an origin that must not have the token',
-  'own-authorization': 'the request has an Authorization header of its own',
+  'own-authorization': 'the request already has an Authorization header',
   'token-request': 'the option `tokenRequest` returned false',
   'no-incoming-token': 'the incoming request had no token to forward',
   'token-endpoint': 'this is a token endpoint, which never gets a token',
@@ -27,8 +27,8 @@ const meanings: Readonly<Record<SkipReason, string>> = {
  * Shows whether a request would carry the token, as every adapter decides it, and with `send` whether the resource
  * accepts it.
  *
- * @returns what is wrong; a McaAuthError if the request would fail and not be sent.
- * @throws TypeError for an origin that is not one.
+ * @returns the problem, if there is one; a McaAuthError if the request would fail without being sent.
+ * @throws TypeError for an invalid origin.
  */
 export async function checkRequest(
   report: Report,
@@ -58,7 +58,7 @@ export async function checkRequest(
   let response = await sendRequest(report, url, headers, timeoutMs)
   if (response instanceof Response && (await wantsNonce(authorization, headers, response))) {
     const proven = await authorization.headersFor(sending)
-    report.line('plain', 'nonce', 'wanted for the proof; sent once more with it')
+    report.line('plain', 'nonce', 'required in the proof; sent again with it')
     response = await sendRequest(report, url, proven, timeoutMs)
   }
   if (!(response instanceof Response)) return response
@@ -69,7 +69,7 @@ export async function checkRequest(
     : checkRedirect(report, authorization, response, target)
 }
 
-/** Whether the resource wants a nonce in the proof of a bound token (RFC 9449 §9), and has given one. */
+/** Whether the resource demands a nonce in the proof of a bound token (RFC 9449 §9), and has sent one. */
 async function wantsNonce(
   authorization: RequestAuthorization,
   { dpop }: AuthorizationHeaders,
@@ -79,7 +79,7 @@ async function wantsNonce(
   return (await authorization.responded(status, headers, { replayable: true })) === 'resend'
 }
 
-/** Shows whether a client that follows this redirect would send the token along. */
+/** Shows whether a client that follows this redirect would also send the token to its target. */
 function checkRedirect(
   report: Report,
   authorization: RequestAuthorization,
@@ -107,7 +107,7 @@ function showSkipped(report: Report, reason: SkipReason | undefined, { origin }:
   return withoutToken
 }
 
-/** Calls a function, and gives its result with the reason that it reported if it decided against the token. */
+/** Calls a function, and returns its result, with the reported reason if the request goes without the token. */
 function withSkipReason<T>(decide: () => T): { readonly result: T; readonly reason: SkipReason | undefined } {
   const reasons: SkipReason[] = []
   const listener = (message: unknown) => reasons.push((message as SkippedRequest).reason)

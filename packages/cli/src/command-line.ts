@@ -14,13 +14,13 @@ export interface RequestToCheck {
   readonly send: boolean
 }
 
-/** What to do, and with which options of the library. */
+/** The command, and the options of the library. */
 export interface CommandLine {
   readonly command: 'token' | 'doctor' | 'jwk' | 'help' | 'version'
   readonly json: boolean
   readonly options: McaAuthOptions
   readonly request?: RequestToCheck | undefined
-  /** Of `jwk`. */
+  /** The arguments of `jwk`. */
   readonly key?: { readonly file: string; readonly id: string | undefined } | undefined
 }
 
@@ -40,7 +40,7 @@ export async function readCommandLine(args: readonly string[]): Promise<CommandL
   if (rest.length > 0) throw new UsageError(`\`${command}\` takes options only`)
   if (values.json === true && command !== 'token') throw new UsageError('--json goes with `token`')
   if (values.dpop === true && command === 'token') {
-    throw new UsageError('--dpop goes with `doctor`: the header of a token that is bound to a key is of no use alone')
+    throw new UsageError('--dpop goes with `doctor`: the header of a token that is bound to a key is useless alone')
   }
   const request = requestToCheck(command, values)
   return { command, json: values.json === true, options: await libraryOptions(values), request }

@@ -10,19 +10,19 @@ const shown: Readonly<Record<string, string>> = {
   jwks_uri: 'keys',
 }
 
-/** A location where an issuer's metadata were looked for (RFC 8414, OpenID Connect Discovery). */
+/** One location of an issuer's metadata that was tried (RFC 8414, OpenID Connect Discovery). */
 export class DiscoveryDocument {
   readonly #url: URL
   readonly #mark: 'good' | 'bad'
   readonly #text: string
   readonly #fields: Promise<Readonly<Record<string, unknown>>>
 
-  /** @param response - a copy of the response, if there is one to be read. */
+  /** @param response - a copy of the response, if its body can be read. */
   constructor(url: URL, mark: 'good' | 'bad', text: string, response: Response | undefined) {
     this.#url = url
     this.#mark = mark
     this.#text = text
-    // Whoever asked for it has its own copy, and reports what is wrong with it.
+    // The library has its own copy, and reports what is wrong with it.
     this.#fields = response === undefined ? Promise.resolve({}) : fieldsOf(response).catch(() => ({}))
   }
 

@@ -15,7 +15,7 @@ import { TokenEndpointObserver } from './token-endpoint-observer.js'
 
 /**
  * Prints where each credential was found, how the server responds, what it grants, whether a request would carry the
- * token, and what is wrong.
+ * token, and any faults.
  *
  * @throws TypeError for invalid options.
  */

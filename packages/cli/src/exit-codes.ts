@@ -1,9 +1,9 @@
 import { McaAuthError } from '@mca-auth/core'
 
-/** The command line makes no sense. The message repeats no value: it may be a secret in the wrong place. */
+/** An invalid command line. The message does not repeat values: one may be a secret in the wrong place. */
 export class UsageError extends Error {}
 
-/** As `--help` lists them. */
+/** In the order of `--help`. */
 export const exitCodes = [
   [0, 'a token was issued'],
   [1, 'an unexpected error'],

@@ -1,22 +1,22 @@
 import { exitCodes } from './exit-codes.js'
 
-/** Name, placeholder of the value (none: a switch), meaning. */
+/** Name, placeholder of the value (empty for a switch), meaning. */
 export const flags = [
   ['binding', 'FILE', 'a service credential as JSON, used instead of the platform'],
   ['instance-name', 'NAME', 'the instance to use if the platform has several'],
-  ['service', 'NAME', 'a service of IBM Cloud, configured as for its SDK or bound, e.g. cloudant'],
+  ['service', 'NAME', 'a bound IBM Cloud service, or one configured as for its SDK, e.g. cloudant'],
   ['client-id', 'ID', 'OAuth client id'],
   ['secret-file', 'FILE', 'file with the client secret; - reads standard input'],
   ['server-url', 'URL', 'MCA authorization server, with --app-id'],
   ['app-id', 'ID', 'MCA tenant id'],
   ['oauth-server-url', 'URL', 'App ID server, https://…/oauth/v4/<tenant>'],
   ['token-endpoint', 'URL', 'token endpoint of any other OAuth 2.0 server'],
-  ['issuer', 'URL', 'issuer of any OAuth 2.0 server, whose metadata name the token endpoint'],
+  ['issuer', 'URL', 'issuer of any OAuth 2.0 server; its metadata names the token endpoint'],
   ['client-auth', 'METHOD', 'client_secret_basic, _basic_raw, _post or _jwt, or none'],
   ['key-file', 'FILE', 'private key that signs assertions in place of a secret (private_key_jwt)'],
   ['key-id', 'ID', 'its `kid` [the `kid` of a JWK, or none; jwk: its thumbprint]'],
   ['assertion-file', 'FILE', 'an assertion that the platform issues in place of a secret'],
-  ['dpop', '', 'doctor: bind the token to a key of its own (DPoP), as the option `dpop`'],
+  ['dpop', '', 'doctor: bind the token to a new key (DPoP), as with the option `dpop`'],
   ['scope', 'SCOPE', 'scopes to request; repeatable'],
   ['resource', 'URI', 'resource indicator (RFC 8707); repeatable'],
   ['parameter', 'NAME=VALUE', 'additional parameter of the token request; repeatable'],
@@ -56,7 +56,7 @@ Examples:
     --client-id orders --secret-file -
 `
 
-/** Options of the library whose flag has another name. */
+/** Options of the library whose flags have other names. */
 const renamed: Readonly<Record<string, string>> = {
   bindingFile: 'binding',
   secret: 'secret-file',

@@ -1,8 +1,9 @@
-/** What the error codes of IBM Cloud IAM and of the instance metadata service mean, and what to do. */
+/** Explanations and advice for the error codes of IBM Cloud IAM and of the instance metadata service. */
 const byCode: Readonly<Record<string, string>> = {
-  BXNIM0106E: 'IAM finds a field of the token request wrong: see the message, and leave out --parameter and --scope',
-  BXNIM0109E: 'IAM misses a field of the token request: see the message',
-  BXNIM0308E: 'IAM wants a client id and secret as well as the API key: see whether this account is restricted to some',
+  BXNIM0106E: 'IAM rejects a field of the token request: see the message, and leave out --parameter and --scope',
+  BXNIM0109E: 'a field of the token request is missing: see the message',
+  BXNIM0308E:
+    'IAM requires a client id and secret in addition to the API key: check whether this account is restricted to some',
   BXNIM0398E:
     'link the trusted profile to this compute resource: the cluster, namespace and service account, or the project and application',
   BXNIM0415E:
@@ -14,9 +15,9 @@ const byCode: Readonly<Record<string, string>> = {
   unauthorized: 'enable the metadata service of this virtual server, and allow it to give identity tokens',
 }
 
-/** `undefined` for the codes of others. */
+/** `undefined` for codes of other servers. */
 export function ibmAdvice(code: string | undefined, status: number | undefined): string | undefined {
-  // With 401, other servers mean the client.
+  // With a 401, this code of another server is about the client.
   if (code === 'unauthorized' && status !== 403) return undefined
   return code !== undefined && Object.hasOwn(byCode, code) ? byCode[code] : undefined
 }

@@ -2,19 +2,19 @@ const timeouts = /^(ETIMEDOUT|EHOSTUNREACH|EHOSTDOWN|ENETUNREACH|UND_ERR_CONNECT
 const closed = /^(ECONNRESET|ECONNABORTED|EPIPE|UND_ERR_SOCKET)$/
 const ownAuthority = 'give its certificate authority to Node with NODE_EXTRA_CA_CERTS=FILE'
 
-/** Codes of Node.js, undici and OpenSSL, and what to do; the first match counts. */
+/** Advice for codes of Node.js, undici and OpenSSL; the first match counts. */
 const byCode: readonly (readonly [RegExp, string])[] = [
   [/^ENOTFOUND$/, 'this host name does not exist here: check the URL and the DNS'],
   [/^EAI_/, 'the DNS does not respond: check the resolver of this machine or container, then try again'],
   [/^ECONNREFUSED$/, 'nothing listens there: check host and port of the URL'],
   [timeouts, 'the host is unreachable: look for a firewall, a missing route, or a proxy that must be used'],
 
-  // The certificate (OpenSSL's X509_V_ERR_*, and Node's own check of the name).
+  // Certificates (OpenSSL's X509_V_ERR_*, and Node's own check of the name).
   [
     /^(ERR_TLS_CERT_ALTNAME_INVALID|HOSTNAME_MISMATCH|IP_ADDRESS_MISMATCH)$|UNRECOGNIZED_NAME/,
     'the certificate does not match the host name: use a name that the certificate lists, or have one issued for this name',
   ],
-  [/^CERT_HAS_EXPIRED$/, 'the certificate has expired: have it renewed, after a look at the clock of this machine'],
+  [/^CERT_HAS_EXPIRED$/, 'the certificate has expired: have it renewed, but first check the clock of this machine'],
   [/^CERT_NOT_YET_VALID$/, 'the certificate is not valid yet: the clock of this machine may be behind'],
   [/^CERT_REVOKED$/, 'the certificate was revoked: the server needs a new one'],
   [/^DEPTH_ZERO_SELF_SIGNED_CERT$/, 'the certificate is self-signed: trust it with NODE_EXTRA_CA_CERTS=FILE'],
@@ -38,23 +38,20 @@ const byCode: readonly (readonly [RegExp, string])[] = [
   ],
   [
     /CERTIFICATE_REQUIRED|ALERT_BAD_CERTIFICATE|ALERT_UNKNOWN_CA|ALERT_CERTIFICATE_UNKNOWN|ALERT_ACCESS_DENIED/,
-    'the server requires a client certificate (mutual TLS), which this command can not send',
+    'the server requires a client certificate (mutual TLS), which this command cannot send',
   ],
   [
     /HANDSHAKE_FAILURE|NO_SHARED_CIPHER|INSUFFICIENT_SECURITY/,
     'client and server share no cipher, or the server requires a client certificate',
   ],
-  [
-    /^ERR_(SSL|TLS)_|^EPROTO$/,
-    'the TLS handshake failed: look at the cause above, and at the TLS settings of the server',
-  ],
-  [/CERT|CRL|_CA$|^INVALID_PURPOSE$|PATH_LENGTH/, 'the certificate was rejected: look at the cause above'],
+  [/^ERR_(SSL|TLS)_|^EPROTO$/, 'the TLS handshake failed: check the cause above, and the TLS settings of the server'],
+  [/CERT|CRL|_CA$|^INVALID_PURPOSE$|PATH_LENGTH/, 'the certificate was rejected: check the cause above'],
 
   [/^HPE_/, 'the response is not HTTP: is it the https port, or another service?'],
   [closed, 'the connection was closed without a response: is it the https port, or is a client certificate required?'],
 ]
 
-/** The innermost error that has a code, since `fetch` wraps what happened. */
+/** The innermost error that has a code, since `fetch` wraps the actual error. */
 export function networkErrorIn(error: unknown): NodeJS.ErrnoException | undefined {
   if (!(error instanceof Error)) return undefined
   const { cause, errors, code } = error as NodeJS.ErrnoException & { readonly errors?: readonly unknown[] }
@@ -63,7 +60,7 @@ export function networkErrorIn(error: unknown): NodeJS.ErrnoException | undefine
   return inner ?? (typeof code === 'string' ? error : undefined)
 }
 
-/** What to do if a server can't be reached. */
+/** Advice for a server that cannot be reached. */
 export function networkAdvice(error: unknown): readonly string[] {
   const found = networkErrorIn(error)
   const known = byCode.find(([codes]) => codes.test(reasonOf(found)))?.[1]

@@ -1,7 +1,7 @@
 import { decodeJwt, decodeProtectedHeader } from 'jose'
 import type { Report } from './report.js'
 
-/** Fields of a token request that hold a JWT, and what to call it. */
+/** Fields of a token request that hold a JWT, and the names to show for them. */
 const presented: Readonly<Record<string, string>> = {
   assertion: 'assertion',
   client_assertion: 'client assertion',
@@ -10,7 +10,7 @@ const presented: Readonly<Record<string, string>> = {
 }
 const soonSeconds = 60
 
-/** Shows who signed what a token request presented, with which key, for whom, and when it expires; but not the token. */
+/** Shows the issuer, key, audience and expiry of the JWT that a token request presented, but not the JWT itself. */
 export function showPresented(report: Report, form: URLSearchParams): void {
   for (const [field, name] of Object.entries(presented)) {
     const token = form.get(field)
@@ -21,14 +21,14 @@ export function showPresented(report: Report, form: URLSearchParams): void {
 function showJwt(report: Report, name: string, token: string): void {
   const jwt = decode(token)
   if (jwt === undefined) {
-    report.line('plain', name, 'not a JWT, so that it does not say when it expires')
+    report.line('plain', name, 'not a JWT, so its expiry is unknown')
     return
   }
   const { alg, kid, iss, sub, aud, exp } = jwt
   const key = kid === undefined ? 'no `kid`' : `key ${textOf(report, kid)}`
   report.line('plain', name, `signed with ${textOf(report, alg)}, ${key}`)
   report.line('plain', '', `iss ${textOf(report, iss)}, sub ${textOf(report, sub)}, aud ${textOf(report, aud)}`)
-  // Assertions that we sign live a minute.
+  // Assertions that we sign have a lifetime of a minute.
   if (typeof exp === 'number') showExpiry(report, exp, name !== presented.client_assertion || iss !== sub)
 }
 
@@ -37,7 +37,7 @@ function showExpiry(report: Report, exp: number, isRenewedByOthers: boolean): vo
   report.line('plain', '', `expires in ${seconds} s, at ${dateOf(exp)}`)
   if (seconds >= soonSeconds || !isRenewedByOthers) return
   report.line('warning', '', 'it expires soon')
-  report.advice('see that whatever writes this token renews it in time')
+  report.advice('make sure that the program that writes this token renews it in time')
 }
 
 function decode(token: string): Readonly<Record<string, unknown>> | undefined {

@@ -1,12 +1,12 @@
 /**
- * Everything but plain spaces that a terminal does not show as it is: control characters, line separators, bidirectional
+ * Everything but plain spaces that a terminal does not show as is: control characters, line separators, bidirectional
  * controls, zero-width and other invisible characters, unusual spaces, lone surrogates.
  */
 const invisible = /(?! )[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]/gu
 
 /**
- * The text with each such character as `\u200b`: it can't command the terminal or reorder a line, and a zero-width space
- * that was pasted into a client id can be seen. JSON stays the same JSON, unless it is indented.
+ * The text with each such character escaped, as in `\u200b`: it cannot control the terminal or reorder a line, and a
+ * zero-width space that was pasted into a client id becomes visible. JSON stays the same JSON, unless it is indented.
  */
 export function printable(text: string): string {
   return text.replaceAll(invisible, (character) =>

@@ -1,6 +1,6 @@
 import { McaAuthError } from '@mca-auth/core'
 
-/** The function's result, or the McaAuthError that it threw, for the report. Anything else is thrown again. */
+/** The function's result, or the McaAuthError that it threw, for the report. Other errors are thrown again. */
 export function resultOrProblem<T>(run: () => T): T | McaAuthError {
   try {
     return run()

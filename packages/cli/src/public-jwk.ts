@@ -3,7 +3,7 @@ import { calculateJwkThumbprint } from 'jose'
 import { UsageError } from './exit-codes.js'
 import { readKey } from './secret-file.js'
 
-/** The algorithm, if the key can be used with one only. With RSA, the server and the client choose. */
+/** The algorithm, if the key can be used with only one. With RSA, the server and the client choose. */
 const algorithms: Readonly<Record<string, string>> = {
   'P-256': 'ES256',
   'P-384': 'ES384',
@@ -12,8 +12,8 @@ const algorithms: Readonly<Record<string, string>> = {
 }
 
 /**
- * Prints the public half of a key as a JWK (RFC 7517), as a server registers it for `private_key_jwt`. On standard error
- * it says which `kid` the assertions must have.
+ * Prints the public half of a key as a JWK (RFC 7517), to be registered at a server for `private_key_jwt`. Prints the `kid`
+ * that the assertions must have on standard error.
  *
  * @throws UsageError for anything but an asymmetric key.
  */
@@ -29,7 +29,7 @@ export async function printPublicJwk(file: string, id: string | undefined): Prom
     process.stderr.write(`Give the same \`kid\` to the client: privateKeyJwt(key, { kid: ${JSON.stringify(kid)} })\n`)
 }
 
-/** Of a private or a public key. Nothing private is in what a public key exports. */
+/** The public JWK of a private or a public key. The export of a public key contains nothing private. */
 function publicJwk(key: string | object): JsonWebKey {
   try {
     const format = typeof key === 'string' ? key : ({ key, format: 'jwk' } as const)

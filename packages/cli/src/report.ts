@@ -7,10 +7,10 @@ const SecretMask = await loadSecretMask()
 const marks = { good: ['green', '✓'], bad: ['red', '✗'], warning: ['yellow', '!'], plain: ['dim', '·'] } as const
 const redacted = '[redacted]'
 
-/** Shown in place of a secret that was found. */
+/** Shown in place of a secret. */
 export const hiddenSecret = '••••••••'
 
-/** What the doctor prints: in colour on a terminal, plain in a pipe, and never with a secret. */
+/** The output of the doctor: in colour on a terminal, plain in a pipe, and never with a secret. */
 export class Report {
   readonly #masks: ((text: string) => string)[] = []
   #warnings = 0
@@ -20,7 +20,7 @@ export class Report {
     return this.#warnings
   }
 
-  /** From now on, hides this secret in every encoding, also as `id:secret`. */
+  /** From now on, hides this secret in every encoding, including as `id:secret`. */
   conceal(secret: string, clientId?: string): void {
     const mask = new SecretMask(clientId)
     mask.add(secret)
@@ -39,7 +39,7 @@ export class Report {
     process.stdout.write(`\n${styleText('bold', text)}\n`)
   }
 
-  /** `text` and `note` may come from elsewhere: secrets in them are hidden. A label that does is `shortened()` first. */
+  /** Hides secrets in `text` and `note`, which may be untrusted. An untrusted label must be `shortened()` first. */
   line(mark: keyof typeof marks, label: string, text: string, note = ''): void {
     if (mark === 'warning') this.#warnings++
     const [colour, sign] = marks[mark]
@@ -48,12 +48,12 @@ export class Report {
     process.stdout.write(`  ${styleText(colour, sign)} ${name} ${printable(this.#masked(text))}${end}\n`)
   }
 
-  /** What to do about the line above. */
+  /** Advice about the line above. */
   advice(text: string): void {
     process.stdout.write(`    ${styleText('cyan', '→')} ${printable(text)}\n`)
   }
 
-  /** A text of any length, cut. Secrets are hidden before, since half of one would not be recognised. */
+  /** Truncates a text. Hides secrets first, since half of one would not be recognised. */
   shortened(text: string, length = 200): string {
     const masked = this.#masked(text)
     return masked.length > length ? `${masked.slice(0, length - 1)}…` : masked
@@ -64,7 +64,7 @@ export class Report {
   }
 }
 
-/** Where a URL leads: without user, password, query and fragment, which may hold secrets. */
+/** A URL without user, password, query and fragment, which may contain secrets. */
 export function withoutQuery(url: URL): string {
   return `${url.origin}${url.pathname}${url.search === '' ? '' : '?…'}`
 }

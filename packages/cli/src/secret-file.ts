@@ -7,7 +7,7 @@ import { UsageError } from './exit-codes.js'
  * The client secret in a file, or from standard input if `path` is `-`, without the newline that editors and `echo` put
  * at the end.
  *
- * @throws UsageError if there is none.
+ * @throws UsageError if it is empty.
  */
 export async function readSecret(path: string): Promise<string> {
   const secret = (await textOf(path)).replace(/\r?\n$/, '')
@@ -18,9 +18,9 @@ export async function readSecret(path: string): Promise<string> {
 async function textOf(path: string): Promise<string> {
   try {
     if (path !== '-') return await readFile(path, 'utf8')
-    return process.stdin.isTTY ? await ask() : await readStandardInput()
+    return process.stdin.isTTY ? await prompt() : await readStandardInput()
   } catch (error) {
-    throw new UsageError(`--secret-file can't be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`)
+    throw new UsageError(`--secret-file cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`)
   }
 }
 
@@ -28,14 +28,14 @@ async function textOf(path: string): Promise<string> {
  * A key: its PEM, or its JWK.
  *
  * @param what - names the flag or the argument.
- * @throws UsageError if it can't be read. It shows nothing of the content.
+ * @throws UsageError if it cannot be read. The message does not show the content.
  */
 export async function readKey(what: string, path: string): Promise<string | object> {
   let text: string
   try {
     text = path === '-' ? await readStandardInput() : await readFile(path, 'utf8')
   } catch (error) {
-    throw new UsageError(`${what} can't be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`)
+    throw new UsageError(`${what} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`)
   }
   try {
     const jwk: unknown = JSON.parse(text)
@@ -44,15 +44,15 @@ export async function readKey(what: string, path: string): Promise<string | obje
   return text
 }
 
-/** To its end, however long that takes: a read of the descriptor itself fails on a pipe that does not block (EAGAIN). */
+/** Reads to the end, however long that takes. A read of the descriptor itself would fail on a non-blocking pipe (EAGAIN). */
 async function readStandardInput(): Promise<string> {
   const chunks: Buffer[] = []
   for await (const chunk of process.stdin) chunks.push(chunk as Buffer)
   return Buffer.concat(chunks).toString('utf8')
 }
 
-/** Asks on a terminal, which does not show what is typed. Nothing is asked on standard output, which a script reads. */
-function ask(): Promise<string> {
+/** Prompts on a terminal, which does not show the input. Not on standard output, which a script may read. */
+function prompt(): Promise<string> {
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
   const terminal = createInterface({ input: process.stdin, output: nowhere, terminal: true, historySize: 0 })
   process.stderr.write('Client secret (not shown): ')
@@ -61,7 +61,7 @@ function ask(): Promise<string> {
       resolve(line)
       terminal.close()
     })
-    // Ctrl+D; after a line it changes nothing.
+    // Ctrl+D, which has no effect after a complete line.
     terminal.once('close', () => {
       process.stderr.write('\n')
       resolve('')

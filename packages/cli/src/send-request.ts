@@ -3,7 +3,7 @@ import type { ExitCode } from './exit-codes.js'
 import { networkAdvice, networkErrorIn } from './network-advice.js'
 import type { Report } from './report.js'
 
-/** What is wrong with a request. The details have been shown. */
+/** A problem with a request, whose details have been shown. */
 export interface RequestProblem {
   readonly headline: string
   readonly exitCode: ExitCode
@@ -15,12 +15,11 @@ const unavailable: RequestProblem = { headline: 'The resource is unreachable, fa
 /** RFC 6750 §3.1, RFC 9470 §3. */
 const byError: Readonly<Record<string, string>> = {
   insufficient_scope: 'the token lacks a scope: request it with --scope (in the code: `scope`), and have it granted',
-  insufficient_user_authentication: 'the resource wants a user to log in, which a token of a client cannot stand for',
-  invalid_request: 'the resource finds the request itself malformed',
+  insufficient_user_authentication: 'the resource requires a user to log in: the token of a client is not enough',
+  invalid_request: 'the resource considers the request itself malformed',
   invalid_dpop_proof:
-    'the resource rejects the proof: compare its clock with this one, and the URL that it sees with this one',
-  use_dpop_nonce:
-    'the resource wants a nonce, and gave none that works: is it one server, or several without a common one?',
+    'the resource rejects the proof: compare its clock with this one, and the URL that it receives with this one',
+  use_dpop_nonce: 'the resource demands a nonce, but rejects its own: is it several servers that do not share nonces?',
   invalid_token: 'compare the claims `iss`, `aud` and `exp` above with what the resource expects',
 }
 
@@ -51,7 +50,7 @@ export async function sendRequest(
 }
 
 /**
- * Shows what a response that is not a redirect says about the token.
+ * Shows whether the resource accepts the token, from a response that is not a redirect.
  *
  * @param isBound - whether the token is bound to a key.
  */
@@ -80,19 +79,19 @@ export function assess(
 
 function withoutError(status: number, challenge: string | null, isBound: boolean): string {
   if (!isBound && challenge !== null && /(?:^|,)\s*dpop\b/i.test(challenge)) {
-    return 'the resource wants a token that is bound to a key: set `dpop: true` in the code, and try --dpop here'
+    return 'the resource requires a token that is bound to a key: set `dpop: true` in the code, and try --dpop here'
   }
   if (isBound && challenge !== null && !/\bdpop\b/i.test(challenge)) {
-    return 'the resource does not ask for a token that is bound to a key: does it know DPoP? Try without --dpop'
+    return 'the resource does not offer DPoP in its challenge: does it support bound tokens? Try without --dpop'
   }
   if (status === 403) return 'the resource knows the client but forbids this: check its roles and permissions there'
   if (challenge !== null && !/\b(?:bearer|dpop)\b/i.test(challenge)) {
-    return 'the resource asks for another scheme than Bearer: is the URL right, and does it take tokens of this server?'
+    return 'the resource requires a scheme other than Bearer: is the URL right, and does it accept tokens of this server?'
   }
   return byError.invalid_token as string
 }
 
-/** Shows the innermost reason why a server can't be reached. */
+/** Shows the innermost reason why a server cannot be reached. */
 export function showNetworkError(report: Report, error: unknown): void {
   const { code, message } = networkErrorIn(error) ?? {}
   if (message !== undefined) report.line('plain', 'cause', report.shortened(`${code}: ${message}`.trim()))

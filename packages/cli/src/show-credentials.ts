@@ -10,7 +10,7 @@ const servers = {
   issuer: 'an issuer with metadata',
   other: 'an OAuth 2.0 server',
 }
-/** A shorter value in a query, such as `v=4`, is not a secret, and hiding it would hide other text. */
+/** A shorter value in a query, such as `v=4`, is not a secret, and hiding it would hide unrelated text. */
 const minQueryValueLength = 8
 
 /** From now on, the report shows neither the secret nor the query of the server's URL. */
@@ -27,7 +27,7 @@ export function concealCredentials(
   for (const text of [search.slice(1), ...values]) if (text.length >= minQueryValueLength) report.conceal(text)
 }
 
-/** Shows each credential and where it was found; `service` says where if the options come from its configuration. */
+/** Shows each credential and its source; `service` is the source if the options come from its configuration. */
 export function showCredentials(
   report: Report,
   { server, appId, clientId, secret, missing }: FoundCredentials,
@@ -37,7 +37,7 @@ export function showCredentials(
   const options = service ?? 'the command line'
   const show = (label: string, field: Found<unknown> | undefined, text: string) => {
     if (field !== undefined) report.line('good', label, text, `from ${field.from === 'options' ? options : field.from}`)
-    // Not everyone who requests a token is a client with an id and a secret.
+    // Not every token request is made by a client with an id and a secret.
     else if (missing !== undefined) report.line('bad', label, 'not found')
   }
   show('server', server, server ? `${withoutQuery(server.value.url)}, ${servers[server.value.kind]}` : '')

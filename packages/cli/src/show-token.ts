@@ -18,7 +18,7 @@ export function showToken(report: Report, token: AccessToken, options: McaAuthOp
   report.line('good', 'kind', `${token.tokenType}, ${kind}, ${size} bytes`)
   if (size > largeBytes) {
     report.line('warning', 'size', 'larger than the headers that many proxies accept')
-    report.advice('put fewer claims into it')
+    report.advice('configure the server to issue tokens with fewer claims')
   }
   showLifetime(report, token, jwt?.claims.exp)
   showScope(report, token, options)
@@ -31,7 +31,7 @@ function showLifetime(report: Report, { issuedAt, expiresAt }: AccessToken, exp:
   const lifetimeMs = expiresAt - issuedAt
   report.line('good', 'lifetime', `${lifetimeMs / 1000} s, until ${new Date(expiresAt).toISOString()}`)
   if (lifetimeMs <= shortLifetimeMs) {
-    report.line('warning', 'lifetime', 'so short that each process requests tokens all the time')
+    report.line('warning', 'lifetime', 'so short that each process requests tokens constantly')
     report.advice('configure a longer one on the server: an hour is usual')
   }
   if (typeof exp === 'number' && Math.abs(exp * 1000 - expiresAt) > toleranceMs) {
@@ -51,7 +51,7 @@ function showScope(report: Report, { scope }: AccessToken, options: McaAuthOptio
   report.advice('have these granted to the client, or stop requesting them')
 }
 
-/** `undefined` for anything but a JWT. The signature has not been verified: a claim may hold anything. */
+/** `undefined` for anything but a JWT. The signature has not been verified: a claim may contain anything. */
 function decode(token: string): { claims: Readonly<Record<string, unknown>>; algorithm: string } | undefined {
   try {
     return { claims: decodeJwt(token), algorithm: String(decodeProtectedHeader(token).alg) }

@@ -3,10 +3,10 @@ import { showPresented } from './presented-token.js'
 import { type Report, withoutQuery } from './report.js'
 
 const toleranceMs = 30_000
-/** Fields of a token request that hold what is presented, and headers likewise. */
+/** Fields of a token request that contain secrets or assertions. */
 const secretFields = ['apikey', 'assertion', 'client_assertion', 'client_secret', 'cr_token', 'subject_token']
 
-/** A request that was sent, and how it was answered. */
+/** A sent request and its response. */
 interface Exchange {
   readonly method: string
   readonly url: URL
@@ -14,7 +14,7 @@ interface Exchange {
   readonly text: string
 }
 
-/** Sends token requests and those for a server's metadata, and remembers how each was answered. */
+/** Sends token requests and requests for a server's metadata, and remembers the response to each. */
 export class TokenEndpointObserver {
   readonly #exchanges: Exchange[] = []
   readonly #documents: DiscoveryDocument[] = []
@@ -46,7 +46,7 @@ export class TokenEndpointObserver {
     }
   }
 
-  /** From now on, the report hides what was presented for a token. */
+  /** From now on, the report hides the secrets and assertions that were sent for a token. */
   conceal(report: Report): void {
     for (const name of secretFields) {
       const value = this.#form?.get(name)
@@ -55,7 +55,7 @@ export class TokenEndpointObserver {
     }
   }
 
-  /** Shows what the metadata of the issuer say, if they were asked for. */
+  /** Shows the metadata of the issuer, if it was requested. */
   async showDiscovery(report: Report): Promise<void> {
     if (this.#documents.length === 0) return
     report.heading('Discovery')
@@ -67,9 +67,9 @@ export class TokenEndpointObserver {
     report.heading('Token endpoint')
     let shown = ''
     for (const { url, method, mark, text } of this.#exchanges) {
-      const [where, isPost] = [withoutQuery(url), method === 'POST']
-      if (where !== shown) report.line('plain', 'url', where)
-      shown = where
+      const [location, isPost] = [withoutQuery(url), method === 'POST']
+      if (location !== shown) report.line('plain', 'url', location)
+      shown = location
       report.line(mark, 'response', isPost ? text : `${text} (${method})`)
     }
     if (this.#form !== undefined) showPresented(report, this.#form)

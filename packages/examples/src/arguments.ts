@@ -6,13 +6,13 @@ npm run demo -- --url https://…      against your own service, with the creden
 
 export interface Arguments {
   readonly help: boolean
-  /** The service to call instead of those that the demo starts. */
+  /** The service to call instead of the services that the demo starts. */
   readonly url: string | undefined
-  /** Of each client. @default as many as fit into a few seconds; 100 for a service of your own */
+  /** The number of requests of each client. @default as many as fit into a few seconds; 100 if `url` is given */
   readonly requests: number | undefined
 }
 
-/** @throws TypeError with a message that says which argument is wrong, and what was expected. */
+/** @throws TypeError with a message that names the invalid argument and the expected value. */
 export function readArguments(args: readonly string[]): Arguments {
   const options = { url: { type: 'string' }, requests: { type: 'string' }, help: { type: 'boolean' } } as const
   const { values } = parseArgs({ args: [...args], options })

@@ -2,18 +2,18 @@ import type { McaAuthOptions } from '@mca-auth/core'
 import { startAuthorizationServer, startProtectedResource } from '@mca-auth/testing'
 import type { Client } from './clients.js'
 
-/** What the clients of the demo call. */
+/** The services that the clients of the demo call. */
 export interface Backend extends AsyncDisposable {
-  /** For the credentials. */
+  /** Contains the credentials. */
   readonly options: McaAuthOptions
   urlFor(client: Client): string
-  /** 401s so far. `undefined` if nobody counts them. */
+  /** The number of 401s so far; `undefined` if it is unknown. */
   rejectionsOf(client: Client): number | undefined
-  /** What only servers of our own can do. */
+  /** Operations that only our own servers support. */
   readonly tokens: { setLifetime(ms: number): void; revokeAll(): void } | undefined
 }
 
-/** A service that exists, with the credentials of the environment. */
+/** An existing service, with the credentials of the environment. */
 export function realBackend(url: string): Backend {
   return {
     options: {},
@@ -31,7 +31,7 @@ export async function startBackend(clients: readonly Client[]): Promise<Backend>
     return [client, await startProtectedResource({ authorizationServer: server })] as const
   })
   const resources = new Map(await Promise.all(started))
-  // Tests want to know what was received. Thousands of requests would only fill the memory.
+  // The record of received requests is for tests. Here, thousands of requests would only fill the memory.
   const forget = setInterval(() => {
     for (const { received } of resources.values()) received.length = 0
   }, 100)

@@ -7,7 +7,7 @@ import axios, { type AxiosInstance } from 'axios'
 import got, { type Got } from 'got'
 import { Agent, type Dispatcher, request } from 'undici'
 
-/** What a demo must know of a response. */
+/** The parts of a response that the demo uses. */
 interface Answer {
   readonly status: number
   /** The `WWW-Authenticate` header, which says why a token was rejected. */

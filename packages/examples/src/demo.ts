@@ -9,11 +9,11 @@ import { concurrency, type Goal, Run } from './run.js'
 import { duration, isTerminal, paint, say, wrap } from './screen.js'
 import { marks, Timeline } from './timeline.js'
 
-/** The shortest that tokens live. On a slow machine they live longer. */
+/** The minimum lifetime of tokens; it is longer on a slow machine. */
 const shortestLifetimeMs = 2_500
-/** How much longer a token lives than the slowest request took, so that none expires on its way. */
+/** The lifetime of a token, in durations of the slowest request, so that no token expires on the way. */
 const lifetimeFactor = 10
-/** When every token is revoked, as shares of the run: well before and after the refresh in its middle. */
+/** When every token is revoked, as fractions of the run: well before and after the refresh in its middle. */
 const revocations = [0.25, 0.8]
 const lifetimesPerRun = 2.25
 
@@ -35,7 +35,7 @@ async function demo({ url, requests }: Arguments): Promise<boolean> {
   const lifetimeMs = Math.max(shortestLifetimeMs, Math.ceil((slowestMs * lifetimeFactor) / 500) * 500)
   say(`\n${paint('bold', 'With mca-auth')}`)
   if (backend.tokens) {
-    say(`Tokens live ${duration(lifetimeMs)} here. The slowest request above took ${duration(slowestMs)}.`)
+    say(`Tokens expire after ${duration(lifetimeMs)} here. The slowest request above took ${duration(slowestMs)}.`)
     say(`${marks.renewed} a new token   ${marks.revoked} every token is revoked`)
   }
   const withMcaAuth = await runWithMcaAuth(backend, goal(lifetimesPerRun * lifetimeMs), lifetimeMs)
@@ -64,9 +64,9 @@ function liveRuns(backend: Backend, goal: Goal, sendOf: (client: Client) => Send
 
 async function runWithMcaAuth(backend: Backend, goal: Goal, lifetimeMs: number): Promise<LiveRun[]> {
   backend.tokens?.setLifetime(lifetimeMs)
-  /** The last request of each client that may have lost its token already, by its end or by a revocation. */
+  /** The last request of each client whose token may already have expired or been revoked. */
   const startedBefore = clients.map(() => 0)
-  /** Under way: the tokens that they bring would be revoked too, and given to requests that lost one already. */
+  /** In flight: their tokens would be revoked too, and given to requests that have already lost one. */
   let tokenRequests = 0
   const runs = liveRuns(backend, goal, (client) => {
     const counting: typeof fetch = async (url, init) => {
@@ -75,7 +75,7 @@ async function runWithMcaAuth(backend: Backend, goal: Goal, lifetimeMs: number):
       const index = runs.findIndex(({ name }) => name === client.name)
       const live = runs[index]
       if (response.ok && live !== undefined) {
-        // Of those that wait for the first token, none has lost one.
+        // A request that waits for the first token has not lost one.
         if (live.timeline.count('renewed') > 0) startedBefore[index] = live.run.started
         happened(live, 'renewed')
       }
@@ -91,7 +91,7 @@ async function runWithMcaAuth(backend: Backend, goal: Goal, lifetimeMs: number):
   await showRuns(runs, () => {
     const progress = runs.reduce((sum, { run }) => sum + run.progress, 0) / runs.length
     if (left[0] === undefined || progress < left[0]) return
-    // No request loses its token twice: it is resent once.
+    // No request may lose its token twice, since it is resent only once.
     if (tokenRequests > 0) return
     if (runs.some(({ run }, i) => run.settled < (startedBefore[i] ?? 0))) return
     for (const [i, { run }] of runs.entries()) startedBefore[i] = run.started
@@ -103,7 +103,7 @@ async function runWithMcaAuth(backend: Backend, goal: Goal, lifetimeMs: number):
   return runs
 }
 
-/** Says in one sentence what came of it, or which requests failed. */
+/** Sums up the results in one sentence, or lists the failed requests. */
 function conclude(results: readonly Result[], lifetimeMs: number | undefined): boolean {
   const count = (of: (result: Result) => number) => results.reduce((sum, result) => sum + of(result), 0)
   const number = (value: number) => value.toLocaleString('en')
@@ -114,7 +114,7 @@ function conclude(results: readonly Result[], lifetimeMs: number | undefined): b
     return false
   }
   const although =
-    lifetimeMs && `, although tokens lived only ${duration(lifetimeMs)} and all of them were revoked twice`
+    lifetimeMs && `, although tokens expired after ${duration(lifetimeMs)} and all of them were revoked twice`
   const rejected =
     lifetimeMs && ` and resent the ${number(count(({ rejections }) => rejections ?? 0))} requests that were rejected`
   const requested = `mca-auth requested ${number(count(({ tokens }) => tokens))} tokens`

@@ -2,14 +2,14 @@ import type { Run } from './run.js'
 import { columns, paint, spin, withLiveLines } from './screen.js'
 import type { Timeline } from './timeline.js'
 
-/** A run of one client, and what happened to its tokens. */
+/** A run of one client, and the history of its tokens. */
 export interface LiveRun {
   readonly name: string
   readonly run: Run
   readonly timeline: Timeline
 }
 
-/** Does all of them at the same time, with a line for each. `onDone` is called after each request. */
+/** Performs all runs at the same time, with a line for each. `onDone` is called after each request. */
 export async function showRuns(runs: readonly LiveRun[], onDone?: () => void): Promise<void> {
   await withLiveLines(
     () => runs.map(line),
@@ -17,7 +17,7 @@ export async function showRuns(runs: readonly LiveRun[], onDone?: () => void): P
   )
 }
 
-/** Does them without a trace: what they cost is not what later requests cost. */
+/** Performs the runs without results: the first requests cost more than later ones. */
 export async function warmUp(runs: readonly LiveRun[]): Promise<void> {
   await withLiveLines(
     () => (runs.every(({ run }) => run.isOver) ? [] : [`  ${spin()} warming up`]),

@@ -2,14 +2,14 @@ import type { Run } from './run.js'
 import { duration, paint } from './screen.js'
 import { table } from './table.js'
 
-/** What came of one client. */
+/** The results of one client. */
 export interface Result {
   readonly name: string
   readonly without: Run
   readonly withMcaAuth: Run
   /** Token requests that succeeded. */
   readonly tokens: number
-  /** 401s that its service gave. */
+  /** The number of 401s from its service. */
   readonly rejections: number | undefined
 }
 
@@ -27,7 +27,7 @@ export function resultTable(results: readonly Result[]): string {
   ])
 }
 
-/** Which requests failed, and why: a line for each reason, with the first request that met it. */
+/** Which requests failed, and why: a line for each reason, with the first request that failed for it. */
 export function failureList(results: readonly Result[]): string {
   const lines = results.flatMap(({ name, without, withMcaAuth }) =>
     [[`${name} without mca-auth`, without] as const, [`${name} with mca-auth`, withMcaAuth] as const].flatMap(

@@ -3,15 +3,15 @@ import type { Send } from './clients.js'
 /** Requests of one client that are open at the same time. */
 export const concurrency = 25
 
-/** When a run is over. */
+/** When a run ends. */
 export interface Goal {
   readonly requests?: number | undefined
   readonly ms?: number | undefined
 }
 
-/** A request that did not give a 2xx. */
+/** A request without a 2xx response. */
 export interface Failure {
-  /** Which request of its run it was. */
+  /** The number of the request in its run. */
   readonly request: number
   /** Time since the run began. */
   readonly ms: number
@@ -22,7 +22,7 @@ export interface Failure {
 export class Run {
   readonly failures: Failure[] = []
   done = 0
-  /** Of the requests after the first ones, which open connections. */
+  /** Excludes the first requests, which open connections. */
   slowestMs = 0
   started = 0
   readonly #open = new Set<number>()
@@ -45,7 +45,7 @@ export class Run {
     return this.isOver ? 1 : Math.min(1, Math.max(this.done / this.#requests, this.elapsedMs / this.#ms))
   }
 
-  /** Requests up to this one have all ended. */
+  /** All requests up to this one have ended. */
   get settled(): number {
     return Math.min(this.started, ...[...this.#open].map((request) => request - 1))
   }

@@ -2,7 +2,7 @@ import { clearScreenDown, moveCursor } from 'node:readline'
 import { styleText } from 'node:util'
 
 const out = process.stdout
-// `hasColors()` knows of NO_COLOR, FORCE_COLOR and terminals that have none.
+// `hasColors()` handles NO_COLOR, FORCE_COLOR and terminals without colours.
 const hasColours = out.isTTY === true && out.hasColors()
 
 type Style = 'bold' | 'dim' | 'green' | 'red' | 'yellow'
@@ -13,7 +13,7 @@ export function paint(style: Style, text: string): string {
 
 export const isTerminal: boolean = out.isTTY === true
 
-/** The width of the terminal, but never more than is good to read. */
+/** The width of the terminal, limited to a readable length. */
 export function columns(): number {
   return Math.min(out.columns ?? 80, 120)
 }
@@ -36,7 +36,7 @@ export function wrap(text: string): string {
 
 const spinner = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏']
 
-/** The spinner's picture of this moment. */
+/** The current frame of the spinner. */
 export function spin(): string {
   return spinner[Math.floor(performance.now() / 100) % spinner.length] ?? ''
 }
@@ -46,8 +46,8 @@ export function say(text = ''): void {
 }
 
 /**
- * Keeps lines at the bottom of a terminal up to date while the work is done, and leaves them as they are in the end. A log
- * gets them once, in the end.
+ * Keeps lines at the bottom of a terminal up to date during the work, and leaves the final ones there. A log gets only the
+ * final lines.
  */
 export async function withLiveLines<T>(lines: () => readonly string[], work: () => Promise<T>): Promise<T> {
   let shown = 0
@@ -82,5 +82,5 @@ export async function withLiveLines<T>(lines: () => readonly string[], work: () 
   }
 }
 
-// Whoever reads a log may stop doing so.
+// The reader of a log may close the pipe.
 out.on('error', () => process.exit())

@@ -1,6 +1,6 @@
 import { paint } from './screen.js'
 
-/** What happens to tokens during a run. */
+/** The events of tokens during a run. */
 export type Mark = 'renewed' | 'revoked'
 
 export const marks: Readonly<Record<Mark, string>> = {
@@ -8,7 +8,7 @@ export const marks: Readonly<Record<Mark, string>> = {
   revoked: paint('red', '✕'),
 }
 
-/** A bar that fills from left to right, with marks where something happened. */
+/** A bar that fills from left to right, with a mark for each event. */
 export class Timeline {
   readonly #marks: { readonly progress: number; readonly mark: Mark }[] = []
 
@@ -26,7 +26,7 @@ export class Timeline {
     const taken = new Set<number>()
     for (const { progress: at, mark } of this.#marks) {
       let cell = Math.min(Math.floor(at * width), width - 1)
-      // Marks that would cover each other stand side by side, in their order.
+      // Marks that would overlap are placed side by side, in order.
       while (taken.has(cell) && cell < width - 1) cell++
       taken.add(cell)
       cells[cell] = marks[mark]

@@ -4,14 +4,14 @@ import type { ClientOptions } from '@mca-auth/core/adapter'
 
 /** The part of an SDK's request options that is used here. */
 export interface RequestOptions {
-  /** What the SDK hands to axios with the request. */
+  /** Passed from the SDK to axios with the request. */
   axiosOptions?: { adapter?: unknown } | undefined
 }
 
 /**
  * An authenticator for `@ibm-cloud/cloudant` and every other SDK on `ibm-cloud-sdk-core`: each request carries a cached
- * access token. If it is rejected, the request is resent once with a new one. With `service`, it takes the configuration
- * that the SDK itself would take.
+ * access token. If it is rejected, the request is resent once with a new one. With `service`, it reads the same
+ * configuration as the SDK itself.
  *
  * @throws TypeError for a bad option; McaAuthError if credentials are missing. If no token is available, a request rejects
  *   with the SDK's error, whose message is McaAuthError's, and is not sent.

@@ -20,11 +20,11 @@ export interface InstrumentationOptions {
 type Listeners = { [Name in keyof McaAuthChannels]: (message: McaAuthChannels[Name]) => void }
 
 /**
- * Makes spans and metrics of what all providers of this process do, for as long as it runs, or until the function that it
- * returns is called. Attributes follow the semantic conventions where they have one: `server.address`, `server.port`,
- * `error.type`, `http.request.resend_count`; others begin with `mca_auth.`.
+ * Records spans and metrics for all providers of this process, until the returned function is called. Attributes use the
+ * names of the semantic conventions if there is one: `server.address`, `server.port`, `error.type`,
+ * `http.request.resend_count`; others begin with `mca_auth.`.
  *
- * - span `mca_auth.token`: a wait for a token, from the first caller on, with all attempts
+ * - span `mca_auth.token`: a wait for a token, starting with the first caller and including all attempts
  * - `mca_auth.token.duration`, histogram, s: the same
  * - `mca_auth.token.requests`, `.refused`, `.served_stale`, `mca_auth.cooldowns`, `mca_auth.requests.skipped`,
  *   `mca_auth.dpop.nonces`: counters
@@ -40,7 +40,7 @@ export function instrumentMcaAuth(options: InstrumentationOptions = {}): () => v
   const tracer = (options.tracerProvider ?? trace).getTracer('@mca-auth/opentelemetry')
   const meter = (options.meterProvider ?? metrics).getMeter('@mca-auth/opentelemetry')
   const duration = meter.createHistogram('mca_auth.token.duration', {
-    description: 'How long callers waited for a token, all attempts together',
+    description: 'How long callers waited for a token, including all attempts',
     unit: 's',
     advice: { explicitBucketBoundaries: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] },
   })
@@ -66,7 +66,7 @@ export function instrumentMcaAuth(options: InstrumentationOptions = {}): () => v
     })
     if (errorType !== undefined) span.setStatus({ code: SpanStatusCode.ERROR })
     span.end(end)
-    const { 'mca_auth.scope': _, ...few } = recorded // scopes may be many
+    const { 'mca_auth.scope': _, ...few } = recorded // there may be many scopes
     duration.record(durationMs / 1000, few)
   }
 
@@ -104,12 +104,12 @@ export function instrumentMcaAuth(options: InstrumentationOptions = {}): () => v
   }
 }
 
-/** Few values: for metrics. */
+/** Attributes with few values, for metrics. */
 function server({ tokenEndpoint, clientId }: TokenSubject): Attributes {
   return { ...address(tokenEndpoint), 'mca_auth.client_id': clientId }
 }
 
-/** Empty for what is not a URL: the origin of a request may be hidden. */
+/** Empty if the text is not a URL: the origin of a request may be hidden. */
 function address(url: string): Attributes {
   if (!URL.canParse(url)) return {}
   const { hostname, port, protocol } = new URL(url)

@@ -1,16 +1,16 @@
-/** A client of `redis` (node-redis), also its cluster and its sentinel. */
+/** A client, cluster or sentinel of `redis` (node-redis). */
 interface NodeRedis {
   eval(script: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>
   sendCommand(...args: never[]): unknown
 }
 
-/** A client of `ioredis`, also its cluster. */
+/** A client or cluster of `ioredis`. */
 interface IoRedis {
   eval(script: string, numberOfKeys: number, ...keysAndArguments: string[]): Promise<unknown>
   call(...args: never[]): unknown
 }
 
-/** What `redisTokenCache()` takes; structural, so that every version fits. */
+/** The clients that `redisTokenCache()` accepts; structural types, so that every version fits. */
 export type RedisClient = NodeRedis | IoRedis
 
 type Run = (script: string, keys: string[], args: string[]) => Promise<unknown>

@@ -4,16 +4,16 @@ import { type RedisClient, runner } from './client.js'
 export type { RedisClient } from './client.js'
 
 export interface RedisTokenCacheOptions {
-  /** Before the name of every key, e.g. to keep an ACL short. @default 'mca-auth' */
+  /** Prefix of every key, e.g. for an ACL. @default 'mca-auth' */
   readonly keyPrefix?: string | undefined
-  /** As of `SharedTokenCache`: needed with a `secret` function, or where `clientAuth` is a function and has no secret. */
+  /** See `SharedTokenCache`: required if `secret` is a function, or if `clientAuth` is a function without a `secret`. */
   readonly encryptionKeys?: readonly (string | Uint8Array)[] | undefined
 }
 
-// Every script is about one key, whose lease, fence and token are in one slot of a cluster.
+// Every script works on one key, whose lease, fence and token are in the same slot of a cluster.
 // KEYS: token, lease, fence.
 
-/** ARGV: holder, duration. The fence outlives the lease, and starts above that of a token which outlived it. */
+/** ARGV: holder, duration. The fence outlives the lease; if it is lost, the next one starts above the stored token's fence. */
 const lease = `
 local holder = redis.call('get', KEYS[2])
 if holder and holder ~= ARGV[1] then return false end
@@ -29,7 +29,7 @@ return fence`
 const release = `
 if redis.call('get', KEYS[2]) == ARGV[1] then redis.call('del', KEYS[2]) end`
 
-/** ARGV: fence, value, digest, lifetime. The holder of any lease but the last one comes too late. */
+/** ARGV: fence, value, digest, lifetime. Ignores the holder of any lease but the latest. */
 const set = `
 local last = math.max(tonumber(redis.call('get', KEYS[3]) or 0), tonumber(redis.call('hget', KEYS[1], 'fence') or 0))
 if tonumber(ARGV[1]) < last then return end
@@ -46,7 +46,7 @@ if redis.call('hget', KEYS[1], 'digest') == ARGV[1] then redis.call('del', KEYS[
 
 /**
  * A shared token cache on Redis 6.2 or newer, or Valkey: standalone, Sentinel or Cluster, over the connection that you
- * already have. It opens none, closes none, and stores nothing that can be read there.
+ * already have. It neither opens nor closes a connection, and stores everything encrypted.
  *
  * @param client - a connected client, cluster or sentinel of `redis` (5, 6) or `ioredis` (5, 6).
  * @throws TypeError for another client or a bad option.
@@ -93,7 +93,7 @@ export function redisTokenCache(client: RedisClient, options: RedisTokenCacheOpt
   }
 }
 
-/** A hash without one of the fields, or without an expiry, is not ours. */
+/** `undefined` for a hash without one of the fields or an expiry, which is not ours. */
 function toToken(value: string | null, digest: string | null, expiresInMs: number): SharedToken | undefined {
   return value === null || digest === null || expiresInMs <= 0 ? undefined : { value, digest, expiresInMs }
 }

@@ -1,4 +1,4 @@
-// A thousand first requests at once: token requests, and when the last of them is answered.
+// A thousand first requests at once: token requests, and the time until the last response.
 import { contenderNamed } from '../contenders.js'
 import { Servers } from '../servers.js'
 

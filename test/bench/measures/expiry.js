@@ -1,4 +1,4 @@
-// Requests at a steady rate, whether they are answered or not, while tokens expire.
+// Requests at a steady rate, independent of the responses, while tokens expire.
 import { contenderNamed } from '../contenders.js'
 import { Servers } from '../servers.js'
 import { quartiles } from '../statistics.js'
@@ -7,7 +7,7 @@ import { quartiles } from '../statistics.js'
 export async function measure({ addresses, name, rate, seconds }) {
   const servers = new Servers(addresses)
   const { send } = await contenderNamed(name).make(addresses)
-  for (let i = 0; i < 100; i++) await send() // compiled, and with a token
+  for (let i = 0; i < 100; i++) await send() // so that the code is compiled, and a token cached
   await servers.tokenRequests()
   /** @type {number[]} */
   const latencies = []

@@ -1,4 +1,4 @@
-// Processes on a virtual clock: each is a provider that is asked for its token every few seconds.
+// Processes on a virtual clock: each is a provider whose token is used every few seconds.
 import { createTokenProvider } from '@mca-auth/core'
 import { memoryTokenCache } from '@mca-auth/testing'
 import { install } from '@sinonjs/fake-timers'
@@ -43,7 +43,7 @@ export async function measure({ processes, minutes, shared, jitter }) {
       if (now >= /** @type {number} */ (startsAt[i])) provider.getToken().catch(() => {})
     }
     for (let step = 0; step < 10; step++) {
-      await turns() // what takes no virtual time takes real time
+      await turns() // work that takes no virtual time takes real time
       await clock.tickAsync(tickMs / 10)
     }
   }
@@ -51,12 +51,12 @@ export async function measure({ processes, minutes, shared, jitter }) {
   return counts
 }
 
-/** What the first token request loads, before the clock is ours. */
+/** Loads the modules of the first token request, before the clock is virtual. */
 async function loadAll() {
   const fetch = async () => Response.json({ access_token: 'x', token_type: 'Bearer', expires_in: 1 })
   const options = { tokenEndpoint: 'https://idp.example/token', clientId: 'a', secret: 'b', fetch }
   await createTokenProvider({ ...options, sharedCache: memoryTokenCache() }).getToken()
-  await turns() // and what it does behind its caller
+  await turns() // and its work in the background
 }
 
 const realImmediate = setImmediate

@@ -1,4 +1,4 @@
-// What it takes to get a header out of the cache, beside the cache alone: time in turns in one process, and bytes.
+// The cost of a header from the cache, compared with the cache alone: time, alternating in one process, and bytes.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createTokenProvider } from '@mca-auth/core'
 import { createRequestAuthorizer } from '@mca-auth/core/adapter'
@@ -54,9 +54,9 @@ export async function headerSources(/** @type {import('../servers.js').Addresses
   /** @type {Source[]} */
   const sources = [
     { name: 'lru-cache get and an expiry check', call: lruCache() },
-    { name: 'the same once more', call: lruCache() },
+    { name: 'the same, repeated', call: lruCache() },
     {
-      name: 'mca-auth, as its adapters ask',
+      name: 'mca-auth, as in its adapters',
       call: () => {
         const headers = authorizer.begin(request)?.headersFor(request)
         return headers && 'authorization' in headers ? headers.authorization : undefined
@@ -68,7 +68,7 @@ export async function headerSources(/** @type {import('../servers.js').Addresses
     const { header } = await make(addresses)
     if (header === undefined) continue
     await header()
-    await sleep(50) // what is asked behind the caller
+    await sleep(50) // for work in the background
     sources.push({ name: client === 'undici' ? `${name}, the whole interceptor` : name, call: header })
   }
   return sources
@@ -84,7 +84,7 @@ function lruCache() {
   }
 }
 
-/** A loop of its own for each, as each has a place of its own in a program: a shared one would slow all of them down. */
+/** Each one has its own loop, as in a program: a shared call site would slow all of them down. */
 async function compile(/** @type {() => unknown} */ call) {
   const isAsync = call() instanceof Promise
   const body = `let last; for (let i = 0; i < calls; i++) last = ${isAsync ? 'await ' : ''}call(); return last`
@@ -107,7 +107,7 @@ async function timed(/** @type {(calls: number) => unknown} */ repeat, /** @type
   return performance.now() - start
 }
 
-/** Needs `--expose-gc` and a young generation that nothing of this fills. */
+/** Needs `--expose-gc` and a young generation that is too large to fill. */
 async function bytesPerCall(/** @type {Source} */ { call }) {
   const { repeat } = await compile(call)
   const calls = 20_000

@@ -1,9 +1,9 @@
-// Instructions per request, counted by valgrind where there is one: they do not drift with what else the machine does.
+// Instructions per request, counted by valgrind if it is installed: they do not depend on other load on the machine.
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { contenderNamed } from '../contenders.js'
 
-/** Of so many requests and so many: in between, what is hot has been compiled. */
+/** Counted over two numbers of requests: in between, hot code has been compiled. */
 const counts = { few: 1500, many: 4000 }
 const countsOfUndici = { few: 3000, many: 9000 }
 
@@ -11,7 +11,7 @@ const countsOfUndici = { few: 3000, many: 9000 }
 export async function measure({ addresses, name }) {
   if (spawnSync('valgrind', ['--version']).error !== undefined) return undefined
   const { few, many } = contenderNamed(name).client === 'undici' ? countsOfUndici : counts
-  // What start and compilation take is in both.
+  // Both include the cost of start and compilation.
   const [before, after] = await Promise.all([few, many].map((requests) => count(addresses, name, requests)))
   return (Number(after) - Number(before)) / (many - few)
 }

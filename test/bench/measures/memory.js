@@ -1,4 +1,4 @@
-// What cached tokens take, and whether it takes longer to find one among many.
+// The memory of cached tokens, and whether it takes longer to find one among many.
 import { createTokenProvider } from '@mca-auth/core'
 import { createRequestAuthorizer } from '@mca-auth/core/adapter'
 import { LRUCache } from 'lru-cache'

@@ -1,4 +1,4 @@
-// CPU and time per request: floor, floor once more, and contenders take turns in one process.
+// CPU and time per request: the floor, the floor repeated, and the contenders take turns in one process.
 import { contenders } from '../contenders.js'
 import { median, pairedRatios } from '../statistics.js'
 
@@ -16,7 +16,7 @@ export async function measure({ addresses, client, atOnce, rounds, sliceMs }) {
     await slice(send, 200, atOnce)
     const { ms } = await slice(send, 200, atOnce)
     requests ||= Math.max(2 * atOnce, Math.ceil((200 * sliceMs) / ms))
-    // As many for each, but for those who would take all the time.
+    // The same number for each, except for those that would take all the time.
     const share = Math.min(1, (5 * sliceMs * 200) / (requests * ms))
     turns.push({ send, requests: Math.max(atOnce, Math.ceil(requests * share)) })
   }
@@ -24,14 +24,14 @@ export async function measure({ addresses, client, atOnce, rounds, sliceMs }) {
   const cpu = []
   /** @type {number[][]} */
   const time = []
-  // The first rounds compile.
+  // The first rounds are for compilation.
   for (let round = -3; round < rounds; round++) {
     /** @type {number[]} */
     const cpuOfRound = []
     /** @type {number[]} */
     const timeOfRound = []
     for (let i = 0; i < turns.length; i++) {
-      // Everybody follows everybody else equally often.
+      // Each one follows each other one equally often.
       const place =
         round % 2 === 0 ? (i + round + 6) % turns.length : (turns.length * 2 - i - 1 + round + 6) % turns.length
       const { send, requests } = /** @type {(typeof turns)[0]} */ (turns[place])
@@ -46,7 +46,7 @@ export async function measure({ addresses, client, atOnce, rounds, sliceMs }) {
   const cpuRatios = pairedRatios(cpu)
   const timeRatios = pairedRatios(time)
   return names.map(({ name, role }, i) => ({
-    name: i === 1 ? `${name} once more` : name,
+    name: i === 1 ? `${name}, repeated` : name,
     client,
     role: i === 1 ? 'control' : role,
     atOnce,

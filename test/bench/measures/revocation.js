@@ -1,4 +1,4 @@
-// Fifty callers, and a token that is refused from one moment on.
+// Fifty callers, and a token that is rejected from one moment on.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { contenderNamed } from '../contenders.js'
 import { Servers } from '../servers.js'
@@ -17,7 +17,7 @@ export async function measure({ addresses, name, atOnce, seconds }) {
       requests++
       if (status === 200) continue
       failures++
-      await sleep(10) // who is refused at once would otherwise do nothing else
+      await sleep(10) // otherwise, a caller whose token is rejected at once would do nothing else
     }
   })
   await sleep((seconds * 1000) / 3)

@@ -1,4 +1,4 @@
-// What it takes to have it: time of its import over the bare client's, size, number of packages.
+// The cost of installing it: its import time over that of the bare client, size, number of packages.
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -39,7 +39,7 @@ export async function measure({ times }) {
   })
 }
 
-/** In a process of its own, after the client is there. */
+/** In a separate process, after the client has been loaded. */
 function importMs(/** @type {typeof weighed[number]} */ { client, modules, required }) {
   const load = (/** @type {string} */ name) => (required ? `require('${name}')` : `await import('${name}')`)
   const code = `
@@ -50,7 +50,7 @@ function importMs(/** @type {typeof weighed[number]} */ { client, modules, requi
     process.stderr.write(String(performance.now() - start))`
   const type = required ? 'commonjs' : 'module'
   const options = { cwd: directory, stdio: /** @type {['ignore', 'ignore', 'pipe']} */ (['ignore', 'ignore', 'pipe']) }
-  // On standard error, for some of them log to standard output.
+  // On standard error, because some of them log to standard output.
   return Number(
     execFileSync('bash', ['-c', 'exec "$0" --input-type="$1" -e "$2" 2>&1 >/dev/null', process.execPath, type, code], {
       ...options,
@@ -60,7 +60,7 @@ function importMs(/** @type {typeof weighed[number]} */ { client, modules, requi
   )
 }
 
-/** The package and what it depends on, apart from the client, which is there already. */
+/** The package and its dependencies, without the client, which is already installed. */
 function collect(
   /** @type {string | undefined} */ path,
   /** @type {Map<string, number>} */ packages,

@@ -1,4 +1,4 @@
-// Bundlers: an application becomes one file, which runs in a folder where nothing else is.
+// Bundlers: an application becomes one file, which runs in an otherwise empty folder.
 import { mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -6,12 +6,12 @@ import { join } from 'node:path'
 /** @typedef {import('../run.js').Context} Context */
 /** @typedef {'cjs' | 'esm'} Format */
 /** @typedef {{ alias: string, bundle: Bundle }} Tool */
-/** @typedef {(context: Context, entry: string, file: string, format: Format) => Promise<unknown>} Bundle Gives the files, if there are several. */
+/** @typedef {(context: Context, entry: string, file: string, format: Format) => Promise<unknown>} Bundle Returns the files, if there are several. */
 
-/** What our packages may add to a minified bundle: core, an adapter and what a token request loads. In bytes. */
+/** The limit for what our packages add to a minified bundle: core, an adapter and the modules of a token request. In bytes. */
 const limit = 135_000
 
-/** By name, how each makes one file of an entry. @type {Readonly<Record<string, Tool>>} */
+/** How each tool turns an entry into one file, by name. @type {Readonly<Record<string, Tool>>} */
 const tools = {
   esbuild: { alias: 'esbuild', bundle: esbuild() },
   'esbuild --minify': { alias: 'esbuild', bundle: esbuild('--minify') },
@@ -34,7 +34,7 @@ const tools = {
 function esbuild(...flags) {
   return ({ execute, folder }, entry, file, format) => {
     const args = [entry, '--bundle', '--platform=node', '--target=node20', `--format=${format}`, `--outfile=${file}`]
-    // As its documentation has it: what a bundled CommonJS module requires of Node.js.
+    // From its documentation: lets a bundled CommonJS module require modules of Node.js.
     const banner = `--banner:js=import { createRequire } from 'node:module'; const require = createRequire(import.meta.url)`
     return execute(join(folder, 'node_modules/.bin/esbuild'), [
       ...args,
@@ -45,7 +45,7 @@ function esbuild(...flags) {
 }
 
 /**
- * It makes an ES module of one, and more files of what is loaded later.
+ * It turns an entry into an ES module, and puts modules that are loaded later into more files.
  *
  * @type {Bundle}
  */
@@ -63,11 +63,11 @@ async function ncc({ node, folder }, entry, file) {
 const fileOf = (name, entry, format) =>
   `${name.replaceAll(/\W+/g, '-')}-${entry.replaceAll('.', '-')}.${format === 'esm' ? 'mjs' : 'cjs'}`
 
-/** @param {unknown} made What a bundler gave. @param {string} file @returns {readonly string[]} */
+/** @param {unknown} made The result of a bundler. @param {string} file @returns {readonly string[]} */
 const filesOf = (made, file) => (Array.isArray(made) ? made : [file])
 
 /**
- * Runs a bundle where it finds no package.
+ * Runs a bundle in a folder without any packages.
  *
  * @param {Context} context
  * @param {string} file
@@ -110,9 +110,9 @@ const ofIbm = ['esbuild', 'webpack'].map((name) =>
   project(name, 'cloudant.cjs', 'cjs', 'a Cloudant client in CommonJS', ['cloudant']),
 )
 
-/** How much our packages add, rounded up, so that the page does not change with every line of code. @type {Project[]} */
+/** How much our packages add, rounded up so that the page does not change with every line of code. @type {Project[]} */
 const sizes = Object.entries(tools)
-  // ncc does not minify what is loaded later.
+  // ncc does not minify modules that are loaded later.
   .filter(([name]) => name !== 'esbuild' && name !== 'ncc')
   .map(([name, tool]) => ({
     section: 'Bundlers',
@@ -121,7 +121,7 @@ const sizes = Object.entries(tools)
     as: 'size',
     clients: [],
     run: async (context) => {
-      // The clients differ little, and undici takes some of the bundlers long.
+      // The clients differ little, and some of the bundlers take long for undici.
       const clients = name.startsWith('esbuild') ? ['axios', 'fetch', 'undici'] : ['axios']
       const sizeOf = async (/** @type {string} */ entry) => {
         const file = fileOf(name, entry, 'esm')
@@ -135,7 +135,7 @@ const sizes = Object.entries(tools)
       console.log(`  ${name}: with mca-auth, ${clients.join(', ')} are ${added.join(', ')} bytes larger`)
       const most = Math.max(...added)
       if (most > limit) throw new Error(`a bundle grows by ${most} bytes; ${limit} is the limit`)
-      // What lost the adapter on the way would be small.
+      // A bundle that lost the adapter would be small.
       if (Math.min(...added) < 20_000) throw new Error(`mca-auth is not in a bundle that grows by ${added} bytes`)
       return `adds at most ${Math.ceil(most / 10_000) * 10} kB, minified`
     },

@@ -40,7 +40,7 @@ const next = [
       'axios',
       'fetch',
     ]),
-    // The build requests a token of its own for the page that it renders.
+    // The build requests its own token for the page that it renders.
     expected: { tokenRequests: 3, more: 1 },
   },
 ]
@@ -55,7 +55,7 @@ async function buildAndServe({ node, folder, worlds }) {
     const isIn = tokens.some((header) => text.includes(header.slice('Bearer '.length)))
     if (isIn) throw new Error(`${file} has a token`)
   }
-  if (tokens.length < 3 || built.length < 50) throw new Error('there was nothing to look for')
+  if (tokens.length < 3 || built.length < 50) throw new Error('there were no tokens to search for')
 }
 
 /** @type {Project[]} */

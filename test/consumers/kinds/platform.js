@@ -1,4 +1,4 @@
-// The platform of a function: starts its process, hands it events, and freezes it in between.
+// The platform of a function: starts its process, sends it events, and freezes it in between.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 
@@ -14,7 +14,7 @@ export async function playPlatform({ node, worlds }) {
 async function play(child, world) {
   const { api } = world.access
   const ended = once(child, 'exit').then(() => assert.fail('the process has ended'))
-  ended.catch(() => {}) // at the end it should
+  ended.catch(() => {}) // it should, at the end
   /** @type {((message: { result?: { status: number }, error?: { code: string, message: string } }) => void)[]} */
   const waiting = []
   child.on('message', (/** @type {any} */ message) => waiting[message.id]?.(message))

@@ -1,4 +1,4 @@
-// JavaScript as it is, on every runtime that runs it.
+// Plain JavaScript on every runtime.
 import { join } from 'node:path'
 
 /** @typedef {import('../run.js').Project} Project */
@@ -21,10 +21,10 @@ const onNode = [20, 22, 24, 26].flatMap((node) =>
 )
 
 /**
- * @typedef {object} Runtime Another one.
+ * @typedef {object} Runtime A runtime other than Node.js.
  * @property {string} name
  * @property {string} alias
- * @property {readonly string[]} command In `node_modules`, and how it runs a file.
+ * @property {readonly string[]} command Its executable in `node_modules`, and the arguments that run a file.
  * @property {Readonly<Record<string, { error: RegExp, text: string }>>} [limits] By client: how it fails, and why.
  */
 

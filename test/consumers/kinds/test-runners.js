@@ -1,5 +1,4 @@
-// Test runners: tests written once, in TypeScript, which each runner takes as people give them to it. Some of them replace
-// the network by a mock.
+// Test runners: tests written once, in TypeScript, which each runner gets in its usual form. Some of them mock the network.
 import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -8,7 +7,7 @@ import { join } from 'node:path'
 
 const clients = ['axios', 'fetch', 'undici']
 
-/** Of the tests in `source`, and of those that use msw. */
+/** The number of tests in `source`, and of those that use msw. */
 const count = 10
 const countOfMsw = 2
 
@@ -49,7 +48,7 @@ async function compiled(context, name, type) {
   return { cwd, files: readdirSync(cwd).filter((file) => file.endsWith('.test.js')) }
 }
 
-/** All of them must have run. @param {string} output @param {RegExp} passed @param {number} [expected] */
+/** Fails unless all of them have run. @param {string} output @param {RegExp} passed @param {number} [expected] */
 function checkCount(output, passed, expected = count) {
   const found = passed.exec(output)?.[1]
   if (found !== `${expected}`) throw new Error(`${found} tests passed, not ${expected}\n${output.slice(-3_000)}`)
@@ -63,12 +62,12 @@ async function jest({ node, folder }, cwd, hasMsw) {
   checkCount(output, /Tests: +(\d+) passed, \d+ total/, hasMsw ? count : count - countOfMsw)
 }
 
-/** What msw depends on is an ES module, which Jest can only load if a transform makes CommonJS of it. */
+/** The dependencies of msw are ES modules, which Jest can only load if a transform turns them into CommonJS. */
 const needsTransform = 'msw needs a transform of its dependencies, as with babel or swc'
 const transformIgnorePatterns = ['node_modules/(?!(.*/)?(rettime|until-async|@open-draft)/)']
 
 /**
- * Of TypeScript, and of JavaScript too where the tool does that.
+ * Transforms of TypeScript, and of JavaScript too if the tool supports that.
  *
  * @type {Readonly<Record<string, object>>}
  */

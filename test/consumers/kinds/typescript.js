@@ -1,4 +1,4 @@
-// TypeScript: three versions, every kind of resolution that they have, a CommonJS and an ES module package each.
+// TypeScript: three versions with all their kinds of resolution, a CommonJS and an ES module package each.
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -6,7 +6,7 @@ import { join } from 'node:path'
 /** @typedef {import('../run.js').Context} Context */
 /** @typedef {{ module: string, moduleResolution: string }} Mode */
 
-/** By the name that people give them. @type {Readonly<Record<string, { esm?: Mode, cjs?: Mode }>>} */
+/** By their common name. @type {Readonly<Record<string, { esm?: Mode, cjs?: Mode }>>} */
 const modes = {
   nodenext: both({ module: 'nodenext', moduleResolution: 'nodenext' }),
   node16: both({ module: 'node16', moduleResolution: 'node16' }),
@@ -22,7 +22,7 @@ function both(mode) {
   return { esm: mode, cjs: mode }
 }
 
-/** With the modes that each has: 7 has no node10. @type {Readonly<Record<string, readonly string[]>>} */
+/** With the modes that each supports: 7 has no node10. @type {Readonly<Record<string, readonly string[]>>} */
 const versions = {
   5.4: ['nodenext', 'node16', 'bundler', 'commonjs with node10'],
   5.9: ['nodenext', 'node16', 'bundler', 'commonjs with node10'],
@@ -62,7 +62,7 @@ function project(version, name, format, mode) {
 }
 
 /**
- * The packages in whose declarations the compiler found all of its errors, if they are other people's.
+ * The packages whose declarations cause all errors of the compiler, if none of them is ours.
  *
  * @param {Error & { output: string }} error
  */
@@ -96,7 +96,7 @@ const projects = Object.entries(versions).flatMap(([version, names]) =>
   ),
 )
 
-/** What pnpm's layout shows: a declaration that needs a package which the application does not have. */
+/** The layout of pnpm reveals a declaration that needs a package which the application does not have. */
 const underPnpm = projects
   .filter(({ alias, as }) => alias === 'typescript5.9' && as.startsWith('nodenext'))
   .map((one) => ({ ...one, as: `${one.as} by pnpm` }))

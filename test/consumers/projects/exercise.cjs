@@ -1,16 +1,16 @@
-// What a client is put through in every project, against the servers of the run. The run counts what arrives there.
+// The exercise of a client in every project, against the servers of the run, which counts the requests there.
 const assert = require('node:assert/strict')
 
 const worlds = JSON.parse(process.env.MCA_AUTH_WORLDS ?? '{}')
 
-/** The servers of this client: where the API is, credentials that give a token, and those that do not. */
+/** The servers of this client: the URL of the API, credentials that get a token, and those that do not. */
 exports.worldOf = (client) => worlds[client]
 
 /**
  * Many calls at once, and one after every token was revoked.
  *
  * @param {string} client
- * @param {(url: string) => Promise<number>} send Gives the status.
+ * @param {(url: string) => Promise<number>} send Returns the status.
  */
 exports.exercise = async (client, send) => {
   const { api } = worlds[client]
@@ -24,7 +24,7 @@ exports.exercise = async (client, send) => {
 }
 
 /**
- * A call that gets no token must not be sent, and says why.
+ * A call without an available token must not be sent, and its error must say why.
  *
  * @param {string} client
  * @param {(url: string) => Promise<unknown>} send With the credentials that are denied.

@@ -1,4 +1,4 @@
-// A client of IBM's SDK, which has an axios of its own. Bundled, it is one file.
+// A client of IBM's SDK, which has its own axios. Bundled, it is one file.
 const { CloudantV1 } = require('@ibm-cloud/cloudant')
 const { McaAuthenticator } = require('@mca-auth/ibm-cloud-sdk')
 const assert = require('node:assert/strict')

@@ -1,4 +1,4 @@
-// Bundles as applications are bundled for Node.js: `node rollup.mjs ENTRY FILE [FORMAT]`.
+// Bundles an application for Node.js: `node rollup.mjs ENTRY FILE [FORMAT]`.
 import commonjs from '@rollup/plugin-commonjs'
 import json from '@rollup/plugin-json'
 import nodeResolve from '@rollup/plugin-node-resolve'

@@ -1,4 +1,4 @@
-// Bundles as applications are bundled for Node.js: `node webpack.cjs ENTRY FILE [FORMAT]`.
+// Bundles an application for Node.js: `node webpack.cjs ENTRY FILE [FORMAT]`.
 const { resolve } = require('node:path')
 const webpack = require('webpack')
 

@@ -4,7 +4,7 @@ import { Controller, Get, Inject, Module, type OnModuleInit, Query } from '@nest
 import { firstValueFrom } from 'rxjs'
 import { worldOf } from './exercise.cjs'
 
-/** A service whose HttpService has a token, as the documentation of `@nestjs/axios` adds an interceptor. */
+/** A service whose HttpService attaches a token, by an interceptor as in the documentation of `@nestjs/axios`. */
 @Controller()
 export class OrdersController implements OnModuleInit {
   constructor(@Inject(HttpService) private readonly http: HttpService) {}

@@ -14,7 +14,7 @@ function fetchWith({ api, ...access }, credentials) {
   return async (url) => (await fetch(url)).status
 }
 
-/** By name, with the credentials that they have. */
+/** The clients by name, with their credentials. */
 export const clients = {
   axios: axiosWith(worldOf('axios'), 'credentials'),
   'axios-denied': axiosWith(worldOf('axios'), 'denied'),

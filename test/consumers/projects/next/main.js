@@ -1,4 +1,4 @@
-// Builds, looks at what was built, starts the server and calls its route.
+// Builds, checks the build, starts the server and calls its route.
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'

@@ -1,4 +1,4 @@
 export default {
-  // The folder above has no project of Next's.
+  // The folder above is not a Next.js project.
   turbopack: { root: import.meta.dirname },
 }

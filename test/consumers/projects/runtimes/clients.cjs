@@ -1,4 +1,4 @@
-// What a program does with each client, given the modules that it has imported or required.
+// Uses each client like a program, given the modules that it has imported or required.
 const assert = require('node:assert/strict')
 const { exercise, failureOf, worldOf } = require('./exercise.cjs')
 

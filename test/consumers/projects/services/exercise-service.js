@@ -10,7 +10,7 @@ export async function exerciseService(client, origin, sendDenied) {
   }
   await exercise(client, async (url) => (await call('/own', url)).status)
   await failureOf(client, sendDenied)
-  // Each caller's own token goes on, and none where there is none.
+  // Each caller's own token is forwarded, and no token if there is none.
   const users = ['alice', 'bob', undefined, 'carol', undefined]
   const seen = await Promise.all(
     users.map(async (user) => {

@@ -1,5 +1,5 @@
 // A function as a platform runs it: the module is loaded once, each event calls the handler, and between two events the
-// process may be frozen for as long as the platform likes. Events come through the IPC channel here.
+// process may be frozen for any time. Events come through the IPC channel here.
 const { mcaAuth } = require('@mca-auth/axios')
 const axios = require('axios')
 const { worldOf } = require('./exercise.cjs')
@@ -17,7 +17,7 @@ async function handler({ url, client }) {
   return { status }
 }
 
-/** While the process is frozen, time goes on. */
+/** Time continues while the process is frozen. */
 const now = Date.now
 let frozenMs = 0
 Date.now = () => now() + frozenMs

@@ -19,7 +19,7 @@ test('axios-mock-adapter answers in place of the API', async () => {
       },
     }),
   )
-  // Its types are those of axios' CommonJS build.
+  // It has the types of axios' CommonJS build.
   const mock = new MockAdapter(api as never)
   mock.onGet('/orders').reply(({ headers }: AxiosRequestConfig) => {
     const isValid = headers?.Authorization === `Bearer ${valid}`

@@ -23,7 +23,7 @@ const server = setupServer(
   ),
 )
 
-// As applications do: made when their modules are loaded, before a test mocks the network.
+// Created when the module is loaded, as in applications: before a test mocks the network.
 const fetch = fetchAuth({ ...credentials, origins })
 const api = axios.create({ baseURL: origins })
 api.interceptors.request.use(axiosAuth(credentials))

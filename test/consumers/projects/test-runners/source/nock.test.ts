@@ -7,7 +7,7 @@ import nock from 'nock'
 const credentials = { tokenEndpoint: 'https://auth.example.com/token', clientId: 'orders', secret: 'not-a-real-secret' }
 const origins = 'https://orders.example.com'
 
-/** Two tokens, each given once, and an API that takes the first one for the first calls only. */
+/** Two tokens, each issued once, and an API that accepts the first one for the first calls only. */
 function mock(): void {
   nock.disableNetConnect()
   for (const access_token of ['fake-1', 'fake-2']) {

@@ -1,2 +1,2 @@
-/** What every test runner here has, by that name or made so. */
+/** The global of every test runner here, if necessary under another name. */
 declare function test(name: string, run: () => Promise<void>): void

@@ -1,4 +1,4 @@
-// Compiled, never run: the types of every entry point. What follows `@ts-expect-error` must not compile.
+// Compiled, never run: the types of every entry point. The line after `@ts-expect-error` must not compile.
 import { CloudantV1 } from '@ibm-cloud/cloudant'
 import { mcaAuth as axiosAuth } from '@mca-auth/axios'
 import { createTokenProvider, type SharedTokenCache } from '@mca-auth/core'
@@ -38,9 +38,9 @@ axiosAuth({ origin: origins })
 createTokenProvider({ cacheSize: '10' })
 // @ts-expect-error a grant that does not exist
 undiciAuth({ incoming: 'forwards' })
-// @ts-expect-error a fetch that is none
+// @ts-expect-error a fetch that is not a function
 fetchAuth({ origins }, { fetch: 'node-fetch' })
-// @ts-expect-error a cache that is none
+// @ts-expect-error a cache without methods
 createTokenProvider({ sharedCache: new Map() })
 // @ts-expect-error an error code that does not exist
 createTokenProvider().getToken({ scopes: 'orders' })

@@ -1,4 +1,4 @@
-// What a CommonJS file writes in which `import` is left alone.
+// The syntax for a CommonJS file in which `import` is not transformed.
 import core = require('@mca-auth/core')
 import auth = require('@mca-auth/axios')
 import axios = require('axios')

@@ -1,6 +1,6 @@
 import { clients } from '../../clients.js'
 
-/** Caches what may be cached: what must not be says so itself. */
+/** Caches everything that may be cached; other requests opt out themselves. */
 export const fetchCache = 'default-cache'
 
 export async function GET(request) {
