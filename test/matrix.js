@@ -1,5 +1,5 @@
 // Runs the contract of the adapters on every supported version of Node.js, with every version of every client, and prints
-// the table of the results. It must equal the table in README.md; `-- --write` updates that.
+// the table of the results. It must equal the table in docs/versions.md; `-- --write` updates that.
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -86,6 +86,6 @@ const text = readFileSync(page, 'utf8')
 const written = text.replace(/^\| tested .*(\n\|.*)*/m, () => table)
 if (values.write) writeFileSync(page, written)
 else if (written !== text) {
-  console.error('The table in README.md differs: check what changed, then run `npm run test:matrix -- --write`.')
+  console.error('The table in docs/versions.md differs: check what changed, then run `npm run test:matrix -- --write`.')
   process.exitCode = 1
 }

@@ -195,11 +195,7 @@ describe('mca-auth doctor --url --send', () => {
   })
 
   it('gives advice about a resource that is unreachable', async () => {
-    const server = createServer().listen(0, '127.0.0.1')
-    await new Promise((resolve) => server.once('listening', resolve))
-    const { port } = server.address() as AddressInfo
-    await new Promise((resolve) => server.close(resolve))
-    const { code, rows } = await examine('--url', `http://127.0.0.1:${port}/`, '--send')
+    const { code, rows } = await examine('--url', refused, '--send')
     expect(code).toBe(5)
     expect(rows).toContainEqual(expect.stringMatching(/^· cause ECONNREFUSED: /))
     expect(rows).toContainEqual(expect.stringMatching(/^→ nothing listens there/))

@@ -44,7 +44,8 @@ const { values: options, positionals: filters } = parseArgs({
     node: { type: 'string' },
   },
 })
-const isWhole = filters.length === 0 && options.group === undefined && options.node === undefined && options.step.length === 0
+const isWhole =
+  filters.length === 0 && options.group === undefined && options.node === undefined && options.step.length === 0
 const results = /** @type {Result[]} */ ([])
 const problems = /** @type {string[]} */ ([])
 const began = performance.now()

@@ -43,7 +43,6 @@ export const unreachable: readonly Unreachable[] = [
   {
     fault: 'refuses connections',
     cause: /^ECONNREFUSED$/,
-    // Not a port that was free a moment ago: another test may be using it now.
     start: async () => ({
       options: { ...client, tokenEndpoint: `${refused}/token` },
       [Symbol.asyncDispose]: nothing,

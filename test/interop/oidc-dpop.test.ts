@@ -141,6 +141,15 @@ describe.each([false, true])('oidc-provider that requires nonces: %s', (requires
     expect(answers).toEqual(requiresNonce ? [400, 200, 200] : [200, 200])
   })
 
+  it.each(['EdDSA', 'Ed25519'])('that accepts only %s proofs gets them, signed with a generated key', async (alg) => {
+    const verdicts: unknown[] = []
+    const issuer = await startIssuer({ enabledJWA: { dPoPSigningAlgValues: [alg] } })
+    const resource = await startResource(issuer, verdicts)
+    await using provider = createTokenProvider({ ...client, issuer, dpop: true })
+    const { status } = await mcaAuth(provider)(`${resource}/orders`)
+    expect(status, String(verdicts.at(-1))).toBe(200)
+  })
+
   it('denies an unbound token to a client whose tokens must be bound', async () => {
     await using provider = createTokenProvider({ ...client, issuer: await startIssuer() })
     await expect(provider.getToken()).rejects.toMatchObject({ code: expect.stringMatching(/^TOKEN_RE/) })

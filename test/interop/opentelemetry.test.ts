@@ -89,6 +89,21 @@ it('counts events, and measures how long callers wait', async () => {
   expect(await measured()).toMatchObject({ 'mca_auth.requests.skipped': 1 })
 })
 
+it('counts the challenges for a nonce', async () => {
+  server.dpop.demandsNonce = true
+  await using provider = createTokenProvider({ ...server.appId, dpop: true })
+  await provider.getToken()
+  expect(await measured()).toMatchObject({ 'mca_auth.dpop.nonces': 1 })
+  const { dataPoints } = (metrics.getMetrics().at(-1)?.scopeMetrics[0]?.metrics ?? []).find(
+    ({ descriptor }) => descriptor.name === 'mca_auth.dpop.nonces',
+  ) ?? { dataPoints: [] }
+  expect(dataPoints[0]?.attributes).toEqual({
+    'server.address': '127.0.0.1',
+    'server.port': Number(new URL(server.origin).port),
+    'http.response.status_code': 400,
+  })
+})
+
 it('describes a failure without secrets', async () => {
   await using provider = createTokenProvider({ ...server.appId, secret: 'a-wrong-fake-secret' })
   await provider.getToken().catch(() => {})

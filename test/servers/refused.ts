@@ -1,2 +1,2 @@
-/** Where nobody listens. Not a port that was free a moment ago: another test may have it by now. */
+/** An origin that refuses connections. Not a port that was free a moment ago: another test may be using it now. */
 export const refused = 'http://127.0.0.1:2'

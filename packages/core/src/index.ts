@@ -30,5 +30,12 @@ export type {
   TokenProviderHealth,
 } from './provider/token-provider.js'
 export type { SharedToken, SharedTokenCache } from './shared-cache/shared-token-cache.js'
-export type { McaAuthChannels, NonceChallenge, SkippedRequest, SkipReason, TokenFailure, TokenSubject } from './telemetry.js'
+export type {
+  McaAuthChannels,
+  NonceChallenge,
+  SkippedRequest,
+  SkipReason,
+  TokenFailure,
+  TokenSubject,
+} from './telemetry.js'
 export type { TokenRequest } from './token-endpoint/token-request.js'

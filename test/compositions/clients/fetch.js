@@ -83,13 +83,9 @@ async function retrying() {
   const options = { retries: 2, retryDelay: 1, retryOn: [503] }
   return [
     row('fetch-retry', 'fetchRetry(mcaAuth())', ['fetch-retry'], ({ auth }) => fetchRetry(auth(), options)),
-    row(
-      'fetch-retry',
-      inside('fetchRetry(fetch)'),
-      ['fetch-retry'],
-      ({ auth }) => auth(fetchRetry(fetch, options)),
-      { limits: repeatedProof },
-    ),
+    row('fetch-retry', inside('fetchRetry(fetch)'), ['fetch-retry'], ({ auth }) => auth(fetchRetry(fetch, options)), {
+      limits: repeatedProof,
+    }),
   ]
 }
 

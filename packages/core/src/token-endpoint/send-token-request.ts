@@ -48,9 +48,7 @@ export async function sendTokenRequest(
     throw wire.failure(`the discovery of ${server.location}`, error)
   })
   const send = (to: ServerMetadata) =>
-    sendProven(sender.prover, to, signal, (proof) =>
-      sendForm(credentials, server, to, request, material, wire, proof),
-    )
+    sendProven(sender.prover, to, signal, (proof) => sendForm(credentials, server, to, request, material, wire, proof))
   try {
     return await send(metadata)
   } catch (error) {
