@@ -43,6 +43,23 @@ it('each test of the page about testing passes', async () => {
   await passes(page, files)
 })
 
+it('the short adapter of docs/writing-an-adapter.md replaces a rejected token', async () => {
+  await using authorizationServer = await startAuthorizationServer()
+  await using orders = await startProtectedResource({ authorizationServer })
+  const { mcaAuth } = await import(compiledFile('docs/writing-an-adapter.md', 'my-client-auth.ts'))
+  const client = async ({ url, ...init }: { url: string } & RequestInit) => {
+    const { status, headers } = await fetch(url, init)
+    return { status, headers: Object.fromEntries(headers) }
+  }
+  const send = mcaAuth(client, authorizationServer.appId)
+  const order = { url: `${orders.origin}/orders`, method: 'POST', headers: {}, body: 'an order' }
+  expect(await send(order)).toMatchObject({ status: 200 })
+  authorizationServer.revokeAll()
+  expect(await send(order)).toMatchObject({ status: 200 })
+  expect(authorizationServer.tokenRequests).toBe(2)
+  expect(orders.received.map(({ body }) => body.toString())).toEqual(['an order', 'an order', 'an order'])
+})
+
 describe('the recipe', () => {
   const page = 'docs/recipes.md'
   let authorizationServer: AuthorizationServer
