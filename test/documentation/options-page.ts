@@ -1,5 +1,5 @@
 // docs/options.md, as the doc comments of the options say it.
-import { read } from '../repository.ts'
+import { read, sourceFiles } from '../repository.ts'
 
 const root = 'packages/core/src/'
 
@@ -10,6 +10,15 @@ const groups = [
   ['authorization/authorization-options.ts', 'Which requests carry a token, and which token'],
   ['provider/provider-options.ts', 'How tokens are kept'],
   ['shared-cache/shared-cache-options.ts', 'Tokens that several processes share'],
+] as const
+
+/** Interfaces of settings, and the calls that take them. */
+const settings = [
+  ['credentials/private-key.ts', 'PrivateKeyJwtSettings', 'privateKeyJwt(key, settings)'],
+  ['credentials/client-assertion.ts', 'ClientAssertionSettings', 'clientAssertion(token, settings)'],
+  ['credentials/token-exchange.ts', 'TokenExchangeSettings', 'tokenExchange(settings)'],
+  ['credentials/jwt-bearer.ts', 'JwtBearerSettings', 'jwtBearer(settings)'],
+  ['credentials/ibm-vpc.ts', 'IbmVpcSettings', 'ibmVpc(settings)'],
 ] as const
 
 /** What else to read about an option. */
@@ -41,12 +50,19 @@ export interface Option {
 export function optionsIn(file: string, interfaceName = '\\w+Options'): Option[] {
   const [, body = ''] =
     new RegExp(`^export interface ${interfaceName} \\{\\n(.*?)^\\}`, 'ms').exec(read(root + file)) ?? []
-  const members = body.matchAll(/ {2}\/\*\*(.*?)\*\/\n {2}readonly (\w+)\?: (.*?) \| undefined$/gms)
+  const members = body.matchAll(/ {2}\/\*\*(.*?)\*\/\n {2}readonly (\w+)\??: (.*?)(?: \| undefined)?$/gms)
   return [...members].map(([, comment = '', name = '', type = '']) => {
     const text = comment.replaceAll(/\n *\* ?/g, '\n').trim()
     const [meaning = '', value] = text.split(/\s*@default\s+/)
     return { name, type, meaning: inOneLine(meaning), default: value && inOneLine(value) }
   })
+}
+
+/** Interfaces of settings that the page has, and those that core exports. */
+export function settingsInterfaces(): { readonly documented: readonly string[]; readonly exported: readonly string[] } {
+  const published = new Set(read(`${root}index.ts`).match(/\w+Settings\b/g))
+  const declared = sourceFiles.flatMap((file) => read(file).match(/(?<=^export interface )\w+Settings\b/gm) ?? [])
+  return { documented: settings.map(([, name]) => name), exported: declared.filter((name) => published.has(name)) }
 }
 
 /** Every option, and how many of them the sources declare. */
@@ -61,16 +77,23 @@ export function optionsPage(): string {
     const options = optionsIn(file).flatMap((option) => [section(option, '###'), ...fieldsOf(option)])
     return `## ${heading}\n\n${options.join('\n')}`
   })
-  return [head, overview(), ...sections, foot].join('\n')
+  const functions = settings.map(([file, name, call]) => {
+    const rows = optionsIn(file, name).map((option) => [
+      `\`${option.name}\``,
+      option.meaning,
+      quoted(option.default ?? ''),
+    ])
+    return `### \`${call}\`\n\n${table(['setting', 'meaning', 'default'], rows)}`
+  })
+  const overview = table(['option', 'meaning', 'default'], groups.flatMap(([file]) => optionsIn(file)).map(row))
+  return [head, overview, ...sections, functionsHead, ...functions, foot].join('\n')
 }
 
-function overview(): string {
-  const rows = groups.flatMap(([file]) => optionsIn(file)).map(row)
-  const widths = ['option', 'meaning', 'default'].map((title, i) =>
-    Math.max(title.length, ...rows.map((cells) => cells[i]?.length ?? 0)),
-  )
-  const line = (cells: readonly string[]) => `| ${cells.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(' | ')} |\n`
-  return [['option', 'meaning', 'default'], widths.map((width) => '-'.repeat(width)), ...rows].map(line).join('')
+function table(head: readonly string[], rows: readonly string[][]): string {
+  const cells = rows.map((row) => row.map((cell) => cell.replaceAll('|', '\\|')))
+  const widths = head.map((title, i) => Math.max(title.length, ...cells.map((row) => row[i]?.length ?? 0)))
+  const line = (row: readonly string[]) => `| ${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(' | ')} |\n`
+  return [head, widths.map((width) => '-'.repeat(width)), ...cells].map(line).join('')
 }
 
 /** The options within an option. */
@@ -84,8 +107,7 @@ function fieldsOf({ name, type }: Option): string[] {
 function row({ name, meaning, default: value = '' }: Option): string[] {
   const [first = ''] = /^(?:`[^`]*`|e\.g\.|[^`.:]|[.:](?! |$))*/.exec(meaning) ?? []
   const short = value.length > 60 ? 'see there' : quoted(value)
-  const cells = [`[\`${name}\`](#${name.toLowerCase()})`, first, short]
-  return cells.map((cell) => cell.replaceAll('|', '\\|'))
+  return [`[\`${name}\`](#${name.toLowerCase()})`, first, short]
 }
 
 function section({ name, type, meaning, default: value }: Option, level: string): string {
@@ -126,6 +148,12 @@ Every \`mcaAuth()\`, \`createTokenProvider()\` and \`new McaAuthenticator()\` ta
 supplies the credentials. A wrong option is a \`TypeError\` at once, and one that is \`undefined\` counts as left out.
 
 This page is written from the doc comments, which your editor shows too: \`npm run vitest -- documentation --update\`.
+`
+
+const functionsHead = `## Settings of the functions
+
+What is given as \`clientAuth\` or \`grant\`. [Credentials](credentials.md) has an example of each, and of
+[\`ibmIam()\`](credentials.md#ibm-cloud).
 `
 
 const foot = `## Rules of one client

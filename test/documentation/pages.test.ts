@@ -6,7 +6,7 @@ import { resolveOptions } from '../../packages/core/src/options.ts'
 import { packageFolders, read, sourceFiles } from '../repository.ts'
 import { pages } from './code-blocks.ts'
 import { errorsPage } from './error-messages.ts'
-import { allOptions, optionsIn, optionsPage } from './options-page.ts'
+import { allOptions, optionsIn, optionsPage, settingsInterfaces } from './options-page.ts'
 
 const root = join(import.meta.dirname, '../..')
 
@@ -34,6 +34,12 @@ describe('docs/options.md', () => {
     expect(options).toHaveLength(declared)
     expect(declared).toBeGreaterThan(25)
     for (const { name, meaning } of options) expect(meaning, name).toMatch(/\w{3}/)
+  })
+
+  it('has the settings of every function', () => {
+    const { documented, exported } = settingsInterfaces()
+    expect([...documented].sort()).toEqual([...exported].sort())
+    expect(documented.length).toBeGreaterThan(3)
   })
 
   it('has the defaults that hold', () => {

@@ -5,7 +5,7 @@ import { type IbmTrustedProfile, profileField } from './ibm-iam.js'
 
 /** Which profile, and which metadata service. */
 export interface IbmVpcSettings {
-  /** @default the profile that the instance is linked to by default */
+  /** The trusted profile, by `id` or `crn`. @default the instance's default profile */
   readonly trustedProfile?: { readonly id: string } | { readonly crn: string } | undefined
   /** The metadata service, e.g. `https://api.metadata.cloud.ibm.com`. @default 'http://169.254.169.254' */
   readonly url?: string | undefined
