@@ -19,9 +19,9 @@ export interface AuthorizationOptions {
   readonly origins?: string | readonly string[] | undefined
   /**
    * Inside `forwardIncoming()`, `'forward'` sends the incoming request's token to `origins` (required), or no token if
-   * it had none. `'exchange'` requests a token on behalf of the caller for it (RFC 8693), also for `origins` (required)
-   * alone; without an incoming token, and outside `forwardIncoming()`, requests fail with `MISSING_INCOMING_TOKEN`.
-   * `'ignore'` always sends our own.
+   * it had none. `'exchange'` sends `origins` (required) a token on behalf of the caller, which it requests in exchange
+   * for the incoming request's (RFC 8693); without one, and outside `forwardIncoming()`, the request fails with
+   * `MISSING_INCOMING_TOKEN`. `'ignore'` always sends our own.
    * @default 'ignore'
    */
   readonly incoming?: 'forward' | 'ignore' | 'exchange' | undefined
