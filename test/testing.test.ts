@@ -155,3 +155,65 @@ it('a resource rejects the tokens of IAM as the services of IBM Cloud do', async
   iam.revokeAll()
   expect((await fetch(resource.origin, { headers: { authorization } })).status).toBe(401)
 })
+
+it('the authorization server exchanges the tokens of its users by RFC 8693, and says on whose behalf', async () => {
+  await using server = await startAuthorizationServer()
+  await using resource = await startProtectedResource({ authorizationServer: server })
+  const url = `${server.appId.oauthServerUrl}/token`
+  const exchange = (form: Record<string, string>) =>
+    post(url, { grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange', ...form }, basic(server))
+  const type = 'urn:ietf:params:oauth:token-type:access_token'
+  const alice = await server.users.tokenOf('alice', { lifetimeSeconds: 60, claims: { email: 'alice@example.com' } })
+  expect(claimsOf(alice)).toMatchObject({ sub: 'alice', aud: ['test-client'], email: 'alice@example.com' })
+  const actor = await server.users.tokenOf('the-service')
+  const form = { subject_token: alice, subject_token_type: type, audience: 'stock', scope: 'read' }
+  const body = (await (await exchange({ ...form, actor_token: actor, actor_token_type: type })).json()) as Record<
+    string,
+    string
+  >
+  expect(body).toMatchObject({
+    issued_token_type: type,
+    token_type: 'Bearer',
+    expires_in: 3600,
+    scope: 'appid_default read',
+  })
+  expect(claimsOf(body.access_token)).toMatchObject({
+    ...{ sub: 'alice', aud: ['stock', 'test-client'], act: { sub: 'the-service' }, scope: 'appid_default read' },
+  })
+  const authorization = `Bearer ${body.access_token}`
+  expect((await fetch(`${resource.origin}/items`, { headers: { authorization } })).status).toBe(200)
+  expect(resource.accepted).toMatchObject([{ path: '/items', subject: 'alice' }])
+  expect(server.users.exchanged).toEqual([
+    { subject: 'alice', actor: 'the-service', audience: ['stock'], form: 'token-exchange' },
+  ])
+  const errorOf = async (more: Record<string, string>) =>
+    ((await (await exchange({ ...form, ...more })).json()) as { error: string }).error
+  expect(await errorOf({ subject_token: 'junk' })).toBe('invalid_request')
+  expect(await errorOf({ subject_token_type: 'urn:x' })).toBe('invalid_request')
+  expect(await errorOf({ actor_token: actor })).toBe('invalid_request')
+  expect(await errorOf({ actor_token: 'junk', actor_token_type: type })).toBe('invalid_request')
+  expect(await errorOf({ subject_token: await server.users.tokenOf('late', { lifetimeSeconds: -1 }) })).toBe(
+    'invalid_request',
+  )
+  server.users.denied.add('alice')
+  expect(await errorOf({})).toBe('access_denied')
+  expect(server.users.exchanged).toHaveLength(1)
+  server.revoke(body.access_token ?? '')
+  expect((await fetch(resource.origin, { headers: { authorization } })).status).toBe(401)
+})
+
+it("the authorization server exchanges them in Microsoft Entra's form", async () => {
+  await using server = await startAuthorizationServer()
+  const url = `${server.appId.oauthServerUrl}/token`
+  const alice = await server.users.tokenOf('alice')
+  const grant_type = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
+  const form = { grant_type, assertion: alice, requested_token_use: 'on_behalf_of', scope: 'api://stock/.default' }
+  const exchange = async (more: Record<string, string> = {}) =>
+    (await (await post(url, { ...form, ...more }, basic(server))).json()) as Record<string, string>
+  expect(claimsOf((await exchange()).access_token)).toMatchObject({ sub: 'alice' })
+  expect((await exchange({ assertion: 'junk' })).error).toBe('invalid_grant')
+  expect((await exchange({ requested_token_use: 'x' })).error).toBe('invalid_request')
+  server.users.denied.add('alice')
+  expect((await exchange()).error).toBe('interaction_required')
+  expect(server.users.exchanged.map(({ form }) => form)).toEqual(['on-behalf-of'])
+})

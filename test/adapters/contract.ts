@@ -13,6 +13,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { refused } from '../servers/refused.ts'
 import { fullSize } from '../size.ts'
 import { dpopContract } from './dpop-contract.ts'
+import { exchangeContract } from './exchange-contract.ts'
 import { redirectContract } from './redirect-contract.ts'
 
 export interface Init {
@@ -75,10 +76,12 @@ const json = { 'content-type': 'application/json' }
 /** What every client promises: for Bearer tokens, and once more for tokens that are bound to a key. */
 export function contract(client: Client): void {
   contractFor({ ...client, sendsProofAgain: false }, 'Bearer')
+  exchangeContract(client)
   if (!client.isTypical && !fullSize) return
   const bound = { ...client, ...client.whenBound, name: `${client.name}, bound` }
   contractFor(bound, 'DPoP')
   dpopContract(bound)
+  exchangeContract(bound, 'DPoP')
 }
 
 function contractFor(client: Client, scheme: 'Bearer' | 'DPoP'): void {

@@ -67,6 +67,7 @@ const bound = ['authorization', 'cookie', 'proxy-authorization']
 function hideRequest(response: NeedleResponse): void {
   const shown = () => ({ statusCode: response.statusCode, headers: response.headers, body: response.body })
   for (const name of ['toJSON', Symbol.for('nodejs.util.inspect.custom')]) {
-    Object.defineProperty(response, name, { value: shown })
+    // Two of these may see one response.
+    Object.defineProperty(response, name, { value: shown, configurable: true })
   }
 }

@@ -22,6 +22,7 @@ import { boundSteps } from './bound-steps.js'
  * @property {'listed' | 'addressed'} [origins] whether `origins` is given; if not said, it is not
  * @property {boolean} [forward] `incoming: 'forward'`
  * @property {boolean} [bound] `dpop: true`
+ * @property {boolean} [exchange] `incoming: 'exchange'`
  * @property {(row: any) => boolean} [applies]
  * @property {(stage: Stage) => Promise<any>} scenario
  * @property {(seen: any, bare: any, row: any) => void} check
@@ -223,6 +224,22 @@ export const steps = [
     check: eachOwnToken,
   },
   {
+    id: 'callers',
+    name: 'sends for each of 40 users a token on their behalf, and nothing for who has none',
+    bites: 'users',
+    exchange: true,
+    scenario: (stage) => serveCallers(stage, '/users'),
+    check: eachOnBehalf,
+  },
+  {
+    id: 'callers-503',
+    name: 'sends for each of 40 users a token on their behalf, also when a request is repeated after a 503',
+    bites: 'users',
+    exchange: true,
+    scenario: (stage) => serveCallers(stage, '/unstable/users'),
+    check: eachOnBehalf,
+  },
+  {
     id: 'same-url',
     name: 'gives each of several users of one cacheable URL the response that is theirs',
     bites: 'users',
@@ -332,6 +349,35 @@ function eachOwnToken(/** @type {any} */ { statuses, arrived }, /** @type {any} 
   const wrong = arrived.filter((/** @type {any} */ one) => one.authorization !== users[Number(/\d+$/.exec(one.path))])
   equal(wrong.length, 0, `${wrong.length} of ${arrived.length} requests carried another token`)
   deepEqual([statuses, arrived.length], [bare.statuses, bare.arrived.length])
+}
+
+/** With tokens that the server knows, so that they can be exchanged. */
+async function serveCallers(/** @type {Stage} */ { send, asUser, world }, /** @type {string} */ path) {
+  const tokenOf = (/** @type {string} */ user) => world.server.users.tokenOf(user)
+  const callers = await Promise.all(users.map((user, i) => user && tokenOf(`user-${i}`)))
+  const asCaller = (/** @type {string | undefined} */ token, /** @type {string} */ to) =>
+    settled(asUser(token && `Bearer ${token}`, () => send(to)))
+  await asCaller(await tokenOf('somebody'), '/users/warm-up')
+  const outcomes = await Promise.all(callers.map((token, i) => asCaller(token, `${path}/${i}`)))
+  return { outcomes, arrived: world.atApi.slice(1), callers }
+}
+
+function eachOnBehalf(/** @type {any} */ seen, /** @type {any} */ bare, /** @type {any} */ { hidesErrors }) {
+  const numberIn = (/** @type {any} */ { path }) => Number(/\d+$/.exec(path))
+  const isOnBehalf = (/** @type {any} */ one) => {
+    const token = /^Bearer (\S+)$/.exec(one.authorization ?? '')?.[1] ?? ''
+    const claims = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString() || '{}')
+    return claims.sub === `user-${numberIn(one)}` && !seen.callers.includes(token)
+  }
+  const wrong = seen.arrived.filter((/** @type {any} */ one) => !isOnBehalf(one))
+  equal(wrong.length, 0, `${wrong.length} of ${seen.arrived.length} requests carried another token`)
+  for (const [i, outcome] of seen.outcomes.entries()) {
+    if (users[i] !== undefined) equal(outcome.status, bare.outcomes[i].status, String(outcome))
+    else if (hidesErrors) equal(outcome.status, 0)
+    else equal(codeOf(outcome), 'MISSING_INCOMING_TOKEN', String(outcome))
+  }
+  const ofUsers = bare.arrived.filter((/** @type {any} */ one) => users[numberIn(one)] !== undefined)
+  equal(seen.arrived.length, ofUsers.length)
 }
 
 const userIn = (/** @type {string} */ text) => JSON.parse(text).authorization

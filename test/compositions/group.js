@@ -74,12 +74,14 @@ async function play(group, row, step, kind) {
   strays.clear()
   const world = await World.start({ open: kind === 'bare', bound: step.bound, host: row.host })
   await row.prepare?.(world)
-  const listed = step.origins === 'listed' || step.forward || (row.mustListOrigins && step.id !== 'must-list')
+  const listed =
+    step.origins === 'listed' || step.forward || step.exchange || (row.mustListOrigins && step.id !== 'must-list')
   const provider = createTokenProvider({
     ...world.server.appId,
     ...(listed && { origins: world.api }),
     ...(step.forward && { incoming: 'forward' }),
     ...(step.bound && { dpop: true }),
+    ...(step.exchange && { incoming: 'exchange' }),
   })
   servedUser = undefined
   const subject = kind === 'naive' ? await naiveHeader(world) : provider

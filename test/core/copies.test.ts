@@ -143,6 +143,25 @@ describe.each(copies)('core and %s', (_, load) => {
     }
   })
 
+  it("exchange the tokens of each other's incoming requests, with each other's providers and grants", async () => {
+    await using server = await startAuthorizationServer()
+    for (const [one, other] of ways()) {
+      const options = { ...server.appId, origins: 'https://orders.example.com', incoming: 'exchange' } as const
+      await using provider = one.createTokenProvider({
+        ...options,
+        grant: (one === core ? copy : core).tokenExchange(),
+      })
+      const authorizer = other.createRequestAuthorizer('test', provider)
+      const carried = async (authorization?: string) =>
+        one.forwardIncoming({ headers: { authorization } }, async () => authorizer.begin(get)?.headersFor(get))
+      for (const user of ['alice', 'bob']) {
+        const headers = await carried(`Bearer ${await server.users.tokenOf(user)}`)
+        expect((await server.verify(headers?.authorization?.slice(7) ?? ''))?.subject).toBe(user)
+      }
+      await expect(carried()).rejects.toMatchObject({ code: 'MISSING_INCOMING_TOKEN' })
+    }
+  })
+
   it('share the incoming request, so that its token is forwarded and never replaced by our own', () => {
     for (const [one, other] of ways()) {
       const options = { ...credentials, origins: 'https://orders.example.com', incoming: 'forward' } as const

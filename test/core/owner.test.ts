@@ -14,6 +14,7 @@ import {
   type McaAuthOptions,
   privateKeyJwt,
   type SharedTokenCache,
+  type TokenExchangeSettings,
   tokenExchange,
 } from '@mca-auth/core'
 import { memoryTokenCache } from '@mca-auth/testing'
@@ -76,7 +77,7 @@ function fleetCache(keys: { encryptionKeys?: string[] } = { encryptionKeys }) {
 
 const noServer = { tokenEndpoint: undefined }
 const iam = (grant: Grant): McaAuthOptions => ({ ...noServer, grant })
-const exchange = (subjectToken: Parameters<typeof tokenExchange>[0]['subjectToken'], more = {}): McaAuthOptions => ({
+const exchange = (subjectToken: TokenExchangeSettings['subjectToken'], more = {}): McaAuthOptions => ({
   grant: tokenExchange({ subjectToken, ...more }),
 })
 const byKey = (clientAuth: McaAuthOptions['clientAuth'], clientId = 'c'): McaAuthOptions => ({ clientId, clientAuth })

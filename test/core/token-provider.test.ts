@@ -401,6 +401,7 @@ describe('health', () => {
     expect(health).toEqual({
       tokenEndpoint: `${server.appId.oauthServerUrl}/token`,
       cachedTokens: 1,
+      exchangedTokens: 0,
       flights: 0,
       token: { state: 'fresh', expiresAt: expect.any(Number) },
       failure: undefined,

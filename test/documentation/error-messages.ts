@@ -26,6 +26,10 @@ const causes: Readonly<Record<McaAuthErrorCode, (server: AuthorizationServer) =>
     const dispatcher = new Agent().compose(mcaAuthForUndici(server.appId))
     return fetch('https://orders.example.com/', { dispatcher })
   },
+  MISSING_INCOMING_TOKEN: (server) => {
+    const stock = mcaAuthForFetch({ ...server.appId, origins: 'https://stock.example.com', incoming: 'exchange' })
+    return stock('https://stock.example.com/items')
+  },
   TOKEN_REQUEST_REFUSED: (server) => {
     server.script({ status: 401, body: { error: 'invalid_client', error_description: 'Client authentication failed' } })
     return tokenOf(server.appId)

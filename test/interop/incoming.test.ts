@@ -154,7 +154,7 @@ it('requires `origins` for the tokens of callers', () => {
     "`incoming: 'forward'` needs `origins`: the callers' tokens go nowhere else",
   )
   expect(() => createTokenProvider({ ...rest, origins, incoming: 'pass' as never })).toThrow(
-    "`incoming` must be 'forward' or 'ignore'",
+    "`incoming` must be 'forward', 'exchange' or 'ignore'",
   )
 })
 

@@ -17,6 +17,9 @@ export const invariants = [
   'no token request while a fresh token is cached, and few per flight',
   'an abort affects only its caller, who gets the reason of the signal',
   'nothing is kept for a caller that has left, and nothing is left at the end',
+  "no user ever gets another user's token, nor the service's own",
+  'a failure of one user blocks no other',
+  "the tokens of users are bounded, and expire with the users' own",
 ] as const
 
 export class BrokenInvariant extends Error {
@@ -30,6 +33,11 @@ export class BrokenInvariant extends Error {
 
 /** The first token request loads modules, which takes turns of the event loop that virtual time does not see. */
 let warmed: Promise<unknown> | undefined
+
+export function warmUp(): Promise<unknown> {
+  warmed ??= warm()
+  return warmed
+}
 
 async function warm(): Promise<void> {
   for (const dpop of [undefined, boundTo]) {
@@ -46,8 +54,7 @@ async function warm(): Promise<void> {
 
 /** Runs one schedule against a real provider. Throws {@link BrokenInvariant}. */
 export async function simulate(schedule: Schedule): Promise<void> {
-  warmed ??= warm()
-  await warmed
+  await warmUp()
   const time = new VirtualTime(schedule.seed)
   try {
     await new World(schedule, time).run()

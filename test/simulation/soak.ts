@@ -6,6 +6,8 @@ import { parseArgs } from 'node:util'
 import * as fc from 'fast-check'
 import { schedules } from './schedule.ts'
 import { BrokenInvariant, invariants, simulate } from './simulate.ts'
+import { simulateUsers } from './simulate-users.ts'
+import { userSchedules } from './user-schedule.ts'
 
 const batch = 1_000
 
@@ -58,20 +60,26 @@ async function work(share: number, firstSeed: number, stride: number): Promise<v
   process.on('disconnect', () => process.exit())
   for (let done = 0, seed = firstSeed; done < share; done += batch, seed += stride) {
     const numRuns = Math.min(batch, share - done)
-    const details = await fc.check(fc.asyncProperty(schedules, simulate), { seed, numRuns })
-    const error = details.errorInstance
-    if (details.failed && !(error instanceof BrokenInvariant)) throw error
-    const report: Report = {
-      ran: details.numRuns,
-      ...(error instanceof BrokenInvariant && {
-        broken: {
-          invariant: error.number,
-          message: error.message,
-          reproduction: `{ seed: ${details.seed}, path: '${details.counterexamplePath}' } ${fc.stringify(details.counterexample)}`,
-        },
-      }),
-    }
-    await new Promise((resolve) => process.send?.(report, resolve))
+    await send(await fc.check(fc.asyncProperty(schedules, simulate), { seed, numRuns }))
+    // In addition, some of users who come and go.
+    const userRuns = Math.ceil(numRuns / 4)
+    await send(await fc.check(fc.asyncProperty(userSchedules, simulateUsers), { seed, numRuns: userRuns }))
   }
   process.disconnect()
+}
+
+async function send<Schedule>(details: fc.RunDetails<[Schedule]>): Promise<void> {
+  const error = details.errorInstance
+  if (details.failed && !(error instanceof BrokenInvariant)) throw error
+  const report: Report = {
+    ran: details.numRuns,
+    ...(error instanceof BrokenInvariant && {
+      broken: {
+        invariant: error.number,
+        message: error.message,
+        reproduction: `{ seed: ${details.seed}, path: '${details.counterexamplePath}' } ${fc.stringify(details.counterexample)}`,
+      },
+    }),
+  }
+  await new Promise((resolve) => process.send?.(report, resolve))
 }

@@ -1,9 +1,5 @@
 import { anyProvider } from './authorization/any-provider.js'
-import {
-  type AuthorizationOptions,
-  authorizationChecks,
-  checkForwarding,
-} from './authorization/authorization-options.js'
+import { type AuthorizationOptions, authorizationChecks, checkIncoming } from './authorization/authorization-options.js'
 import { ClientRules } from './authorization/client-rules.js'
 import { RequestAuthorizer } from './authorization/request-authorizer.js'
 import { createTokenProvider } from './create-token-provider.js'
@@ -37,7 +33,7 @@ export function createRequestAuthorizer(
   }
   const provider = given ?? (internalsOf(createTokenProvider(optionsOrProvider as McaAuthOptions)) as ProviderInternals)
   const rules = { ...provider.rules, ...definedFields(clientOptions) }
-  checkForwarding(rules)
+  checkIncoming(rules)
   return new RequestAuthorizer(new ClientRules(client, provider, rules))
 }
 

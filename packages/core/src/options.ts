@@ -1,9 +1,6 @@
-import {
-  type AuthorizationOptions,
-  authorizationChecks,
-  checkForwarding,
-} from './authorization/authorization-options.js'
+import { type AuthorizationOptions, authorizationChecks, checkIncoming } from './authorization/authorization-options.js'
 import { type CredentialOptions, checkCombination, credentialChecks } from './credentials/credential-options.js'
+import { checkExchange } from './credentials/exchange-grant.js'
 import type { ResolvedProviderOptions } from './provider/oauth-token-provider.js'
 import { type ProviderOptions, providerChecks } from './provider/provider-options.js'
 import { checkService, withService } from './service-options.js'
@@ -35,8 +32,9 @@ const checks: Checks<McaAuthOptions> = {
 export function checkOptions(options: unknown): asserts options is McaAuthOptions {
   record('the options', options)
   checkFields<McaAuthOptions>('option', options, checks)
-  checkForwarding(options)
+  checkIncoming(options)
   checkCombination(options)
+  checkExchange(options)
   checkService(options)
   if (options.dpop === true && options.sharedCache !== undefined) {
     throw new TypeError(
@@ -57,7 +55,7 @@ const globalFetch: typeof globalThis.fetch = (url, init) => globalThis.fetch(url
 export function resolveOptions(given: McaAuthOptions): ResolvedProviderOptions {
   checkOptions(given)
   const { options } = withService(given)
-  const { cacheSize = 100, refresh, scope, resource, parameters } = options
+  const { cacheSize = 100, exchangeCacheSize = 1_000, refresh, scope, resource, parameters } = options
   const { timeoutMs = 10_000, fetch, sharedCache, sharedCacheTimeoutMs = 250 } = options
   const { origins, incoming = 'ignore', allowInsecureRequests = false, tokenRequest, ...rest } = options
   return {
@@ -67,6 +65,7 @@ export function resolveOptions(given: McaAuthOptions): ResolvedProviderOptions {
     sharedCache: { sharedCache, sharedCacheTimeoutMs },
     provider: {
       cacheSize,
+      exchangeCacheSize,
       refresh: { staleMs: refresh?.staleMs ?? 300_000, expiredMs: refresh?.expiredMs ?? 10_000 },
     },
     authorization: { origins, incoming, allowInsecureRequests, tokenRequest },

@@ -8,6 +8,8 @@ export interface RedisTokenCacheOptions {
   readonly keyPrefix?: string | undefined
   /** See `SharedTokenCache`: required if `secret` is a function, or if `clientAuth` is a function without a `secret`. */
   readonly encryptionKeys?: readonly (string | Uint8Array)[] | undefined
+  /** Whether to share the tokens of `incoming: 'exchange'` as well, which are one for each caller. @default false */
+  readonly exchanged?: boolean | undefined
 }
 
 // Every script works on one key, whose lease, fence and token are in the same slot of a cluster.
@@ -63,9 +65,12 @@ if redis.call('hget', KEYS[1], 'digest') == ARGV[1] then redis.call('del', KEYS[
  * ```
  */
 export function redisTokenCache(client: RedisClient, options: RedisTokenCacheOptions = {}): SharedTokenCache {
-  const { keyPrefix = 'mca-auth', encryptionKeys, ...unknown } = options
+  const { keyPrefix = 'mca-auth', encryptionKeys, exchanged = false, ...unknown } = options
   const [name] = Object.keys(unknown)
-  if (name !== undefined) throw new TypeError(`unknown option \`${name}\`; known are: keyPrefix, encryptionKeys`)
+  if (name !== undefined) {
+    throw new TypeError(`unknown option \`${name}\`; known are: keyPrefix, encryptionKeys, exchanged`)
+  }
+  if (typeof exchanged !== 'boolean') throw new TypeError('`exchanged` must be a boolean')
   if (typeof keyPrefix !== 'string' || /[{}]/.test(keyPrefix)) {
     throw new TypeError('`keyPrefix` must be a string without { and }')
   }
@@ -73,6 +78,7 @@ export function redisTokenCache(client: RedisClient, options: RedisTokenCacheOpt
   const keysOf = (key: string) => ['token', 'lease', 'fence'].map((kind) => `${keyPrefix}:{${key}}:${kind}`)
   return {
     encryptionKeys,
+    exchanged,
     async get(key) {
       const reply = (await run(get, keysOf(key), [])) as [string | null, string | null, number]
       return toToken(...reply)

@@ -1,37 +1,15 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { AuthorizationServerOptions } from './authorization-server-options.js'
-import { isAuthenticated } from './client-check.js'
+import { isAuthenticated, unauthorized } from './client-check.js'
 import { DpopRules } from './dpop-rules.js'
-import { LoopbackServer, readParameters } from './loopback-server.js'
-import { type Reply, sendReply } from './reply.js'
-import { type SigningKey, signingKey } from './signing-key.js'
+import { type LoopbackServer, readParameters } from './loopback-server.js'
+import type { Reply } from './reply.js'
+import type { SigningKey } from './signing-key.js'
 import { TokenIssuer, type VerifiedToken } from './token-issuer.js'
+import { exchangeGrantTypes, Users } from './users.js'
 
-/**
- * An authorization server in this process that speaks App ID's paths and MCA's.
- *
- * @example
- * ```ts
- * import { createTokenProvider } from '@mca-auth/core'
- * import { startAuthorizationServer } from '@mca-auth/testing'
- *
- * await using server = await startAuthorizationServer()
- * const provider = createTokenProvider(server.appId)
- * await provider.getToken()
- * ```
- */
-export async function startAuthorizationServer(options: AuthorizationServerOptions = {}): Promise<AuthorizationServer> {
-  const key = await signingKey()
-  let server: AuthorizationServer | undefined
-  const http = await LoopbackServer.start(async (request, response) => {
-    const reply = await server?.answer(request)
-    if (reply !== undefined) await sendReply(response, reply)
-  })
-  server = new AuthorizationServer(http, key, options)
-  return server
-}
-
+/** What `startAuthorizationServer()` starts. */
 export class AuthorizationServer {
   readonly origin: string
   readonly tenantId: string
@@ -42,6 +20,8 @@ export class AuthorizationServer {
   delayMs = 0
   /** What it demands of proofs. A token request with a proof gets a token that is bound to its key. */
   readonly dpop: DpopRules = new DpopRules()
+  /** On whose behalf App ID's path also issues tokens. */
+  readonly users: Users
   /** Takes no notice of a proof, and issues a Bearer token, as a server does that knows nothing of DPoP. */
   ignoresDpop = false
   /** Scopes that every token has, space-separated. */
@@ -63,6 +43,7 @@ export class AuthorizationServer {
     this.tenantId = options.tenantId ?? randomUUID()
     this.clientId = options.clientId ?? 'test-client'
     this.#issuer = new TokenIssuer(key, this.tenantId, this.clientId)
+    this.users = new Users(this.#issuer, () => this.#oauthServerUrl)
     this.#secrets = [options.secret ?? 'not-a-real-secret']
     this.#version = options.version ?? 4
     this.lifetimeSeconds = options.lifetimeSeconds ?? 3600
@@ -104,6 +85,11 @@ export class AuthorizationServer {
   /** Forgets what is left of the script. */
   clearScript(): void {
     this.#script.length = 0
+  }
+
+  /** One token is refused from now on. @throws for what is no JWT. */
+  revoke(token: string): void {
+    this.#issuer.revoke(token)
   }
 
   /** Every token issued so far is refused from now on. */
@@ -164,26 +150,36 @@ export class AuthorizationServer {
     if (scripted !== undefined) return scripted
     const { delayMs } = this
     if (!isAuthenticated(request, body, this.clientId, this.#secrets)) return { ...unauthorized, delayMs }
-    if (body.get('grant_type') !== 'client_credentials') {
+    const user = kind === 'appid' ? await this.users.evaluate(body) : undefined
+    if (user !== undefined && 'error' in user) return { status: 400, body: user, delayMs }
+    if (user === undefined && body.get('grant_type') !== 'client_credentials') {
       return { status: 400, body: { error: 'unsupported_grant_type' }, delayMs }
     }
+    const scope = [this.scope, body.get('scope')].filter(Boolean).join(' ')
+    const issue = (thumbprint?: string) =>
+      user === undefined
+        ? this.#issue(kind, scope, thumbprint)
+        : this.users.issue(user, scope, this.lifetimeSeconds, thumbprint)
     const { dpop: proof } = request.headers
-    if (proof === undefined || this.ignoresDpop) return { body: await this.#issue(kind, body.get('scope')), delayMs }
+    if (proof === undefined || this.ignoresDpop) return { body: await issue(), delayMs }
     const url = `${this.origin}${request.url}`
     const verdict = await this.dpop.check({ method: 'POST', url, proof })
     const headers = this.dpop.headersFor({ proof })
     if ('error' in verdict) {
       return { status: 400, headers, body: { error: verdict.error, error_description: verdict.description }, delayMs }
     }
-    return { headers, body: await this.#issue(kind, body.get('scope'), verdict.thumbprint), delayMs }
+    return { headers, body: await issue(verdict.thumbprint), delayMs }
   }
 
-  async #issue(kind: 'appid' | 'mca', requested: string | null, thumbprint?: string): Promise<Record<string, unknown>> {
+  async #issue(kind: 'appid' | 'mca', scope: string, thumbprint?: string): Promise<Record<string, unknown>> {
     const now = Date.now()
-    const scope = [this.scope, requested].filter(Boolean).join(' ')
     const reused = this.reissue && this.#last !== undefined && this.#last.expiresAt > now ? this.#last : undefined
     const expiresAt = reused?.expiresAt ?? now + this.lifetimeSeconds * 1000
-    const token = reused?.token ?? (await this.#sign(kind, scope, expiresAt, thumbprint))
+    const sign = () =>
+      kind === 'mca'
+        ? this.#issuer.signMca(scope, expiresAt, thumbprint)
+        : this.#issuer.signAppId(this.#version, this.#oauthServerUrl, scope, expiresAt, thumbprint)
+    const token = reused?.token ?? (await sign())
     this.#last = { token, expiresAt }
     const expiresIn = reused === undefined ? this.lifetimeSeconds : Math.floor((expiresAt - now) / 1000)
     return {
@@ -194,12 +190,6 @@ export class AuthorizationServer {
     }
   }
 
-  #sign(kind: 'appid' | 'mca', scope: string, expiresAt: number, thumbprint?: string): Promise<string> {
-    return kind === 'mca'
-      ? this.#issuer.signMca(scope, expiresAt, thumbprint)
-      : this.#issuer.signAppId(this.#version, this.#oauthServerUrl, scope, expiresAt, thumbprint)
-  }
-
   #discovery(): Record<string, unknown> {
     const issuer = this.#oauthServerUrl
     return {
@@ -207,13 +197,7 @@ export class AuthorizationServer {
       token_endpoint: `${issuer}/token`,
       jwks_uri: `${issuer}/publickeys`,
       introspection_endpoint: `${issuer}/introspect`,
-      grant_types_supported: ['client_credentials'],
+      grant_types_supported: ['client_credentials', ...exchangeGrantTypes],
     }
   }
-}
-
-const unauthorized: Reply = {
-  status: 401,
-  headers: { 'www-authenticate': 'Basic realm="token"' },
-  body: { error: 'invalid_client', error_description: 'wrong credentials' },
 }

@@ -1,5 +1,13 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
+import type { Reply } from './reply.js'
+
+/** RFC 6749 §5.2 */
+export const unauthorized: Reply = {
+  status: 401,
+  headers: { 'www-authenticate': 'Basic realm="token"' },
+  body: { error: 'invalid_client', error_description: 'wrong credentials' },
+}
 
 /** Basic with id and secret raw, as IBM takes them, or form-encoded (RFC 6749 §2.3.1); or both in the body. */
 export function isAuthenticated(

@@ -1,4 +1,4 @@
-export { type AuthorizationServer, startAuthorizationServer } from './authorization-server.js'
+export type { AuthorizationServer } from './authorization-server.js'
 export type { AuthorizationServerOptions } from './authorization-server-options.js'
 export type { DpopRules, ProofVerdict, ProvenRequest } from './dpop-rules.js'
 export { type Iam, type IamOptions, type IamTokenRequest, startIam } from './iam.js'
@@ -12,6 +12,7 @@ export {
 } from './instance-metadata.js'
 export { memoryTokenCache } from './memory-token-cache.js'
 export {
+  type AcceptedRequest,
   type ProtectedResource,
   type ProtectedResourceOptions,
   type ReceivedRequest,
@@ -19,4 +20,6 @@ export {
 } from './protected-resource.js'
 export type { Reply } from './reply.js'
 export { type Requirement, sharedTokenCacheContract } from './shared-token-cache-contract.js'
+export { startAuthorizationServer } from './start-authorization-server.js'
 export type { VerifiedToken } from './token-issuer.js'
+export type { ExchangedSubject, Users, UserTokenOptions } from './users.js'

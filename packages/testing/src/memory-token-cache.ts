@@ -15,7 +15,9 @@ import type { SharedToken, SharedTokenCache } from '@mca-auth/core'
  * console.log(server.tokenRequests) // 1
  * ```
  */
-export function memoryTokenCache(options: Pick<SharedTokenCache, 'encryptionKeys'> = {}): SharedTokenCache {
+export function memoryTokenCache(
+  options: Pick<SharedTokenCache, 'encryptionKeys' | 'exchanged'> = {},
+): SharedTokenCache {
   const tokens = new Map<string, { readonly token: SharedToken; readonly fence: number; readonly until: number }>()
   const leases = new Map<string, { readonly holder: string; readonly until: number }>()
   const fences = new Map<string, number>()
@@ -25,6 +27,7 @@ export function memoryTokenCache(options: Pick<SharedTokenCache, 'encryptionKeys
   }
   return {
     encryptionKeys: options.encryptionKeys,
+    exchanged: options.exchanged,
     async get(key) {
       const found = living(tokens, key)
       return found && { ...found.token, expiresInMs: found.until - Date.now() }

@@ -30,6 +30,12 @@ export interface ReceivedRequest {
   readonly body: Buffer
 }
 
+/** A request with a good token. */
+export interface AcceptedRequest extends ReceivedRequest {
+  /** The token's `sub`: a user, or the client itself. */
+  readonly subject: string | undefined
+}
+
 /**
  * A protected resource in this process: answers 200 with `{ method, path, body }` to a valid token, else as App ID's or
  * MCA's own middleware does.
@@ -57,6 +63,8 @@ export class ProtectedResource {
   readonly origin: string
   /** Every request received, oldest first. */
   readonly received: ReceivedRequest[] = []
+  /** Every request whose token was accepted, oldest first, and whom that token was for. */
+  readonly accepted: AcceptedRequest[] = []
   /** Rejects every token, also a new one, as a service does whose policy denies the request. */
   rejectsAll = false
   /** What it demands of proofs, for tokens that are bound to a key. */
@@ -95,10 +103,17 @@ export class ProtectedResource {
     return reply
   }
 
-  async #judge({ method, path, headers, body }: ReceivedRequest): Promise<Reply> {
-    const answer = { body: { method, path, body: body.toString('utf8') } }
+  async #judge(request: ReceivedRequest): Promise<Reply> {
+    const { method, path, headers, body } = request
+    const accept = (token: VerifiedToken | undefined): Reply => {
+      this.accepted.push({ ...request, subject: token?.subject })
+      return { body: { method, path, body: body.toString('utf8') } }
+    }
     const [, bound] = /^DPoP (\S+)$/i.exec(headers.authorization ?? '') ?? []
-    if (bound === undefined) return (await this.#refusal(headers.authorization)) ?? answer
+    if (bound === undefined) {
+      const token = await this.#bearerToken(headers.authorization)
+      return this.#refusalOf(token, headers.authorization) ?? accept(token)
+    }
     const { dpop: proof, host = new URL(this.origin).host } = headers
     const given = this.dpop.headersFor({ proof })
     const challenge = (error: string): Reply => ({
@@ -111,14 +126,14 @@ export class ProtectedResource {
     if ('error' in verdict) return challenge(verdict.error)
     if (token?.thumbprint !== verdict.thumbprint) return challenge('invalid_token')
     const refusal = this.#refusalOf(token, `Bearer ${bound}`)
-    return refusal === undefined ? { ...answer, headers: given } : asDpop(refusal, given)
+    return refusal === undefined ? { ...accept(token), headers: given } : asDpop(refusal, given)
   }
 
-  async #refusal(authorization: string | undefined): Promise<Reply | undefined> {
+  async #bearerToken(authorization: string | undefined): Promise<VerifiedToken | undefined> {
     const presented = this.rejectsAll ? '' : (/^Bearer (\S+)/.exec(authorization ?? '')?.[1] ?? '')
     const verified = await this.#options.authorizationServer.verify(presented)
     // A bound token is not a Bearer token (RFC 9449 §7.2).
-    return this.#refusalOf(verified?.thumbprint === undefined ? verified : undefined, authorization)
+    return verified?.thumbprint === undefined ? verified : undefined
   }
 
   #refusalOf(token: VerifiedToken | undefined, authorization: string | undefined): Reply | undefined {

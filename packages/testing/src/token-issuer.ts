@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto'
-import { jwtVerify, SignJWT } from 'jose'
+import { decodeJwt, jwtVerify, SignJWT } from 'jose'
 import type { SigningKey } from './signing-key.js'
 
 /** What a token says about itself, as far as a resource must know. */
 export interface VerifiedToken {
   readonly audience: readonly string[]
   readonly scope: string
+  /** Whom it is for: a user, or the client itself. */
+  readonly subject?: string
   /** Of the key that it is bound to (RFC 9449 §6.1), if it is. */
   readonly thumbprint?: string
 }
@@ -52,6 +54,16 @@ export class TokenIssuer {
     return this.sign({ alg: 'RS256', typ: isV4 ? 'JWT' : 'JOSE', kid: this.keyId, ver: version }, claims, expiresAt)
   }
 
+  /** A token of a user. This client may always use it, whomever it is for. */
+  signUser(issuer: string, claims: object, expiresAt: number, audience: readonly string[] = []): Promise<string> {
+    const all = { iss: issuer, aud: [...new Set([...audience, this.#clientId])], tenant: this.#tenantId, ...claims }
+    return this.sign({ alg: 'RS256', typ: 'JWT', kid: this.keyId }, all, expiresAt)
+  }
+
+  revoke(token: string): void {
+    this.#revoked.add(String(decodeJwt(token).jti))
+  }
+
   revokeAll(): void {
     for (const id of this.#issued) this.#revoked.add(id)
     this.#issued.clear()
@@ -67,6 +79,7 @@ export class TokenIssuer {
       return {
         audience: [payload.aud ?? []].flat(),
         scope: typeof scope === 'string' ? scope : '',
+        ...(typeof payload.sub === 'string' && { subject: payload.sub }),
         ...(typeof jkt === 'string' && { thumbprint: jkt }),
       }
     } catch {
@@ -83,6 +96,7 @@ export class TokenIssuer {
   }
 }
 
-function confirmation(thumbprint: string | undefined): object {
+/** RFC 9449 §6.1 */
+export function confirmation(thumbprint: string | undefined): object {
   return thumbprint === undefined ? {} : { cnf: { jkt: thumbprint } }
 }

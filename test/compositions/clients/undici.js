@@ -145,7 +145,7 @@ function limitsOf(/** @type {string[]} */ names, /** @type {boolean} */ isUndici
       }),
     ...(isOutside('queue') &&
       Object.fromEntries(
-        ['users', 'users-503', 'callbacks'].map((step) => [
+        ['users', 'users-503', 'callers', 'callers-503', 'callbacks'].map((step) => [
           step,
           {
             shows: /carried/,

@@ -19,15 +19,19 @@ export interface AuthorizationOptions {
   readonly origins?: string | readonly string[] | undefined
   /**
    * Inside `forwardIncoming()`, `'forward'` sends the incoming request's token to `origins` (required), or no token if
-   * it had none. `'ignore'` always sends our own.
+   * it had none. `'exchange'` sends `origins` (required) a token on behalf of the caller, which it requests in exchange
+   * for the incoming request's (RFC 8693); without one, and outside `forwardIncoming()`, the request fails with
+   * `MISSING_INCOMING_TOKEN`. `'ignore'` always sends our own.
    * @default 'ignore'
    */
-  readonly incoming?: 'forward' | 'ignore' | undefined
+  readonly incoming?: 'forward' | 'ignore' | 'exchange' | undefined
   /** Allow plain HTTP beyond loopback, and through a proxy, for the token endpoint and for requests. @default false */
   readonly allowInsecureRequests?: boolean | undefined
   /** Chooses scope or resource for each outgoing request; `false` sends it without a token. Must be synchronous. */
   readonly tokenRequest?: ((outgoing: OutgoingRequest) => TokenRequest | false) | undefined
 }
+
+const incomingModes: readonly unknown[] = ['forward', 'exchange', 'ignore']
 
 export const authorizationChecks: Checks<AuthorizationOptions> = {
   origins: (name, value) => {
@@ -36,15 +40,15 @@ export const authorizationChecks: Checks<AuthorizationOptions> = {
     new OriginList(origins)
   },
   incoming: (name, value) => {
-    if (value !== 'forward' && value !== 'ignore') throw new TypeError(`\`${name}\` must be 'forward' or 'ignore'`)
+    if (incomingModes.includes(value)) return
+    throw new TypeError(`\`${name}\` must be 'forward', 'exchange' or 'ignore'`)
   },
   allowInsecureRequests: boolean,
   tokenRequest: callable,
 }
 
-/** @throws TypeError if incoming tokens are to be forwarded without a list of origins that may have them. */
-export function checkForwarding({ incoming, origins }: AuthorizationOptions): void {
-  if (incoming === 'forward' && origins === undefined) {
-    throw new TypeError("`incoming: 'forward'` needs `origins`: the callers' tokens go nowhere else")
-  }
+/** @throws TypeError if requests are to be made in the name of callers without a list of origins that may have their tokens. */
+export function checkIncoming({ incoming = 'ignore', origins }: AuthorizationOptions): void {
+  if (incoming === 'ignore' || origins !== undefined) return
+  throw new TypeError(`\`incoming: '${incoming}'\` needs \`origins\`: the callers' tokens go nowhere else`)
 }

@@ -1,6 +1,7 @@
-import type { ProviderInternals } from '../provider/provider-internals.js'
+import type { ExchangingProvider, ProviderInternals } from '../provider/provider-internals.js'
 import type { PreparedTokenRequest, TokenRequest } from '../token-endpoint/token-request.js'
 import type { AuthorizationOptions } from './authorization-options.js'
+import { type Incoming, incomingToken } from './incoming.js'
 import { OriginRule } from './origin-rule.js'
 import { RejectionBudget } from './rejection-budget.js'
 
@@ -20,20 +21,33 @@ export class ClientRules {
   readonly provider: ProviderInternals
   readonly origins: OriginRule
   readonly budget: RejectionBudget
-  readonly forwardsIncoming: boolean
+  /** The same as `provider`, if it is to exchange the tokens of incoming requests. */
+  readonly exchanging: ExchangingProvider | undefined
   /** The token request of every request, unless the option `tokenRequest` chooses. */
   readonly defaultRequest: PreparedTokenRequest | undefined
   readonly #tokenRequest: AuthorizationOptions['tokenRequest']
+  readonly #readsIncoming: boolean
 
-  constructor(client: string, provider: ProviderInternals, options: AuthorizationOptions) {
+  /** @throws TypeError if the provider cannot exchange tokens and should. */
+  constructor(client: string, given: ProviderInternals, options: AuthorizationOptions) {
     this.client = client
+    this.exchanging = options.incoming === 'exchange' ? exchangingPartOf(given) : undefined
+    const provider = this.exchanging ?? given
     this.provider = provider
     this.origins = new OriginRule(options.origins, options.allowInsecureRequests === true)
     this.budget = budgets.get(provider) ?? new RejectionBudget()
     budgets.set(provider, this.budget)
-    this.forwardsIncoming = options.incoming === 'forward'
+    this.#readsIncoming = options.incoming === 'forward' || this.exchanging !== undefined
     this.#tokenRequest = options.tokenRequest
     this.defaultRequest = options.tokenRequest === undefined ? provider.prepare() : undefined
+  }
+
+  /** What the incoming request that is being served is to this client. */
+  incoming(): Incoming {
+    if (!this.#readsIncoming) return undefined
+    const incoming = incomingToken()
+    const isUseless = this.exchanging === undefined && incoming instanceof Object && incoming.isBound
+    return isUseless ? 'none' : incoming
   }
 
   /** @throws TypeError if `tokenRequest` returns anything but a token request or `false`; whatever it throws. */
@@ -45,4 +59,12 @@ export class ClientRules {
     }
     return this.provider.prepare(chosen as TokenRequest)
   }
+}
+
+function exchangingPartOf(provider: ProviderInternals): ExchangingProvider {
+  if (provider.exchanging !== undefined) return provider.exchanging
+  throw new TypeError(
+    "this provider cannot exchange tokens, as `incoming: 'exchange'` wants it: only those of createTokenProvider() can, with " +
+      'a client, and without a `grant` that presents something else',
+  )
 }

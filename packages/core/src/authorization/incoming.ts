@@ -8,9 +8,12 @@ export interface IncomingRequest {
 /** The token of an incoming request: neither cached nor refreshed, and redacted when logged. */
 export class IncomingToken {
   readonly #header: string
+  /** Whether it is bound to the caller's key (RFC 9449): it can be exchanged, but not forwarded without a proof of ours. */
+  readonly isBound: boolean
 
-  constructor(header: string) {
+  constructor(header: string, isBound: boolean) {
     this.#header = header
+    this.isBound = isBound
   }
 
   get header(): string {
@@ -28,7 +31,7 @@ export class IncomingToken {
 }
 
 /** `'none'` within an incoming request that came without a token; `undefined` outside of any. */
-type Incoming = IncomingToken | 'none' | undefined
+export type Incoming = IncomingToken | 'none' | undefined
 
 // One for all copies of this package: an application's forwardIncoming() and an adapter's core may be two of them.
 const shared = globalThis as { [key: symbol]: AsyncLocalStorage<Incoming> | undefined }
@@ -39,8 +42,10 @@ const current: AsyncLocalStorage<Incoming> = shared[name]
 /**
  * Runs a function on behalf of an incoming request. Within it, and in everything that it starts, clients whose
  * `mcaAuth()` has `incoming: 'forward'` send that request's own token to their `origins`, or no token if it had none.
+ * With `incoming: 'exchange'` they send a token that they request in exchange for it, and fail if there is none.
  *
- * Only a Bearer token is forwarded. Of App ID's `Bearer <access token> <identity token>` it is the access token.
+ * The token is not checked here: authenticate the caller before. Only a Bearer token is forwarded; one that is bound to the
+ * caller's key (DPoP) can only be exchanged. Of App ID's `Bearer <access token> <identity token>` it is the access token.
  *
  * @param request - an `http.IncomingMessage`, a `Request`, or any object with the same `headers`.
  * @returns what the function returns.
@@ -62,9 +67,15 @@ export function forwardIncoming<T>(request: IncomingRequest, run: () => T): T {
   const headers = request?.headers as { authorization?: unknown; get?: unknown } | undefined
   const value: unknown =
     typeof headers?.get === 'function' ? headers.get.call(headers, 'authorization') : headers?.authorization
-  const [, token] =
-    (typeof value === 'string' && /^\s*Bearer\s+([\x21-\x7e]+)(?:\s+[\x21-\x7e]+)*\s*$/i.exec(value)) || []
-  return current.run(token === undefined ? 'none' : new IncomingToken(`Bearer ${token}`), run)
+  return current.run(typeof value === 'string' ? tokenIn(value) : 'none', run)
+}
+
+/** Two headers that were joined by a comma are none: it would be anybody's guess who the caller is. */
+function tokenIn(authorization: string): IncomingToken | 'none' {
+  const [, bearer] = /^\s*Bearer\s+([!-+\--~]+)(?:\s+[!-+\--~]+)*\s*$/i.exec(authorization) ?? []
+  if (bearer !== undefined) return new IncomingToken(`Bearer ${bearer}`, false)
+  const [, bound] = /^\s*DPoP\s+([!-+\--~]+)\s*$/i.exec(authorization) ?? []
+  return bound === undefined ? 'none' : new IncomingToken(`DPoP ${bound}`, true)
 }
 
 /** What the incoming request that is being served brought along. */

@@ -2,15 +2,20 @@ import type { ProvidedToken } from '../provider/provider-internals.js'
 import type { SkipReason } from '../telemetry.js'
 import type { PreparedTokenRequest } from '../token-endpoint/token-request.js'
 import type { ClientRules } from './client-rules.js'
-import { type IncomingToken, incomingToken } from './incoming.js'
+import type { Incoming, IncomingToken } from './incoming.js'
 import type { Sending } from './sending.js'
+import { subjectOf } from './subject-of.js'
+import { missingIncomingToken } from './unsent-requests.js'
 
 export type RequestToken = ProvidedToken | IncomingToken
 
-/** Which token a request should carry: the one that `tokenRequest` chooses, or the incoming request's own. */
+/**
+ * Which token a request should carry: the one that `tokenRequest` chooses, of the service or on behalf of the caller, or the
+ * incoming request's own.
+ */
 export class TokenChoice {
   readonly #rules: ClientRules
-  readonly #incoming: IncomingToken | 'none' | undefined
+  readonly #incoming: Incoming
   #url: string | undefined
   #method = ''
   /** `false`: no token. `undefined`: not chosen yet. */
@@ -19,18 +24,19 @@ export class TokenChoice {
 
   constructor(rules: ClientRules) {
     this.#rules = rules
-    this.#incoming = rules.forwardsIncoming ? incomingToken() : undefined
+    this.#incoming = rules.incoming()
     this.#request = rules.defaultRequest
   }
 
-  /** What `tokenRequest` threw. */
+  /** Why there can be no token: what `tokenRequest` threw, or nobody to request it on behalf of. */
   get problem(): unknown {
-    return this.#problem
+    if (this.#problem !== undefined || this.#rules.exchanging === undefined) return this.#problem
+    return this.#incoming instanceof Object ? undefined : missingIncomingToken(this.#incoming)
   }
 
   /** Whether the current context serves the same incoming request, or none. */
   get belongsHere(): boolean {
-    const here = this.#rules.forwardsIncoming ? incomingToken() : undefined
+    const here = this.#rules.incoming()
     return here === undefined || here === this.#incoming
   }
 
@@ -57,16 +63,26 @@ export class TokenChoice {
     if (this.#problem !== undefined) return undefined
     if (this.#request === false) return 'token-request'
     // Never fall back to our own token: that would escalate the caller's privileges.
-    return this.#incoming === 'none' ? 'no-incoming-token' : undefined
+    return this.#incoming === 'none' && this.#rules.exchanging === undefined ? 'no-incoming-token' : undefined
   }
 
   /** The token, if one is available without waiting. */
   take(): RequestToken | undefined {
-    if (this.#incoming instanceof Object) return this.#incoming
-    return this.#request ? this.#rules.provider.take(this.#request) : undefined
+    const { exchanging, provider } = this.#rules
+    if (exchanging === undefined && this.#incoming instanceof Object) return this.#incoming
+    const request = this.#wanted
+    return request && provider.take(request)
   }
 
   acquire(signal: AbortSignal | undefined): Promise<ProvidedToken> {
-    return this.#rules.provider.acquire(this.#request as PreparedTokenRequest, signal)
+    return this.#rules.provider.acquire(this.#wanted as PreparedTokenRequest, signal)
+  }
+
+  /** What is to be requested: for the service, or on behalf of the caller. */
+  get #wanted(): PreparedTokenRequest | undefined {
+    const request = this.#request || undefined
+    const { exchanging } = this.#rules
+    if (exchanging === undefined || request === undefined) return request
+    return this.#incoming instanceof Object ? exchanging.onBehalfOf(request, subjectOf(this.#incoming)) : undefined
   }
 }

@@ -1,4 +1,5 @@
 import { McaAuthError } from '../error.js'
+import type { Incoming } from './incoming.js'
 
 // The errors of requests that should carry a token and are not sent.
 
@@ -17,6 +18,17 @@ export function missingOrigins(origin: string | undefined): McaAuthError {
     origin === undefined
       ? 'this client hides which origin it is connected to: list exactly that one in `origins`'
       : 'fetch hides its redirects from a dispatcher: list the `origins` that may have the token, or use @mca-auth/fetch',
+  )
+}
+
+/** Never the service's own token instead: that would give the caller its rights. */
+export function missingIncomingToken(incoming: Exclude<Incoming, object>): McaAuthError {
+  return new McaAuthError(
+    'MISSING_INCOMING_TOKEN',
+    incoming === 'none'
+      ? 'the incoming request has no token to exchange: respond to it with 401'
+      : "no token is requested on behalf of nobody: with `incoming: 'exchange'`, make requests inside forwardIncoming(), " +
+          'and those of the service itself with another client',
   )
 }
 

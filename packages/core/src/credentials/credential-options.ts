@@ -54,7 +54,8 @@ export interface CredentialOptions {
   readonly clientAuth?: SecretMethod | 'none' | ClientAuth | undefined
   /**
    * What is presented for a token: `ibmIam()`, `ibmVpc()`, `tokenExchange()`, `jwtBearer()`, or a function of your own.
-   * `ibmIam()` and `ibmVpc()` name their server.
+   * `ibmIam()` and `ibmVpc()` name their server. With `incoming: 'exchange'`, how the tokens of callers are exchanged:
+   * `tokenExchange()` without `subjectToken`, or `jwtBearer()` without `assertion`.
    * @default the client's own credentials (RFC 6749 §4.4)
    */
   readonly grant?: Grant | undefined

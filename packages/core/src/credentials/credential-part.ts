@@ -77,6 +77,11 @@ export interface CredentialPart {
   readonly needsNoClient?: boolean
   /** In place of OAuth's token request: a response with the token, or the fields that one would have. */
   readonly send?: (sending: OwnSending) => Promise<Response | Readonly<Record<string, unknown>>>
+  /**
+   * Of a grant that presents the token of an incoming request: the same part with this token. Whose token it is belongs
+   * into the key of the token request: `owner` says who asks, which is the same for all of them.
+   */
+  readonly forSubject?: (subjectToken: string) => CredentialPart
   /** What to look at if nothing answers. */
   readonly silenceHint?: string
   /** @throws McaAuthError, or what a function of the user's threw, marked by `callFunction()`. */

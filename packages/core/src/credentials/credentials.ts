@@ -3,6 +3,7 @@ import { type BoundKey, boundKey } from './bound-key.js'
 import { publicClient, type Secret, secretMethods, secretPart, withSecretInIdentity } from './client-authentication.js'
 import type { CredentialOptions } from './credential-options.js'
 import { type CredentialPart, partOf } from './credential-part.js'
+import { type ExchangeGrant, exchangeGrant } from './exchange-grant.js'
 import { grantPart, ownFunction } from './grant.js'
 import { readBindingFile } from './mounted-binding.js'
 import { applicationId, findServiceInstance, readerNames, unusableNote } from './platform-readers.js'
@@ -17,6 +18,8 @@ export interface Credentials {
   readonly clientId: string | undefined
   readonly clientAuth: CredentialPart
   readonly grant: CredentialPart
+  /** How the tokens of incoming requests are exchanged, if they can be. */
+  readonly exchange: ExchangeGrant | undefined
   readonly identity: string | undefined
   /** What tokens are bound to; `undefined`: they are Bearer tokens. */
   readonly dpop: BoundKey | true | undefined
@@ -122,6 +125,7 @@ export function resolveCredentials(
     clientId: clientId?.value,
     clientAuth: clientAuthPart(options.clientAuth ?? clientAuth, kind, secret?.value),
     grant: options.source === undefined ? grantPart(options.grant) : sourcePart(options.source),
+    exchange: options.source === undefined ? exchangeGrant(options.grant) : undefined,
     identity: options.identity,
     dpop: options.dpop === undefined ? undefined : boundKey(options.dpop),
   }

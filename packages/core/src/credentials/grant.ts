@@ -34,8 +34,12 @@ const clientCredentials: CredentialPart = {
   read: () => nothing,
 }
 
+/** What is presented for the tokens of the service itself. */
 export function grantPart(grant: Grant | undefined): CredentialPart {
-  return grant === undefined ? clientCredentials : (partOf(grant) ?? ownFunction('grant', grant))
+  const part = partOf(grant)
+  // One that says how the tokens of callers are exchanged presents nothing of the service's own.
+  if (grant === undefined || part?.forSubject !== undefined) return clientCredentials
+  return part ?? ownFunction('grant', grant)
 }
 
 /** The user's own function. Other processes cannot compare it. */

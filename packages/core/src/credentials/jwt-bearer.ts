@@ -1,19 +1,26 @@
 import { nonEmptyString, record } from '../validate.js'
+import type { CredentialPart } from './credential-part.js'
 import { asFunction, type Grant } from './grant.js'
-import { tokenReading } from './presented-token.js'
+import { missingSubject, subjectReading, tokenReading } from './presented-token.js'
 import { canChange, checkTextSource, copyOf, readSource, type TextSource } from './text-source.js'
 
 /** The assertion, and further fields of the form that go with this grant, e.g. `requested_token_use`. */
 export interface JwtBearerSettings {
-  /** The JWT that is presented: `{ file }`, a function, or the text. */
-  readonly assertion: TextSource
-  readonly [field: string]: TextSource
+  /**
+   * The JWT that is presented: `{ file }`, a function, or the text. Left out with `incoming: 'exchange'`, which presents
+   * the incoming request's token.
+   */
+  readonly assertion?: TextSource | undefined
+  readonly [field: string]: TextSource | undefined
 }
 
 const reserved = ['grant_type', 'client_id', 'client_secret', 'client_assertion', 'scope', 'resource']
 
 /**
  * For `grant`: presents a JWT that somebody else has signed (RFC 7523 §2.1).
+ *
+ * With `incoming: 'exchange'` it presents the tokens of incoming requests, as Microsoft Entra's on-behalf-of flow wants it:
+ * `jwtBearer({ requested_token_use: 'on_behalf_of' })`.
  *
  * @throws TypeError for bad settings. A file that is missing or empty, and an assertion that has expired, is
  *   `INVALID_CREDENTIALS_SOURCE`, when a token is requested.
@@ -27,29 +34,40 @@ const reserved = ['grant_type', 'client_id', 'client_secret', 'client_assertion'
  * })
  * ```
  */
-export function jwtBearer(settings: JwtBearerSettings): Grant {
+export function jwtBearer(settings: JwtBearerSettings = {}): Grant {
   record('the settings of `jwtBearer`', settings)
   const { assertion: source, ...given } = settings
-  checkTextSource('assertion', source)
-  const assertion = copyOf(source)
-  const fields = Object.entries(given).sort(([a], [b]) => (a < b ? -1 : 1))
+  if (source !== undefined) checkTextSource('assertion', source)
+  const assertion = source && copyOf(source)
+  const fields = Object.entries(given)
+    .filter(([, value]) => value !== undefined)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
   for (const [name, value] of fields) {
     if (reserved.includes(name)) throw new TypeError(`\`jwtBearer\` must not set \`${name}\``)
     nonEmptyString(name, value)
   }
-  return asFunction('grant', {
+  const write = (body: URLSearchParams, token: string) => {
+    body.set('grant_type', 'urn:ietf:params:oauth:grant-type:jwt-bearer')
+    body.set('assertion', token)
+    for (const [name, value] of fields) body.set(name, value as string)
+  }
+  const part = {
     name: 'JWT bearer grant',
     settings: ['jwt-bearer', assertion, fields],
     sharedSettings: ['jwt-bearer', fields],
     isShareable: true,
-    canChange: canChange(assertion),
-    read: async () => {
+    canChange: assertion !== undefined && canChange(assertion),
+  }
+  if (assertion !== undefined) {
+    const read = async () => {
       const token = await readSource('assertion', assertion)
-      return tokenReading([token], ({ body }) => {
-        body.set('grant_type', 'urn:ietf:params:oauth:grant-type:jwt-bearer')
-        body.set('assertion', token.text)
-        for (const [name, value] of fields) body.set(name, value as string)
-      })
-    },
+      return tokenReading([token], ({ body }) => write(body, token.text))
+    }
+    return asFunction('grant', { ...part, read })
+  }
+  const forSubject = (subject: string): CredentialPart => ({
+    ...part,
+    read: () => subjectReading(subject, [], ({ body }) => write(body, subject)),
   })
+  return asFunction('grant', { ...part, read: missingSubject, forSubject })
 }

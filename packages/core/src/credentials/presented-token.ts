@@ -1,3 +1,4 @@
+import { McaAuthError } from '../error.js'
 import type { Reading, TokenRequestDraft } from './credential-part.js'
 import { claimsOf } from './jwt-claims.js'
 import { type SourceText, unusable } from './text-source.js'
@@ -15,6 +16,48 @@ export function tokenReading(tokens: readonly SourceText[], write: (draft: Token
       write(draft)
     },
   }
+}
+
+/** The same for a grant that also presents the token of an incoming request, whose expiry has been looked at before. */
+export function subjectReading(
+  subjectToken: string,
+  others: readonly SourceText[],
+  write: (draft: TokenRequestDraft) => void,
+): Reading {
+  const reading = tokenReading(others, write)
+  // A part of a JWT is enough to know the user, or to sign in as them.
+  const parts = subjectToken.split('.').slice(1)
+  const secrets = [subjectToken, ...parts.filter((part) => part.length >= 16), ...personalClaims(subjectToken)]
+  return { ...reading, secrets: [...secrets, ...reading.secrets] }
+}
+
+/** Of a grant that has nothing to present until there is an incoming request. */
+export function missingSubject(): never {
+  throw new McaAuthError(
+    'MISSING_INCOMING_TOKEN',
+    'this grant presents the token of an incoming request, and there is none',
+  )
+}
+
+/** Claims about the token and the client, which a server's message may need (RFC 7519 §4.1, RFC 8693 §4, RFC 9068 §2.2). */
+const impersonalClaims = new Set([
+  'iss',
+  'aud',
+  'azp',
+  'appid',
+  'client_id',
+  'scope',
+  'scp',
+  'typ',
+  'token_type',
+  'ver',
+  'acr',
+])
+
+/** What a token says about its subject: a server that denies an exchange may name the user. */
+function personalClaims(token: string): string[] {
+  const claims = Object.entries(claimsOf(token) ?? {}).filter(([name]) => !impersonalClaims.has(name))
+  return claims.map(([, value]) => value).filter((value): value is string => typeof value === 'string' && value !== '')
 }
 
 /**

@@ -13,9 +13,19 @@ export function httpDate(text: string): number {
 export class ServerClock {
   #skewMs: number | undefined
 
+  /** Whether a response has told the time. Until then, our own clock is taken for the server's. */
+  get isKnown(): boolean {
+    return this.#skewMs !== undefined
+  }
+
   /** The server's time, in ms since the epoch. */
   now(): number {
     return Date.now() + (this.#skewMs ?? 0)
+  }
+
+  /** When our clock shows what the server's shows at `time`, in ms since the epoch. */
+  toOurs(time: number): number {
+    return time - (this.#skewMs ?? 0)
   }
 
   /** Takes what another clock of the same server has observed, if this one has not observed anything yet. */

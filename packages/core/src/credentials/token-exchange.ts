@@ -1,12 +1,16 @@
 import { type Checks, checkFields, record } from '../validate.js'
+import type { CredentialPart } from './credential-part.js'
 import { asFunction, type Grant } from './grant.js'
-import { tokenReading } from './presented-token.js'
+import { missingSubject, subjectReading, tokenReading } from './presented-token.js'
 import { canChange, checkTextSource, copyOf, readSource, type TextSource } from './text-source.js'
 
 /** What is exchanged, and for what. */
 export interface TokenExchangeSettings {
-  /** The token that is exchanged (RFC 8693 §2.1): `{ file }`, a function, or the text. */
-  readonly subjectToken: TextSource
+  /**
+   * The token that is exchanged (RFC 8693 §2.1): `{ file }`, a function, or the text. Left out with `incoming: 'exchange'`,
+   * which exchanges the incoming request's token.
+   */
+  readonly subjectToken?: TextSource | undefined
   /** `'access_token'`, `'id_token'`, `'jwt'`, `'saml1'`, `'saml2'` (RFC 8693 §3), or a URI. @default 'access_token' */
   readonly subjectTokenType?: string | undefined
   /** The token of the party that acts for the subject. */
@@ -31,6 +35,9 @@ const checks: Checks<TokenExchangeSettings> = {
  * account token of Kubernetes. Most servers don't require a client for it. `audience` and other
  * parameters that a server asks for go into `parameters`.
  *
+ * With `incoming: 'exchange'` it says how the tokens of incoming requests are exchanged: give no `subjectToken`. Tokens of
+ * the service itself are requested with the client's own credentials then.
+ *
  * @throws TypeError for bad settings. A file that is missing or empty, and a token that has expired, is
  *   `INVALID_CREDENTIALS_SOURCE`, when a token is requested.
  * @example
@@ -44,41 +51,54 @@ const checks: Checks<TokenExchangeSettings> = {
  * })
  * ```
  */
-export function tokenExchange(settings: TokenExchangeSettings): Grant {
+export function tokenExchange(settings: TokenExchangeSettings = {}): Grant {
   record('the settings of `tokenExchange`', settings)
   checkFields<TokenExchangeSettings>('setting of `tokenExchange`', settings, checks)
-  if (settings.subjectToken === undefined) throw new TypeError('`tokenExchange` needs a `subjectToken`')
   if (settings.actorTokenType !== undefined && settings.actorToken === undefined) {
     throw new TypeError('`actorTokenType` goes with an `actorToken`')
   }
-  const subjectToken = copyOf(settings.subjectToken)
-  const actorToken = settings.actorToken === undefined ? undefined : copyOf(settings.actorToken)
+  const [subjectToken, actorToken] = [settings.subjectToken, settings.actorToken].map(
+    (source) => source && copyOf(source),
+  )
   const { requestedTokenType } = settings
   const subjectType = tokenType('subjectTokenType', settings.subjectTokenType ?? 'access_token')
   const actorType = tokenType('actorTokenType', settings.actorTokenType ?? 'access_token')
   const requestedType = requestedTokenType && tokenType('requestedTokenType', requestedTokenType)
   const types = [subjectType, actorToken && actorType, requestedType]
-  return asFunction('grant', {
+  const readActor = async () => (actorToken === undefined ? [] : [await readSource('actorToken', actorToken)])
+  const write = (body: URLSearchParams, subject: string, actor: string | undefined) => {
+    body.set('grant_type', 'urn:ietf:params:oauth:grant-type:token-exchange')
+    body.set('subject_token', subject)
+    body.set('subject_token_type', subjectType)
+    if (actor !== undefined) {
+      body.set('actor_token', actor)
+      body.set('actor_token_type', actorType)
+    }
+    if (requestedType !== undefined) body.set('requested_token_type', requestedType)
+  }
+  const part = {
     name: 'token exchange',
     settings: ['token-exchange', subjectToken, actorToken, ...types],
     sharedSettings: ['token-exchange', ...types],
     isShareable: true,
-    canChange: canChange(subjectToken) || (actorToken !== undefined && canChange(actorToken)),
-    read: async () => {
+    canChange: [subjectToken, actorToken].some((source) => source !== undefined && canChange(source)),
+  }
+  if (subjectToken !== undefined) {
+    const read = async () => {
       const subject = await readSource('subjectToken', subjectToken)
-      const actor = actorToken === undefined ? undefined : await readSource('actorToken', actorToken)
-      return tokenReading(actor ? [subject, actor] : [subject], ({ body }) => {
-        body.set('grant_type', 'urn:ietf:params:oauth:grant-type:token-exchange')
-        body.set('subject_token', subject.text)
-        body.set('subject_token_type', subjectType)
-        if (actor !== undefined) {
-          body.set('actor_token', actor.text)
-          body.set('actor_token_type', actorType)
-        }
-        if (requestedType !== undefined) body.set('requested_token_type', requestedType)
-      })
+      const actor = await readActor()
+      return tokenReading([subject, ...actor], ({ body }) => write(body, subject.text, actor[0]?.text))
+    }
+    return asFunction('grant', { ...part, read })
+  }
+  const forSubject = (subject: string): CredentialPart => ({
+    ...part,
+    read: async () => {
+      const actor = await readActor()
+      return subjectReading(subject, actor, ({ body }) => write(body, subject, actor[0]?.text))
     },
   })
+  return asFunction('grant', { ...part, read: missingSubject, forSubject })
 }
 
 /** The URI of a token type. A short name stands for one of RFC 8693 §3. */

@@ -9,6 +9,8 @@ import type { TokenRequest } from '../token-endpoint/token-request.js'
 import { TokenServer } from '../token-endpoint/token-server.js'
 import { httpUrl, nonEmptyString } from '../validate.js'
 import { type AccessToken, CachedToken } from './access-token.js'
+import { createExchangedTokens, type ExchangeParts } from './create-exchanged-tokens.js'
+import type { ExchangedTokens } from './exchanged-tokens.js'
 import { type AuthorizationOptionsAsGiven, providerInternals } from './provider-internals.js'
 import { type ResolvedRefreshPolicy, tokenState } from './refresh-policy.js'
 import { TokenCache } from './token-cache.js'
@@ -30,7 +32,11 @@ export interface ResolvedProviderOptions {
     readonly sharedCache?: SharedTokenCache | undefined
     readonly sharedCacheTimeoutMs: number
   }
-  readonly provider: { readonly cacheSize: number; readonly refresh: ResolvedRefreshPolicy }
+  readonly provider: {
+    readonly cacheSize: number
+    readonly exchangeCacheSize: number
+    readonly refresh: ResolvedRefreshPolicy
+  }
   readonly authorization: AuthorizationOptionsAsGiven
 }
 
@@ -45,6 +51,9 @@ export class OAuthTokenProvider implements CachingTokenProvider {
   readonly #location: () => string
   readonly #freeEndpoint: () => void
   readonly #isBound: boolean
+  readonly #exchange: ExchangeParts | undefined
+  /** There since the first client that exchanges tokens. */
+  #exchanged: ExchangedTokens | undefined
 
   constructor({
     credentials: given,
@@ -55,7 +64,7 @@ export class OAuthTokenProvider implements CachingTokenProvider {
     authorization,
   }: ResolvedProviderOptions) {
     const credentials = resolveCredentials(given)
-    const { cacheSize, refresh } = provider
+    const { cacheSize, exchangeCacheSize, refresh } = provider
     const endpoints = new OwnEndpoints()
     const coolDowns = new CoolDowns(cacheSize)
     const { fetch, timeoutMs } = tokenEndpoint
@@ -73,7 +82,11 @@ export class OAuthTokenProvider implements CachingTokenProvider {
     }
     this.#isBound = credentials.dpop !== undefined
     this.#coolDowns = coolDowns
-    this.#cache = new TokenCache({ rules: authorization, tokenRequest, cacheSize, refresher, coolDowns, telemetry })
+    const { exchange: grant } = credentials
+    this.#exchange = grant && server && { refresher: parts, server, grant, cacheSize: exchangeCacheSize }
+    const exchanging = () => this.#exchangedTokens()
+    const rules = authorization
+    this.#cache = new TokenCache({ rules, tokenRequest, cacheSize, refresher, coolDowns, telemetry, exchanging })
     this.#location = location
     this.#freeEndpoint = () => endpoints.free()
     unregister.register(this.#cache, this.#freeEndpoint, this.#cache)
@@ -112,10 +125,20 @@ export class OAuthTokenProvider implements CachingTokenProvider {
 
   invalidate(token: AccessToken | string): boolean {
     // Servers reissue the same string: our token is compared as the object, anything else by its string.
-    if (token instanceof CachedToken) return this.#cache.drop(token)
+    if (token instanceof CachedToken) return this.#cache.drop(token) || this.#exchanged?.drop(token) === true
     const text: unknown = typeof token === 'string' ? token : (token as AccessToken | null | undefined)?.accessToken
     if (typeof text !== 'string') throw new TypeError('`token` must be an AccessToken or a string')
-    return this.#cache.dropByText(text.replace(/^(?:Bearer|DPoP) /i, ''))
+    const accessToken = text.replace(/^(?:Bearer|DPoP) /i, '')
+    const isExchanged = this.#exchanged?.dropByText(accessToken) === true
+    return this.#cache.dropByText(accessToken) || isExchanged
+  }
+
+  #exchangedTokens(): ExchangedTokens | undefined {
+    if (this.#exchanged === undefined && this.#exchange !== undefined) {
+      this.#exchanged = createExchangedTokens(this.#cache, this.#exchange)
+      if (this.#cache.closed) this.#exchanged.close()
+    }
+    return this.#exchanged
   }
 
   #checkHeaderAlone(called: string): void {
@@ -132,21 +155,24 @@ export class OAuthTokenProvider implements CachingTokenProvider {
     return {
       tokenEndpoint: this.#location(),
       cachedTokens: this.#cache.size,
-      flights: this.#cache.flights,
+      exchangedTokens: this.#exchanged?.size ?? 0,
+      flights: this.#cache.flights + (this.#exchanged?.flights ?? 0),
       token: token && { state: tokenState(token, now), expiresAt: token.expiresAt },
-      failure: this.#coolDowns.blocking(key, now),
+      failure: this.#coolDowns.blocking(key, now) ?? this.#exchanged?.failure(now),
       closed: this.#cache.closed,
     }
   }
 
   clear(): void {
     this.#cache.clear()
+    this.#exchanged?.clear()
   }
 
   close(): void {
     this.#freeEndpoint()
     unregister.unregister(this.#cache)
     this.#cache.close()
+    this.#exchanged?.close()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,9 +1,10 @@
+import type { SubjectToken } from '../credentials/subject-token.js'
 import type { PreparedTokenRequest, TokenRequest } from '../token-endpoint/token-request.js'
 
 /** The options of `authorization/` as they were given to the provider: declared here, so that no import runs backwards. */
 export interface AuthorizationOptionsAsGiven {
   readonly origins?: string | readonly string[] | undefined
-  readonly incoming?: 'forward' | 'ignore' | undefined
+  readonly incoming?: 'forward' | 'ignore' | 'exchange' | undefined
   readonly tokenRequest?:
     | ((outgoing: { readonly url: URL; readonly method: string }) => TokenRequest | false)
     | undefined
@@ -54,6 +55,16 @@ export interface ProviderInternals {
   isCurrent(token: ProvidedToken): boolean
   /** A resource at `origin` rejected it: drops it if it is current, here and in the shared cache. */
   reject(token: ProvidedToken, origin: string): void
+  /**
+   * Where the tokens of incoming requests are exchanged. `undefined` if the provider cannot, missing if it is not ours or
+   * of an older copy.
+   */
+  readonly exchanging?: ExchangingProvider | undefined
+}
+
+/** The same for tokens on behalf of others: it takes only token requests that have a subject. */
+export interface ExchangingProvider extends ProviderInternals {
+  onBehalfOf(request: PreparedTokenRequest, subject: SubjectToken): PreparedTokenRequest
 }
 
 export const providerInternals: unique symbol = Symbol.for('mca-auth.provider.1')

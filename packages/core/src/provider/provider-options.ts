@@ -5,12 +5,15 @@ import type { RefreshPolicy } from './refresh-policy.js'
 export interface ProviderOptions {
   /** Maximum number of cached tokens. @default 100 */
   readonly cacheSize?: number | undefined
+  /** Maximum number of cached tokens for which those of incoming requests were exchanged. @default 1_000 */
+  readonly exchangeCacheSize?: number | undefined
   /** When tokens are refreshed. */
   readonly refresh?: RefreshPolicy | undefined
 }
 
 export const providerChecks: Checks<ProviderOptions> = {
   cacheSize: positiveInteger,
+  exchangeCacheSize: positiveInteger,
   refresh: (name, value) => {
     record(`\`${name}\``, value)
     rejectUnknownKeys('refresh option', value, ['staleMs', 'expiredMs'])

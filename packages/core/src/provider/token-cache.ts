@@ -5,7 +5,7 @@ import type { CoolDowns } from '../token-endpoint/cool-downs.js'
 import { type PreparedTokenRequest, PreparedTokenRequests, type TokenRequest } from '../token-endpoint/token-request.js'
 import type { CachedToken } from './access-token.js'
 import { Flight } from './flight.js'
-import type { AuthorizationOptionsAsGiven, ProviderInternals } from './provider-internals.js'
+import type { AuthorizationOptionsAsGiven, ExchangingProvider, ProviderInternals } from './provider-internals.js'
 import { tokenState } from './refresh-policy.js'
 import type { TokenRefresher } from './token-refresher.js'
 
@@ -18,6 +18,8 @@ export interface TokenCacheParts {
   readonly refresher: () => Promise<TokenRefresher>
   readonly coolDowns: CoolDowns
   readonly telemetry: Telemetry
+  /** Called when the first client is to exchange tokens. */
+  readonly exchanging?: () => ExchangingProvider | undefined
 }
 
 /** The tokens of one provider, one flight for each that is being requested. */
@@ -35,15 +37,21 @@ export class TokenCache implements ProviderInternals {
   #last: CachedToken | undefined
   /** At most one per key. Apart from the LRU, so that eviction never touches a flight. */
   readonly #flights = new Map<string, Flight<CachedToken>>()
+  readonly #exchanging: TokenCacheParts['exchanging']
   #closed = false
 
-  constructor({ rules, tokenRequest, cacheSize, refresher, coolDowns, telemetry }: TokenCacheParts) {
+  constructor({ rules, tokenRequest, cacheSize, refresher, coolDowns, telemetry, exchanging }: TokenCacheParts) {
     this.rules = rules
     this.#requests = new PreparedTokenRequests(tokenRequest, cacheSize)
     this.#tokens = new LRUCache({ max: cacheSize })
     this.#loadRefresher = refresher
     this.#coolDowns = coolDowns
     this.#telemetry = telemetry
+    this.#exchanging = exchanging
+  }
+
+  get exchanging(): ExchangingProvider | undefined {
+    return this.#exchanging?.()
   }
 
   get size(): number {

@@ -110,11 +110,13 @@ export interface TokenProviderHealth {
   /** Origin and path of the token endpoint; of the issuer until the endpoint is known; `source` for a function. */
   readonly tokenEndpoint: string
   readonly cachedTokens: number
+  /** Cached tokens for which those of incoming requests were exchanged. */
+  readonly exchangedTokens: number
   /** Pending token requests. */
   readonly flights: number
   /** The token of the default token request. */
   readonly token: { readonly state: TokenState; readonly expiresAt: number } | undefined
-  /** The remembered error, if token requests are currently suspended. */
+  /** The remembered error, if token requests are currently suspended: of the service itself, or of all its callers. */
   readonly failure: McaAuthError | undefined
   readonly closed: boolean
 }

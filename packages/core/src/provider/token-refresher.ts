@@ -1,3 +1,4 @@
+import type { CredentialPart } from '../credentials/credential-part.js'
 import type { Credentials } from '../credentials/credentials.js'
 import { type Material, MaterialReader } from '../credentials/material.js'
 import type { SharedCacheCoordinator } from '../shared-cache/shared-cache-coordinator.js'
@@ -7,6 +8,7 @@ import type { PreparedTokenRequest } from '../token-endpoint/token-request.js'
 import type { TokenResponse } from '../token-endpoint/token-response.js'
 import type { CachedToken } from './access-token.js'
 import { type ResolvedRefreshPolicy, tokenState } from './refresh-policy.js'
+import type { SubjectLifetime } from './subject-lifetime.js'
 
 /** Makes a token of a response: one that is bound to a key, or not. */
 export type TokenMaker = (
@@ -26,6 +28,7 @@ export class TokenRefresher {
   readonly #timeoutMs: number
   readonly #policy: ResolvedRefreshPolicy
   readonly #tokens: TokenMaker
+  readonly #subjectLifetime: SubjectLifetime | undefined
   /** Spreads the refreshes of a fleet. */
   readonly #jitter: number = 1 - Math.random() / 5
 
@@ -37,6 +40,7 @@ export class TokenRefresher {
     timeoutMs: number,
     policy: ResolvedRefreshPolicy,
     tokens: TokenMaker,
+    subjectLifetime?: SubjectLifetime,
   ) {
     this.#credentials = credentials
     this.#endpoint = endpoint
@@ -45,19 +49,21 @@ export class TokenRefresher {
     this.#timeoutMs = timeoutMs
     this.#policy = policy
     this.#tokens = tokens
+    this.#subjectLifetime = subjectLifetime
   }
 
   /** A token other than the one that is held, which may still be valid. */
   async refresh(request: PreparedTokenRequest, held: CachedToken | undefined): Promise<CachedToken> {
     const start = performance.now()
     let fromEndpoint = false
-    const reader = new MaterialReader([this.#credentials.grant, this.#credentials.clientAuth])
-    const requestToken = () => {
+    const reader = new MaterialReader([this.#grantFor(request), this.#credentials.clientAuth])
+    const requestToken = async () => {
       fromEndpoint = true
-      return this.#endpoint.request(request, reader, start + this.#timeoutMs)
+      return this.#limit(request, await this.#endpoint.request(request, reader, start + this.#timeoutMs))
     }
     try {
-      const isFreshEnough = (response: TokenResponse) => this.#isFreshEnough(request, response, held)
+      const isFreshEnough = (response: TokenResponse) =>
+        this.#isFreshEnough(request, this.#limit(request, response), held)
       const response = await this.#findOrRequest(
         request.key,
         reader,
@@ -119,7 +125,21 @@ export class TokenRefresher {
     return isServed ? state === 'fresh' : state !== 'expired'
   }
 
-  #tokenOf({ key }: PreparedTokenRequest, response: TokenResponse): CachedToken {
-    return this.#tokens(key, response, Date.now(), this.#policy, this.#jitter)
+  #tokenOf(request: PreparedTokenRequest, given: TokenResponse): CachedToken {
+    const { key, subject } = request
+    const response = this.#limit(request, given)
+    const policy = subject && this.#subjectLifetime?.policyFor(response, subject, this.#policy)
+    return this.#tokens(key, response, Date.now(), policy ?? this.#policy, this.#jitter)
+  }
+
+  #limit({ subject }: PreparedTokenRequest, response: TokenResponse): TokenResponse {
+    return (subject && this.#subjectLifetime?.limit(response, subject)) ?? response
+  }
+
+  #grantFor({ subject }: PreparedTokenRequest): CredentialPart {
+    const { grant } = this.#credentials
+    if (subject === undefined) return grant
+    if (grant.forSubject === undefined) throw new TypeError(`a subject for a grant that presents none: ${grant.name}`)
+    return grant.forSubject(subject.text)
   }
 }

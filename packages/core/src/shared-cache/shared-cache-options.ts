@@ -1,4 +1,4 @@
-import { type Checks, callable, duration, sealingKeys } from '../validate.js'
+import { boolean, type Checks, callable, duration, sealingKeys } from '../validate.js'
 import type { SharedTokenCache } from './shared-token-cache.js'
 
 /** Tokens that several processes share. */
@@ -16,8 +16,9 @@ export const sharedCacheChecks: Checks<SharedCacheOptions> = {
     for (const method of ['get', 'set', 'delete', 'lease', 'release']) {
       callable(`${name}.${method}`, (value as Record<string, unknown>)[method])
     }
-    const { encryptionKeys } = value as { encryptionKeys?: unknown }
+    const { encryptionKeys, exchanged } = value as { encryptionKeys?: unknown; exchanged?: unknown }
     if (encryptionKeys !== undefined) sealingKeys('encryptionKeys', encryptionKeys)
+    if (exchanged !== undefined) boolean(`${name}.exchanged`, exchanged)
   },
   sharedCacheTimeoutMs: (name, value) => duration(name, value, 1),
 }

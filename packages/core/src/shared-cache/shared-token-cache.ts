@@ -9,6 +9,11 @@ export interface SharedTokenCache {
    * derive a key from: with a `secret` function, or a `clientAuth` function and no secret.
    */
   readonly encryptionKeys?: readonly (string | Uint8Array)[] | undefined
+  /**
+   * Whether it also keeps the tokens for which those of incoming requests were exchanged: one for each caller.
+   * @default false
+   */
+  readonly exchanged?: boolean | undefined
   /** The entry under this key, unless it has expired. */
   get(key: string): Promise<SharedToken | undefined>
   /**

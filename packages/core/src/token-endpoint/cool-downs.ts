@@ -38,10 +38,13 @@ export class CoolDowns {
 
   /** The error that a caller for this key gets without a token request, if any. */
   blocking(key: string, now: number): McaAuthError | undefined {
-    for (const failure of [this.#all, this.#byKey?.peek(key)]) {
-      if (failure && isBlocking(failure, now)) return failure.error
-    }
-    return undefined
+    const own = this.#byKey?.peek(key)
+    return this.blockingAll(now) ?? (own && isBlocking(own, now) ? own.error : undefined)
+  }
+
+  /** The error that every caller gets without a token request, if any. */
+  blockingAll(now: number): McaAuthError | undefined {
+    return this.#all && isBlocking(this.#all, now) ? this.#all.error : undefined
   }
 
   /** How the server failed last, if it has not recovered since: then one flight tries while the others wait. */
@@ -50,8 +53,9 @@ export class CoolDowns {
   }
 
   /** Remembers a failure and gives the error that callers see, with its `retryAt`. */
-  record(key: string, { kind, error }: FailedAttempt, now: number): McaAuthError {
-    const general = kind !== 'denied' || concernsCredential(error)
+  record(key: string, failed: FailedAttempt, now: number): McaAuthError {
+    const { kind, error } = failed
+    const general = this.concernsAll(failed)
     const before = general ? this.#all : this.#byKey?.peek(key)
     const { firstMs, longestMs } = coolDowns[kind]
     const sameKind = before?.kind === kind
@@ -76,6 +80,16 @@ export class CoolDowns {
     const before = this.#all
     this.#all = undefined
     return this.#byKey?.delete(key) === true || before !== undefined
+  }
+
+  /** Whether other token requests would fail in the same way. */
+  protected concernsAll({ kind, error }: FailedAttempt): boolean {
+    return kind !== 'denied' || concernsCredential(error)
+  }
+
+  /** Forgets a general failure whose cool-down has ended, as after a success. */
+  protected forgetEnded(now: number): void {
+    if (this.blockingAll(now) === undefined) this.#all = undefined
   }
 
   clear(): void {

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import type { SubjectToken } from '../credentials/subject-token.js'
 import { parseUrl } from '../origin.js'
 import { list, nonEmptyString, record, rejectUnknownKeys } from '../validate.js'
 
@@ -17,6 +18,13 @@ export interface PreparedTokenRequest {
   /** Equal for requests that yield the same token within one provider. */
   readonly key: string
   readonly parameters: URLSearchParams
+  /** On whose behalf, if not the service's own. */
+  readonly subject?: SubjectToken
+}
+
+/** The same token request on behalf of a subject. A bare `#` is in no form, so that no other key is equal to this one. */
+export function onBehalfOf({ key, parameters }: PreparedTokenRequest, subject: SubjectToken): PreparedTokenRequest {
+  return { key: `${key}&#=${subject.digest}`, parameters, subject }
 }
 
 /** The token requests of one provider. Those that name one scope or one resource are prepared once, not at each call. */

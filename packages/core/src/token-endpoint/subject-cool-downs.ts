@@ -1,0 +1,27 @@
+import type { McaAuthError } from '../error.js'
+import { CoolDowns } from './cool-downs.js'
+import type { FailedAttempt } from './failed-attempt.js'
+
+/** RFC 9110 §15.6.3 to §15.6.5, RFC 6585 §4: nobody is there to answer, or not now. */
+const busyStatuses = [429, 502, 503, 504]
+const busyErrors = ['temporarily_unavailable', 'slow_down']
+
+/**
+ * The failures of token requests on behalf of callers, each of whom may present anything, also what a server or a firewall in
+ * front of it chokes on. So a response to it concerns that caller alone, unless it is about the client or the health of the
+ * server; and it shows that the server is there, so that nobody has to wait for the outcome of another one's token request.
+ */
+export class SubjectCoolDowns extends CoolDowns {
+  override record(key: string, failed: FailedAttempt, now: number): McaAuthError {
+    if (!this.concernsAll(failed)) this.forgetEnded(now)
+    return super.record(key, failed, now)
+  }
+
+  protected override concernsAll(failed: FailedAttempt): boolean {
+    const { kind, error: failure } = failed
+    const { status, error, code } = failure
+    if (kind === 'denied') return super.concernsAll(failed) || error === 'unsupported_grant_type'
+    if (kind === 'throttled' || kind === 'unreadable' || status === undefined) return true
+    return busyStatuses.includes(status) || busyErrors.includes(error ?? '') || code === 'DISCOVERY_INVALID'
+  }
+}

@@ -1,0 +1,127 @@
+// No user, no token of a user and no digest of one appears anywhere: it is somebody else's credential, or their name.
+import { createHash } from 'node:crypto'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { inspect } from 'node:util'
+import { createTokenProvider, forwardIncoming, type Grant, jwtBearer, tokenExchange } from '@mca-auth/core'
+import { createRequestAuthorizer } from '@mca-auth/core/adapter'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { type Answer, recordingFetch, unsignedJwt } from '../servers/sent-token-requests.ts'
+
+const origin = 'https://stock.example.com'
+const get = { url: `${origin}/items`, method: 'GET' }
+const claims = {
+  iss: 'https://idp.example.com',
+  aud: 'orders',
+  sub: 'fake-user-4711',
+  preferred_username: 'alice.liddell',
+  email: 'alice@wonderland.example.com',
+  sid: 'fake-session-99',
+  jti: 'fake-token-id-1',
+}
+const subject = unsignedJwt({ ...claims, exp: Math.floor(Date.now() / 1000) + 3600 })
+const digests = (['hex', 'base64', 'base64url'] as const).map((encoding) =>
+  createHash('sha256').update(subject).digest(encoding),
+)
+const secrets = [
+  ...[subject, ...subject.split('.').slice(1), encodeURIComponent(subject), Buffer.from(subject).toString('base64')],
+  ...[claims.sub, claims.preferred_username, claims.email, claims.sid, claims.jti],
+  ...digests,
+]
+
+const channels = ['requested', 'refreshed', 'failed', 'refused', 'stale'].map((name) => `mca-auth:token:${name}`)
+const all = [...channels, 'mca-auth:cooldown:entered', 'mca-auth:cooldown:left', 'mca-auth:request:skipped']
+const published: { readonly name: string; readonly message: unknown }[] = []
+const record = (message: unknown, name: string | symbol) => published.push({ name: String(name), message })
+beforeEach(() => {
+  for (const name of all) subscribe(name, record)
+})
+afterEach(() => {
+  vi.useRealTimers()
+  for (const name of all) unsubscribe(name, record)
+  published.length = 0
+})
+
+/** All that a logger may show of a value. */
+function shown(value: unknown): string {
+  const deep = inspect(value, { depth: Number.POSITIVE_INFINITY, showHidden: true, maxStringLength: null })
+  const names = value instanceof Error ? Object.getOwnPropertyNames(value) : undefined
+  return [deep, String(value), JSON.stringify(value), names && JSON.stringify(value, names)].join('\n')
+}
+
+function expectNothingOf(...values: unknown[]): void {
+  const text = values.map(shown).join('\n')
+  for (const secret of secrets) expect(text).not.toContain(secret)
+}
+
+const grants: [string, Grant | undefined][] = [
+  ['token exchange', undefined],
+  ['token exchange with an actor', tokenExchange({ actorToken: async () => 'fake-actor-token' })],
+  ["Entra's form", jwtBearer({ requested_token_use: 'on_behalf_of' })],
+]
+
+describe.each(grants)('of a caller, by %s,', (_name, grant) => {
+  function setUp(answer: Answer) {
+    const { fetch, sent } = recordingFetch(answer)
+    const provider = createTokenProvider({
+      ...{ tokenEndpoint: 'https://idp.example.com/token', clientId: 'orders', secret: 'fake-secret', fetch, grant },
+      ...{ origins: origin, incoming: 'exchange', scope: 'stock.read' },
+    })
+    const authorizer = createRequestAuthorizer('test', provider)
+    const as = <T>(run: () => T) => forwardIncoming({ headers: { authorization: `Bearer ${subject}` } }, run)
+    const begin = () => as(() => authorizer.begin(get))
+    return { provider, authorizer, sent, begin }
+  }
+
+  it('nothing is on the channels, nor in what holds its token', async () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() })
+    const { provider, authorizer, begin } = setUp((_request, count) =>
+      Response.json({ access_token: `fake-${count}`, expires_in: 60 }),
+    )
+    const authorization = begin()
+    await authorization?.headersFor(get)
+    const rejected = { 'www-authenticate': 'Bearer error="invalid_token"' }
+    expect(await authorization?.responded(401, rejected, { replayable: true })).toBe('resend')
+    vi.setSystemTime(Date.now() + 55_000)
+    await begin()?.headersFor(get)
+    const names = new Set(published.map(({ name }) => name))
+    expect(names).toContain('mca-auth:token:requested')
+    expect(names).toContain('mca-auth:token:refreshed')
+    expect(names).toContain('mca-auth:token:refused')
+    expect(names).toContain('mca-auth:token:stale')
+    expect(published[0]?.message).toMatchObject({ clientId: 'orders', scope: 'stock.read' })
+    expectNothingOf(published, authorization, authorizer, provider, provider.health())
+  })
+
+  it.each<[string, (text: string) => Response]>([
+    ['a denial', (text) => Response.json({ error: 'invalid_grant', error_description: text }, { status: 400 })],
+    ['an error code', (text) => Response.json({ error: text.slice(0, 400) }, { status: 400 })],
+    ['a failure', (text) => Response.json({ error: 'server_error', error_description: text }, { status: 500 })],
+    ['HTML', (text) => new Response(`<p>${text}</p>`, { status: 404 })],
+    ['JSON that is none', (text) => new Response(`{"access_token": "${text}`)],
+    ['a token that is none', (text) => Response.json({ access_token: `${text}\n` })],
+  ])('nothing is in the error if the server quotes it in %s', async (_what, respond) => {
+    for (const quoted of secrets.slice(0, -digests.length)) {
+      const { provider, begin } = setUp(() => respond(`what is ${quoted} doing here?`))
+      const error = await Promise.resolve(begin()?.headersFor(get)).catch((thrown: unknown) => thrown)
+      expect(error).toHaveProperty('code')
+      expectNothingOf(error, published, provider, provider.health())
+      provider.close()
+    }
+  })
+
+  it('nothing is in the error of a fetch that fails and quotes its request', async () => {
+    const { begin } = setUp(({ body, headers }) => {
+      throw Object.assign(new Error(`failed: ${body} ${JSON.stringify(headers)}`), { request: body })
+    })
+    const error = await Promise.resolve(begin()?.headersFor(get)).catch((thrown: unknown) => thrown)
+    expect(error).toMatchObject({ code: 'TOKEN_REQUEST_FAILED' })
+    expectNothingOf(error, published)
+  })
+
+  it('what the server says of the client and of the issuer stays readable', async () => {
+    const text = 'the issuer https://idp.example.com does not list orders for stock.read'
+    const { begin } = setUp(() => Response.json({ error: 'invalid_target', error_description: text }, { status: 400 }))
+    const error = await Promise.resolve(begin()?.headersFor(get)).catch((thrown: unknown) => thrown)
+    expect(error).toMatchObject({ error: 'invalid_target', errorDescription: text })
+  })
+})
