@@ -41,15 +41,15 @@ export interface ResolvedProviderOptions {
 }
 
 // Unregister the token endpoint of providers that are garbage-collected without `close()`. The cache is registered, not
-// the provider: an adapter keeps the former only.
-const unregister = new FinalizationRegistry<() => void>((free) => free())
+// the provider: an adapter keeps the former only. Not by a closure of the constructor, which would keep the provider.
+const unregister = new FinalizationRegistry<OwnEndpoints>((endpoints) => endpoints.free())
 
 /** What `createTokenProvider()` returns: the public interface of a {@link TokenCache}. */
 export class OAuthTokenProvider implements CachingTokenProvider {
   readonly #cache: TokenCache
   readonly #coolDowns: CoolDowns
   readonly #location: () => string
-  readonly #freeEndpoint: () => void
+  readonly #endpoints: OwnEndpoints
   readonly #isBound: boolean
   readonly #exchange: ExchangeParts | undefined
   /** There since the first client that exchanges tokens. */
@@ -88,8 +88,8 @@ export class OAuthTokenProvider implements CachingTokenProvider {
     const rules = authorization
     this.#cache = new TokenCache({ rules, tokenRequest, cacheSize, refresher, coolDowns, telemetry, exchanging })
     this.#location = location
-    this.#freeEndpoint = () => endpoints.free()
-    unregister.register(this.#cache, this.#freeEndpoint, this.#cache)
+    this.#endpoints = endpoints
+    unregister.register(this.#cache, endpoints, this.#cache)
     Object.defineProperty(this, providerInternals, { value: this.#cache })
   }
 
@@ -169,7 +169,7 @@ export class OAuthTokenProvider implements CachingTokenProvider {
   }
 
   close(): void {
-    this.#freeEndpoint()
+    this.#endpoints.free()
     unregister.unregister(this.#cache)
     this.#cache.close()
     this.#exchanged?.close()
