@@ -38,6 +38,7 @@ describe('the public interface', () => {
         "core": [
           "McaAuthError",
           "clientAssertion",
+          "clientCertificate",
           "createTokenProvider",
           "forwardIncoming",
           "getAuthorizationHeader",

@@ -15,6 +15,7 @@ export interface AxiosConfig {
   adapter?: unknown
   env?: unknown
   proxy?: unknown
+  httpsAgent?: unknown
   headers: { has(name: string): boolean }
   auth?: unknown
   signal?: unknown
@@ -74,10 +75,13 @@ function isProof(name: string): boolean {
 }
 
 /** Whether axios would send a plain HTTP request through a proxy, which sees its headers. */
-export function isProxied({ proxy, socketPath }: AxiosConfig, url: string): boolean {
-  const origin = originOf(url)
-  if (proxy === false || socketPath || !origin?.startsWith('http:')) return false
-  return Boolean(proxy) || getProxyForUrl(origin) !== ''
+export function isProxied(config: AxiosConfig, url: string): boolean {
+  return originOf(url)?.startsWith('http:') === true && usesProxy(config, url)
+}
+
+export function usesProxy({ proxy, socketPath }: AxiosConfig, url: string): boolean {
+  if (proxy === false || socketPath) return false
+  return Boolean(proxy) || getProxyForUrl(originOf(url) ?? '') !== ''
 }
 
 /**

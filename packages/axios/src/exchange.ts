@@ -18,6 +18,7 @@ import {
   withAuthorization,
 } from './axios-config.js'
 import { untilCanceled } from './cancellation.js'
+import { addCertificate, certifyHop, type HopOptions } from './certificate.js'
 import { type AxiosFailure, type AxiosResponse, conceal, concealFailure } from './conceal.js'
 import { reportRedirect, watchRedirects } from './fetch-adapter.js'
 
@@ -68,6 +69,7 @@ async function sendWith(request: Exchange, added: AuthorizationHeaders, captured
   const sent = Object.assign(copyOf(config), captured)
   sent.headers = withAuthorization(config.headers, added)
   sent.beforeRedirect = redirecting(request, added)
+  addCertificate(sent, adapter, authorization.certificate, String(request.sending.url))
   watchRedirects(sent, adapter)
   let response: AxiosResponse | undefined
   let settle: () => unknown
@@ -99,10 +101,17 @@ async function sendWith(request: Exchange, added: AuthorizationHeaders, captured
   return sendWith(request, authorization.headersFor(request.sending) as AuthorizationHeaders, captured)
 }
 
+interface Hop extends HopOptions {
+  readonly href: string
+  readonly method?: string
+  readonly headers: Record<string, unknown>
+}
+
 /** For each redirect that the http adapter follows. Runs after the caller's own function, which may change the hop. */
 function redirecting({ config, authorization }: Exchange, first: AuthorizationHeaders): AxiosConfig['beforeRedirect'] {
   let before = first
-  return (options: { href: string; method?: string; headers: Record<string, unknown> }, ...details: never[]) => {
+  let isCertified = authorization.certificate !== undefined
+  return (options: Hop, ...details: never[]) => {
     config.beforeRedirect?.(options as never, ...details)
     const [response] = details as { readonly headers?: Readonly<Record<string, unknown>> }[]
     const { href: url, method = 'GET', headers } = options
@@ -112,6 +121,9 @@ function redirecting({ config, authorization }: Exchange, first: AuthorizationHe
     authorization.redirected(hop, { headers: response?.headers })
     const added = authorization.headersFor(hop) as AuthorizationHeaders
     setAuthorization(headers, before, added)
+    const { certificate } = authorization
+    isCertified ||= certificate !== undefined
+    if (isCertified) certifyHop(options, config, certificate, url)
     before = added
   }
 }

@@ -53,6 +53,9 @@
  *   the authorization on with the request, in an enumerable property `Symbol.for('mca-auth.request.1')` that layers copy.
  *   An adapter that finds one there whose `applies` is true passes the request on unchanged.
  * - **Bodies.** {@link requestBody} decides what can be sent twice. Send its `first`, not the body that it was given.
+ * - **Connections.** If the adapter can choose the connection of a sending: after `headersFor()`, `certificate` of the
+ *   authorization says which client certificate that connection needs. Use its `agent`, or add its `tlsOptions()` to those of
+ *   the connection, unless the caller has chosen an agent or a certificate. The next sending may need another one, or none.
  * - **Secrets.** Look at what your client's responses and errors lead to under `inspect` at any depth and in
  *   `JSON.stringify`. If the request is there, hide it, or what shows it.
  * - **Layers that send a request again without you** (retry, redirect, in clients such as undici): see

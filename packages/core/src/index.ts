@@ -1,8 +1,14 @@
 export type { OutgoingRequest } from './authorization/authorization-options.js'
 export { forwardIncoming, type IncomingRequest } from './authorization/incoming.js'
 export { createTokenProvider } from './create-token-provider.js'
+export type { PemSource } from './credentials/certificate-sources.js'
 export { type ClientAssertionSettings, clientAssertion } from './credentials/client-assertion.js'
 export type { ClientAuth } from './credentials/client-authentication.js'
+export {
+  type ClientCertificate,
+  type ClientCertificateSettings,
+  clientCertificate,
+} from './credentials/client-certificate.js'
 export type { Grant } from './credentials/grant.js'
 export { type IbmIamSettings, type IbmTrustedProfile, ibmIam } from './credentials/ibm-iam.js'
 export { type IbmVpcSettings, ibmVpc } from './credentials/ibm-vpc.js'
@@ -31,6 +37,7 @@ export type {
 } from './provider/token-provider.js'
 export type { SharedToken, SharedTokenCache } from './shared-cache/shared-token-cache.js'
 export type {
+  IgnoredCertificate,
   McaAuthChannels,
   NonceChallenge,
   SkippedRequest,

@@ -61,7 +61,7 @@ export function resolveOptions(given: McaAuthOptions): ResolvedProviderOptions {
   return {
     credentials: { ...pick(rest, credentialChecks), allowInsecureRequests },
     tokenRequest: { scope, resource, parameters },
-    tokenEndpoint: { timeoutMs, fetch: fetch ?? globalFetch },
+    tokenEndpoint: { timeoutMs, fetch: fetch ?? globalFetch, isOwnFetch: fetch !== undefined },
     sharedCache: { sharedCache, sharedCacheTimeoutMs },
     provider: {
       cacheSize,

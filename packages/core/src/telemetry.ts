@@ -48,6 +48,14 @@ export interface NonceChallenge {
   readonly status: number
 }
 
+/** A client certificate that is not used, such as one that does not belong to its key. */
+export interface IgnoredCertificate {
+  /** Names the file, and shows nothing of it. */
+  readonly reason: string
+  /** When the certificate that is used expires, in ms since the epoch. */
+  readonly expiresAt: number
+}
+
 /** The channels of `node:diagnostics_channel` to which providers publish, and the messages on each. */
 export interface McaAuthChannels {
   /** A token request is about to be sent; `attempt` counts from 1. */
@@ -70,6 +78,8 @@ export interface McaAuthChannels {
   'mca-auth:cooldown:left': TokenSubject
   /** A server wants a nonce, or another one, in the proof of a bound token: the request is sent again, if it can be. */
   'mca-auth:dpop:nonce': NonceChallenge
+  /** The files of a client certificate have changed, and cannot be used. The one from before is, until it expires. */
+  'mca-auth:certificate:ignored': IgnoredCertificate
   /** A request went without a token of ours, and why. Also logged with `NODE_DEBUG=mca-auth`. */
   'mca-auth:request:skipped': SkippedRequest
 }

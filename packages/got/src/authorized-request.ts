@@ -7,6 +7,7 @@ import {
   type RequestAuthorizer,
   whileBodyWaits,
 } from '@mca-auth/core/adapter'
+import { addCertificate } from './certificate.js'
 import {
   type GotOptions,
   type GotResponse,
@@ -124,6 +125,7 @@ export class AuthorizedRequest implements Mark {
     options.createNativeRequestOptions = () => {
       const native = read.call(options)
       native.headers = { ...native.headers }
+      addCertificate(native, options, this.#authorization.certificate)
       this.#sentHeaders = native.headers
       this.#removeHeaders()
       return native

@@ -1,3 +1,4 @@
+import type { SecureContextOptions } from 'node:tls'
 import { originOf, parseUrl, type RequestAuthorizer, unixSocket } from '@mca-auth/core/adapter'
 
 /** The part of got's options that is used here; structural, so that got 14, 15 and 16 fit. */
@@ -13,7 +14,15 @@ export interface GotOptions {
   readonly retry: { readonly limit?: number; readonly calculateDelay: (attempt: { error: Error }) => unknown }
   readonly hooks: Hooks
   /** What got calls to read the options when it makes the request. */
-  createNativeRequestOptions?(): { headers: Record<string, unknown> }
+  createNativeRequestOptions?(): NativeOptions
+  readonly agent?: { readonly https?: unknown; readonly http2?: unknown } | undefined
+  readonly http2?: boolean | undefined
+}
+
+/** What got hands to Node.js. */
+export interface NativeOptions extends SecureContextOptions {
+  headers: Record<string, unknown>
+  agent?: unknown
 }
 
 export interface GotResponse {

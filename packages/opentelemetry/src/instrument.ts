@@ -27,7 +27,7 @@ type Listeners = { [Name in keyof McaAuthChannels]: (message: McaAuthChannels[Na
  * - span `mca_auth.token`: a wait for a token, starting with the first caller and including all attempts
  * - `mca_auth.token.duration`, histogram, s: the same
  * - `mca_auth.token.requests`, `.refused`, `.served_stale`, `mca_auth.cooldowns`, `mca_auth.requests.skipped`,
- *   `mca_auth.dpop.nonces`: counters
+ *   `mca_auth.certificates.ignored`, `mca_auth.dpop.nonces`: counters
  *
  * @example
  * ```ts
@@ -50,6 +50,11 @@ export function instrumentMcaAuth(options: InstrumentationOptions = {}): () => v
   const stale = counter('mca_auth.token.served_stale', '{token}', 'Tokens served while a refresh was due')
   const skipped = counter('mca_auth.requests.skipped', '{request}', 'Requests that went without a token, and why')
   const nonces = counter('mca_auth.dpop.nonces', '{challenge}', 'Challenges for a nonce, which cost a request each')
+  const certificates = counter(
+    'mca_auth.certificates.ignored',
+    '{change}',
+    'Changes of the files of a client certificate that cannot be used',
+  )
   const coolDowns = counter(
     'mca_auth.cooldowns',
     '{cooldown}',
@@ -94,6 +99,7 @@ export function instrumentMcaAuth(options: InstrumentationOptions = {}): () => v
     'mca-auth:cooldown:left': () => {},
     'mca-auth:dpop:nonce': ({ origin, status }) =>
       nonces.add(1, { ...address(origin), 'http.response.status_code': status }),
+    'mca-auth:certificate:ignored': () => certificates.add(1),
     'mca-auth:request:skipped': ({ client, origin, reason }) =>
       skipped.add(1, { ...address(origin), 'mca_auth.http_client': client, 'mca_auth.skip_reason': reason }),
   }

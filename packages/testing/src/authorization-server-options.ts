@@ -1,3 +1,5 @@
+import type { ServerTls } from './server-tls.js'
+
 export interface AuthorizationServerOptions {
   /** @default a random UUID */
   readonly tenantId?: string
@@ -11,4 +13,10 @@ export interface AuthorizationServerOptions {
   readonly lifetimeSeconds?: number
   /** App ID documents `expires_in` as a string and sends a number. @default 'number' */
   readonly expiresInAs?: 'number' | 'string'
+  /**
+   * Speaks https and asks for a client certificate, which authenticates the client (RFC 8705 §2) and to which its tokens are
+   * bound (§3).
+   * @default plain HTTP
+   */
+  readonly tls?: ServerTls
 }

@@ -5,8 +5,9 @@ import { isAuthenticated, unauthorized } from './client-check.js'
 import { DpopRules } from './dpop-rules.js'
 import { type LoopbackServer, readParameters } from './loopback-server.js'
 import type { Reply } from './reply.js'
+import { ClientCertificates, clientThumbprint } from './server-tls.js'
 import type { SigningKey } from './signing-key.js'
-import { TokenIssuer, type VerifiedToken } from './token-issuer.js'
+import { type Confirmation, TokenIssuer, type VerifiedToken } from './token-issuer.js'
 import { exchangeGrantTypes, Users } from './users.js'
 
 /** What `startAuthorizationServer()` starts. */
@@ -22,6 +23,8 @@ export class AuthorizationServer {
   readonly dpop: DpopRules = new DpopRules()
   /** On whose behalf App ID's path also issues tokens. */
   readonly users: Users
+  /** The certificates of its clients, with the option `tls`. */
+  readonly certificates: ClientCertificates
   /** Takes no notice of a proof, and issues a Bearer token, as a server does that knows nothing of DPoP. */
   ignoresDpop = false
   /** Scopes that every token has, space-separated. */
@@ -40,6 +43,7 @@ export class AuthorizationServer {
   constructor(http: LoopbackServer, key: SigningKey, options: AuthorizationServerOptions) {
     this.#http = http
     this.origin = http.origin
+    this.certificates = new ClientCertificates(options.tls)
     this.tenantId = options.tenantId ?? randomUUID()
     this.clientId = options.clientId ?? 'test-client'
     this.#issuer = new TokenIssuer(key, this.tenantId, this.clientId)
@@ -149,17 +153,23 @@ export class AuthorizationServer {
     const scripted = this.#script.shift()
     if (scripted !== undefined) return scripted
     const { delayMs } = this
-    if (!isAuthenticated(request, body, this.clientId, this.#secrets)) return { ...unauthorized, delayMs }
+    const certificate = clientThumbprint(request)
+    this.certificates.seen.push(certificate)
+    const isCertified = this.certificates.authenticate(request, body, this.clientId)
+    if (!isCertified && !isAuthenticated(request, body, this.clientId, this.#secrets)) {
+      return { ...unauthorized, delayMs }
+    }
     const user = kind === 'appid' ? await this.users.evaluate(body) : undefined
     if (user !== undefined && 'error' in user) return { status: 400, body: user, delayMs }
     if (user === undefined && body.get('grant_type') !== 'client_credentials') {
       return { status: 400, body: { error: 'unsupported_grant_type' }, delayMs }
     }
     const scope = [this.scope, body.get('scope')].filter(Boolean).join(' ')
-    const issue = (thumbprint?: string) =>
-      user === undefined
-        ? this.#issue(kind, scope, thumbprint)
-        : this.users.issue(user, scope, this.lifetimeSeconds, thumbprint)
+    const issue = (jkt?: string) => {
+      const cnf = { jkt, 'x5t#S256': certificate }
+      if (user === undefined) return this.#issue(kind, scope, cnf)
+      return this.users.issue(user, scope, this.lifetimeSeconds, cnf)
+    }
     const { dpop: proof } = request.headers
     if (proof === undefined || this.ignoresDpop) return { body: await issue(), delayMs }
     const url = `${this.origin}${request.url}`
@@ -171,20 +181,20 @@ export class AuthorizationServer {
     return { headers, body: await issue(verdict.thumbprint), delayMs }
   }
 
-  async #issue(kind: 'appid' | 'mca', scope: string, thumbprint?: string): Promise<Record<string, unknown>> {
+  async #issue(kind: 'appid' | 'mca', scope: string, cnf: Confirmation): Promise<Record<string, unknown>> {
     const now = Date.now()
     const reused = this.reissue && this.#last !== undefined && this.#last.expiresAt > now ? this.#last : undefined
     const expiresAt = reused?.expiresAt ?? now + this.lifetimeSeconds * 1000
     const sign = () =>
       kind === 'mca'
-        ? this.#issuer.signMca(scope, expiresAt, thumbprint)
-        : this.#issuer.signAppId(this.#version, this.#oauthServerUrl, scope, expiresAt, thumbprint)
+        ? this.#issuer.signMca(scope, expiresAt, cnf)
+        : this.#issuer.signAppId(this.#version, this.#oauthServerUrl, scope, expiresAt, cnf)
     const token = reused?.token ?? (await sign())
     this.#last = { token, expiresAt }
     const expiresIn = reused === undefined ? this.lifetimeSeconds : Math.floor((expiresAt - now) / 1000)
     return {
       access_token: token,
-      token_type: thumbprint === undefined ? 'Bearer' : 'DPoP',
+      token_type: cnf.jkt === undefined ? 'Bearer' : 'DPoP',
       expires_in: this.#expiresInAs === 'string' ? String(expiresIn) : expiresIn,
       ...(kind === 'appid' && { scope }),
     }

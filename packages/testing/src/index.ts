@@ -19,6 +19,7 @@ export {
   startProtectedResource,
 } from './protected-resource.js'
 export type { Reply } from './reply.js'
+export type { ClientCertificates, ServerTls } from './server-tls.js'
 export { type Requirement, sharedTokenCacheContract } from './shared-token-cache-contract.js'
 export { startAuthorizationServer } from './start-authorization-server.js'
 export type { VerifiedToken } from './token-issuer.js'

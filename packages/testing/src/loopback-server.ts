@@ -1,22 +1,28 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import type { ServerTls } from './server-tls.js'
 
 /** A server on 127.0.0.1 and a free port, ended with everything that hangs on it. */
 export class LoopbackServer {
   readonly origin: string
   readonly #server: Server
 
-  private constructor(server: Server) {
+  private constructor(server: Server, scheme: 'http' | 'https') {
     this.#server = server
-    this.origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    this.origin = `${scheme}://127.0.0.1:${(server.address() as AddressInfo).port}`
   }
 
   static async start(
     answer: (request: IncomingMessage, response: ServerResponse) => Promise<void>,
+    tls?: ServerTls,
   ): Promise<LoopbackServer> {
-    const server = createServer((request, response) => {
+    const listener = (request: IncomingMessage, response: ServerResponse) => {
       answer(request, response).catch((error: unknown) => response.destroy(error as Error))
-    })
+    }
+    // A certificate that is not good enough is for the server to deny, with a response that says so.
+    const asking = { ...tls, requestCert: true, rejectUnauthorized: false }
+    const server = tls === undefined ? createServer(listener) : createSecureServer(asking, listener)
     // A client that is slow for five seconds must not meet a connection that is just being closed.
     server.keepAliveTimeout = 0
     await new Promise<void>((resolve, reject) => {
@@ -24,7 +30,7 @@ export class LoopbackServer {
       // Tests like to begin with a thousand requests at once, which a shorter queue would turn away.
       server.listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, resolve)
     })
-    return new LoopbackServer(server)
+    return new LoopbackServer(server, tls === undefined ? 'http' : 'https')
   }
 
   async close(): Promise<void> {

@@ -5,6 +5,7 @@ import type { Iam } from './iam.js'
 import { type IbmService, ibmRejections } from './ibm-services.js'
 import { LoopbackServer, readBody } from './loopback-server.js'
 import { type Reply, sendReply } from './reply.js'
+import { clientThumbprint, type ServerTls } from './server-tls.js'
 import type { VerifiedToken } from './token-issuer.js'
 
 export interface ProtectedResourceOptions {
@@ -19,6 +20,11 @@ export interface ProtectedResourceOptions {
   readonly scope?: string
   /** Answers instead of the resource, where it gives a reply. Called with each request, before the token is checked. */
   readonly intercept?: (request: ReceivedRequest) => Reply | undefined
+  /**
+   * Speaks https and asks for a client certificate. A token that is bound to one is accepted over its connections only.
+   * @default plain HTTP
+   */
+  readonly tls?: ServerTls
 }
 
 /** A request as it arrived. */
@@ -28,6 +34,8 @@ export interface ReceivedRequest {
   readonly path: string
   readonly headers: IncomingMessage['headers']
   readonly body: Buffer
+  /** The digest of the client's certificate (`x5t#S256`, RFC 8705 §3.1), if it has shown one. */
+  readonly certificateThumbprint?: string | undefined
 }
 
 /** A request with a good token. */
@@ -54,7 +62,7 @@ export async function startProtectedResource(options: ProtectedResourceOptions):
   const http = await LoopbackServer.start(async (request, response) => {
     const reply = await resource?.answer(request)
     if (reply !== undefined) await sendReply(response, reply)
-  })
+  }, options.tls)
   resource = new ProtectedResource(http, options)
   return resource
 }
@@ -95,7 +103,8 @@ export class ProtectedResource {
   /** @internal */
   async answer(incoming: IncomingMessage): Promise<Reply> {
     const { method = 'GET', url: path = '/', headers } = incoming
-    const request = { method, path, headers, body: await readBody(incoming) }
+    const certificateThumbprint = clientThumbprint(incoming)
+    const request = { method, path, headers, body: await readBody(incoming), certificateThumbprint }
     this.received.push(request)
     const reply = this.#options.intercept?.(request) ?? (await this.#judge(request))
     const status = reply.status ?? 200
@@ -104,14 +113,14 @@ export class ProtectedResource {
   }
 
   async #judge(request: ReceivedRequest): Promise<Reply> {
-    const { method, path, headers, body } = request
+    const { method, path, headers, body, certificateThumbprint: certificate } = request
     const accept = (token: VerifiedToken | undefined): Reply => {
       this.accepted.push({ ...request, subject: token?.subject })
       return { body: { method, path, body: body.toString('utf8') } }
     }
     const [, bound] = /^DPoP (\S+)$/i.exec(headers.authorization ?? '') ?? []
     if (bound === undefined) {
-      const token = await this.#bearerToken(headers.authorization)
+      const token = await this.#bearerToken(headers.authorization, certificate)
       return this.#refusalOf(token, headers.authorization) ?? accept(token)
     }
     const { dpop: proof, host = new URL(this.origin).host } = headers
@@ -122,18 +131,26 @@ export class ProtectedResource {
       body: 'Unauthorized',
     })
     const token = this.rejectsAll ? undefined : await this.#options.authorizationServer.verify(bound)
-    const verdict = await this.dpop.check({ method, url: `http://${host}${path}`, proof, accessToken: bound })
+    const verdict = await this.dpop.check({
+      method,
+      url: `${new URL(this.origin).protocol}//${host}${path}`,
+      proof,
+      accessToken: bound,
+    })
     if ('error' in verdict) return challenge(verdict.error)
-    if (token?.thumbprint !== verdict.thumbprint) return challenge('invalid_token')
+    if (token?.thumbprint !== verdict.thumbprint || !isFor(token, certificate)) return challenge('invalid_token')
     const refusal = this.#refusalOf(token, `Bearer ${bound}`)
     return refusal === undefined ? { ...accept(token), headers: given } : asDpop(refusal, given)
   }
 
-  async #bearerToken(authorization: string | undefined): Promise<VerifiedToken | undefined> {
+  async #bearerToken(
+    authorization: string | undefined,
+    certificate: string | undefined,
+  ): Promise<VerifiedToken | undefined> {
     const presented = this.rejectsAll ? '' : (/^Bearer (\S+)/.exec(authorization ?? '')?.[1] ?? '')
     const verified = await this.#options.authorizationServer.verify(presented)
-    // A bound token is not a Bearer token (RFC 9449 §7.2).
-    return verified?.thumbprint === undefined ? verified : undefined
+    // A token that is bound to a key is not a Bearer token (RFC 9449 §7.2).
+    return verified?.thumbprint === undefined && isFor(verified, certificate) ? verified : undefined
   }
 
   #refusalOf(token: VerifiedToken | undefined, authorization: string | undefined): Reply | undefined {
@@ -146,6 +163,11 @@ export class ProtectedResource {
       ? mcaRefusal(authorizationServer.tenantId, authorization, token)
       : appIdRefusal(authorizationServer.clientId, this.#options.scope, token)
   }
+}
+
+/** RFC 8705 §3: a token that is bound to a certificate is for connections with that one. */
+function isFor(token: VerifiedToken | undefined, certificate: string | undefined): boolean {
+  return token?.certificateThumbprint === undefined || token.certificateThumbprint === certificate
 }
 
 /** As App ID's APIStrategy: 401 also for a scope that is missing. */

@@ -23,7 +23,7 @@ export async function startAuthorizationServer(options: AuthorizationServerOptio
   const http = await LoopbackServer.start(async (request, response) => {
     const reply = await server?.answer(request)
     if (reply !== undefined) await sendReply(response, reply)
-  })
+  }, options.tls)
   server = new AuthorizationServer(http, key, options)
   return server
 }

@@ -10,6 +10,14 @@ export interface VerifiedToken {
   readonly subject?: string
   /** Of the key that it is bound to (RFC 9449 §6.1), if it is. */
   readonly thumbprint?: string
+  /** The digest of the certificate that it is bound to (`x5t#S256`, RFC 8705 §3.1), if it is. */
+  readonly certificateThumbprint?: string
+}
+
+/** What a token is bound to (RFC 7800). */
+export interface Confirmation {
+  readonly jkt?: string | undefined
+  readonly 'x5t#S256'?: string | undefined
 }
 
 /** Signs tokens, with the claims of App ID or MCA or with any others, and knows which of them have been revoked. */
@@ -34,14 +42,14 @@ export class TokenIssuer {
     return `appId-${this.#tenantId}-2018-08-02T12:04:09.728`
   }
 
-  signMca(scope: string, expiresAt: number, thumbprint?: string): Promise<string> {
+  signMca(scope: string, expiresAt: number, cnf?: Confirmation): Promise<string> {
     const own = { iss: 'imf-authserver', prn: this.#clientId, aud: this.#tenantId, 'imf.scope': scope }
-    const claims = { ...own, ...confirmation(thumbprint) }
+    const claims = { ...own, ...confirmation(cnf) }
     return this.sign({ alg: 'RS256', typ: 'JWT' }, claims, expiresAt)
   }
 
   /** Version 3 has a bare host as issuer and a string as audience. */
-  signAppId(version: 3 | 4, issuer: string, scope: string, expiresAt: number, thumbprint?: string): Promise<string> {
+  signAppId(version: 3 | 4, issuer: string, scope: string, expiresAt: number, cnf?: Confirmation): Promise<string> {
     const isV4 = version === 4
     const claims = {
       iss: isV4 ? issuer : new URL(issuer).hostname,
@@ -49,7 +57,7 @@ export class TokenIssuer {
       sub: this.#clientId,
       tenant: this.#tenantId,
       scope,
-      ...confirmation(thumbprint),
+      ...confirmation(cnf),
     }
     return this.sign({ alg: 'RS256', typ: isV4 ? 'JWT' : 'JOSE', kid: this.keyId, ver: version }, claims, expiresAt)
   }
@@ -75,12 +83,13 @@ export class TokenIssuer {
       // To the millisecond: tests have tokens that live a second or two.
       if ((payload.exp ?? 0) * 1000 <= Date.now() || this.#revoked.has(payload.jti ?? '')) return undefined
       const scope = payload.scope ?? payload['imf.scope']
-      const { jkt } = (payload.cnf ?? {}) as { jkt?: unknown }
+      const { jkt, 'x5t#S256': certificate } = (payload.cnf ?? {}) as Record<string, unknown>
       return {
         audience: [payload.aud ?? []].flat(),
         scope: typeof scope === 'string' ? scope : '',
         ...(typeof payload.sub === 'string' && { subject: payload.sub }),
         ...(typeof jkt === 'string' && { thumbprint: jkt }),
+        ...(typeof certificate === 'string' && { certificateThumbprint: certificate }),
       }
     } catch {
       return undefined
@@ -96,7 +105,7 @@ export class TokenIssuer {
   }
 }
 
-/** RFC 9449 §6.1 */
-export function confirmation(thumbprint: string | undefined): object {
-  return thumbprint === undefined ? {} : { cnf: { jkt: thumbprint } }
+/** RFC 9449 §6.1, RFC 8705 §3.1 */
+export function confirmation(cnf: Confirmation = {}): object {
+  return Object.values(cnf).every((value) => value === undefined) ? {} : { cnf }
 }

@@ -1,4 +1,4 @@
-import { confirmation, type TokenIssuer } from './token-issuer.js'
+import { type Confirmation, confirmation, type TokenIssuer } from './token-issuer.js'
 
 const grantTypes = {
   tokenExchange: 'urn:ietf:params:oauth:grant-type:token-exchange',
@@ -72,18 +72,18 @@ export class Users {
     user: ExchangedSubject,
     scope: string,
     lifetimeSeconds: number,
-    thumbprint?: string,
+    cnf: Confirmation,
   ): Promise<Record<string, unknown>> {
     const { subject, actor, audience, form } = user
     // RFC 8693 §4.1
     const act = actor === undefined ? {} : { act: { sub: actor } }
-    const claims = { ...act, ...confirmation(thumbprint), scope, sub: subject }
+    const claims = { ...act, ...confirmation(cnf), scope, sub: subject }
     const expiresAt = Date.now() + lifetimeSeconds * 1000
     const token = await this.#issuer.signUser(this.#issuerUrl(), claims, expiresAt, audience)
     this.exchanged.push(user)
     return {
       access_token: token,
-      token_type: thumbprint === undefined ? 'Bearer' : 'DPoP',
+      token_type: cnf.jkt === undefined ? 'Bearer' : 'DPoP',
       expires_in: lifetimeSeconds,
       scope,
       ...(form === 'token-exchange' && { issued_token_type: `${tokenType}:access_token` }),

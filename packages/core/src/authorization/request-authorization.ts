@@ -34,7 +34,6 @@ export class RequestAuthorization {
   #hasFollowedRedirect = false
   /** The target of a redirect that named an address. */
   #address: string | undefined
-
   readonly #last: LastSending
   readonly #use: TokenUse
 
@@ -112,6 +111,11 @@ export class RequestAuthorization {
   /** A sending ended without a response. */
   failed(): void {
     this.#last.fail()
+  }
+
+  /** The client certificate that the connection of the last sending needs (RFC 8705). `undefined`: none, such as elsewhere. */
+  get certificate(): TokenUse['certificate'] {
+    return this.#use.certificate
   }
 
   /** Whether a layer around the client may send the request again: the last sending failed, or names another URL. */

@@ -69,13 +69,21 @@ export class TokenChoice {
   /** The token, if one is available without waiting. */
   take(): RequestToken | undefined {
     const { exchanging, provider } = this.#rules
-    if (exchanging === undefined && this.#incoming instanceof Object) return this.#incoming
+    if (exchanging === undefined && this.#incoming instanceof Object) {
+      // Its connection may need a client certificate, which must be read first.
+      return provider.certificates?.isReady === false ? undefined : this.#incoming
+    }
     const request = this.#wanted
     return request && provider.take(request)
   }
 
-  acquire(signal: AbortSignal | undefined): Promise<ProvidedToken> {
-    return this.#rules.provider.acquire(this.#wanted as PreparedTokenRequest, signal)
+  acquire(signal: AbortSignal | undefined): Promise<RequestToken> {
+    const { exchanging, provider } = this.#rules
+    const incoming = this.#incoming
+    if (exchanging !== undefined || !(incoming instanceof Object)) {
+      return provider.acquire(this.#wanted as PreparedTokenRequest, signal)
+    }
+    return Promise.resolve(provider.certificates?.read()).then(() => incoming)
   }
 
   /** What is to be requested: for the service, or on behalf of the caller. */

@@ -1,3 +1,4 @@
+import type { ConnectionCertificate } from '../credentials/credential-part.js'
 import type { ProvidedToken } from '../provider/provider-internals.js'
 import { reportNonceChallenge } from '../telemetry.js'
 import { proofErrorsIn, rejectsToken } from './challenge.js'
@@ -30,6 +31,7 @@ export class TokenUse {
   spentBy: 'resend' | 'redirect' | undefined
   /** Of the last sending, if its token is bound to a key. */
   #proof: CarriedProof | undefined
+  #certificate: ConnectionCertificate | undefined
 
   constructor(rules: ClientRules, choice: TokenChoice, signal: AbortSignal | undefined) {
     this.#rules = rules
@@ -37,10 +39,16 @@ export class TokenUse {
     this.#signal = signal
   }
 
+  /** What the connection of the last sending needs: it goes with the token. Without TLS there is none. */
+  get certificate(): ConnectionCertificate | undefined {
+    return this.#certificate
+  }
+
   /** A new sending begins. Returns what the one before carried. */
   start(): RequestToken | undefined {
     const previous = this.#token
     this.#token = undefined
+    this.#certificate = undefined
     return previous
   }
 
@@ -55,6 +63,9 @@ export class TokenUse {
 
   carry(token: RequestToken, { url, method }: Sending, origin: string): AuthorizationHeaders {
     this.#token = token
+    if (origin.startsWith('https:')) {
+      this.#certificate = 'key' in token ? token.certificate : this.#rules.provider.certificates?.last
+    }
     const binding = bindingOf(token)
     if (binding === undefined) return { authorization: token.header }
     const { proof, nonce } = binding.prove(url, method, origin)
@@ -129,10 +140,13 @@ export class TokenUse {
     const signal = this.#signal
     const available = this.#choice.take() as ProvidedToken | undefined
     if (available !== undefined) return resendWith(available)
-    return this.#choice.acquire(signal).then(resendWith, (error) => {
-      if (signal?.aborted) throw error
-      return 'deliver'
-    })
+    return this.#choice.acquire(signal).then(
+      (token) => resendWith(token as ProvidedToken),
+      (error) => {
+        if (signal?.aborted) throw error
+        return 'deliver'
+      },
+    )
   }
 }
 

@@ -1,3 +1,6 @@
+import type { Agent } from 'node:https'
+import type { SecureContext, SecureContextOptions } from 'node:tls'
+
 /** Metadata of an authorization server, as far as they are of use (RFC 8414 §2). */
 export interface ServerMetadata {
   /** The issuer, or the token endpoint if the issuer is not known. */
@@ -36,7 +39,29 @@ export interface Reading {
   readonly isShareable: boolean
   /** Secrets to mask in messages, in addition to what is sent. */
   readonly secrets: readonly string[]
+  /** What the connection of the token request must have, and those of all requests with the token. */
+  readonly certificate?: ConnectionCertificate
   write(draft: TokenRequestDraft): void | Promise<void>
+}
+
+/** A client certificate as it was read once (RFC 8705). */
+export interface ConnectionCertificate {
+  /** `x5t#S256` of a token that is bound to it. */
+  readonly thumbprint: string
+  /** Whether it has been neither replaced nor expired: then no resource accepts a token that is bound to it. */
+  readonly isCurrent: boolean
+  /** Makes its connections. `undefined` if the process has an agent of another kind for all requests. */
+  readonly agent: Agent | undefined
+  /** Sends token requests over its connections. */
+  readonly fetch: typeof globalThis.fetch
+  /** Options of `tls.connect()` for a connection with it, in addition to those that are given. */
+  tlsOptions(given: SecureContextOptions): TlsOptions
+}
+
+export interface TlsOptions {
+  readonly secureContext: SecureContext
+  /** Without a meaning for clients; pools that go by their connections' options tell certificates apart by it. */
+  readonly sessionIdContext: string
 }
 
 /** How a grant sends that has no token request of OAuth's form. */
@@ -82,6 +107,10 @@ export interface CredentialPart {
    * into the key of the token request: `owner` says who asks, which is the same for all of them.
    */
   readonly forSubject?: (subjectToken: string) => CredentialPart
+  /** Sends with what it presents in the TLS connection, unless the option `fetch` is given. */
+  readonly fetch?: typeof globalThis.fetch
+  /** The client certificate that the connections need. */
+  readonly certificate?: () => Promise<ConnectionCertificate>
   /** What to look at if nothing answers. */
   readonly silenceHint?: string
   /** @throws McaAuthError, or what a function of the user's threw, marked by `callFunction()`. */

@@ -1,4 +1,4 @@
-import type { CredentialPart, Reading, TokenRequestDraft } from './credential-part.js'
+import type { ConnectionCertificate, CredentialPart, Reading, TokenRequestDraft } from './credential-part.js'
 import { canonical } from './identity.js'
 
 /** What one attempt of a token request presents: the grant and the client's authentication, as they were read for it. */
@@ -10,6 +10,8 @@ export interface Material {
   /** Whether `owner` identifies it fully. */
   readonly isShareable: boolean
   readonly secrets: readonly string[]
+  /** What the connection must have. */
+  readonly certificate: ConnectionCertificate | undefined
   readonly write: (draft: TokenRequestDraft) => Promise<void>
 }
 
@@ -60,6 +62,7 @@ export class MaterialReader {
       owner: canonical(readings.map(({ owner }) => owner)),
       isShareable: readings.every(({ isShareable }) => isShareable),
       secrets: readings.flatMap(({ secrets }) => secrets),
+      certificate: readings.find(({ certificate }) => certificate !== undefined)?.certificate,
       write: async (draft) => {
         for (const reading of readings) await reading.write(draft)
       },

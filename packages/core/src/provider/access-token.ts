@@ -1,6 +1,7 @@
+import type { ConnectionCertificate } from '../credentials/credential-part.js'
 import type { TokenResponse, TokenType } from '../token-endpoint/token-response.js'
 import type { TokenBinding } from './provider-internals.js'
-import { type ResolvedRefreshPolicy, thresholds } from './refresh-policy.js'
+import { type ResolvedRefreshPolicy, type TokenState, thresholds, tokenState } from './refresh-policy.js'
 
 /** An access token as the authorization server issued it. Its `accessToken` is not shown by `inspect` or JSON. */
 export interface AccessToken {
@@ -28,6 +29,8 @@ export class CachedToken implements AccessToken {
   readonly staleAt: number
   /** From here on callers wait for the refresh. */
   readonly expiredAt: number
+  /** What the connections of its requests need. */
+  readonly certificate: ConnectionCertificate | undefined
 
   constructor(
     key: string,
@@ -35,6 +38,7 @@ export class CachedToken implements AccessToken {
     now: number,
     refresh: ResolvedRefreshPolicy,
     jitter: number,
+    certificate?: ConnectionCertificate,
     type: TokenType = 'Bearer',
   ) {
     this.#header = `${type} ${response.accessToken}`
@@ -45,6 +49,16 @@ export class CachedToken implements AccessToken {
     this.expiresAt = times.expiresAt
     this.staleAt = times.staleAt
     this.expiredAt = times.expiredAt
+    this.certificate = certificate
+  }
+
+  /** Whether the certificate that it is bound to has been replaced or has expired: no resource would accept it. */
+  get isOrphaned(): boolean {
+    return this.certificate !== undefined && !this.certificate.isCurrent
+  }
+
+  state(now: number): TokenState {
+    return this.isOrphaned ? 'expired' : tokenState(this, now)
   }
 
   /** `Bearer …` or `DPoP …`, ready for the wire. */

@@ -1,4 +1,5 @@
 import type { BoundKey } from '../credentials/bound-key.js'
+import type { ConnectionCertificate } from '../credentials/credential-part.js'
 import { digestOf, Prover } from '../credentials/prover.js'
 import type { ServerClock } from '../credentials/server-clock.js'
 import { McaAuthError } from '../error.js'
@@ -23,8 +24,9 @@ export class BoundToken extends CachedToken implements TokenBinding {
     now: number,
     refresh: ResolvedRefreshPolicy,
     jitter: number,
+    certificate?: ConnectionCertificate,
   ) {
-    super(key, response, now, refresh, jitter, 'DPoP')
+    super(key, response, now, refresh, jitter, certificate, 'DPoP')
     this.#prover = prover
     this.#digest = digestOf(response.accessToken)
   }

@@ -9,10 +9,11 @@ import type { TokenRequest } from '../token-endpoint/token-request.js'
 import { TokenServer } from '../token-endpoint/token-server.js'
 import { httpUrl, nonEmptyString } from '../validate.js'
 import { type AccessToken, CachedToken } from './access-token.js'
+import { CertificateReader } from './certificate-reader.js'
 import { createExchangedTokens, type ExchangeParts } from './create-exchanged-tokens.js'
 import type { ExchangedTokens } from './exchanged-tokens.js'
 import { type AuthorizationOptionsAsGiven, providerInternals } from './provider-internals.js'
-import { type ResolvedRefreshPolicy, tokenState } from './refresh-policy.js'
+import type { ResolvedRefreshPolicy } from './refresh-policy.js'
 import { TokenCache } from './token-cache.js'
 import type {
   CachingTokenProvider,
@@ -27,7 +28,12 @@ export interface ResolvedProviderOptions {
   readonly credentials: CredentialOptions & { readonly allowInsecureRequests: boolean }
   /** What is requested if a caller says nothing. */
   readonly tokenRequest: TokenRequest
-  readonly tokenEndpoint: { readonly timeoutMs: number; readonly fetch: typeof globalThis.fetch }
+  readonly tokenEndpoint: {
+    readonly timeoutMs: number
+    readonly fetch: typeof globalThis.fetch
+    /** Whether the user gave it. */
+    readonly isOwnFetch: boolean
+  }
   readonly sharedCache: {
     readonly sharedCache?: SharedTokenCache | undefined
     readonly sharedCacheTimeoutMs: number
@@ -67,9 +73,13 @@ export class OAuthTokenProvider implements CachingTokenProvider {
     const { cacheSize, exchangeCacheSize, refresh } = provider
     const endpoints = new OwnEndpoints()
     const coolDowns = new CoolDowns(cacheSize)
-    const { fetch, timeoutMs } = tokenEndpoint
+    const { timeoutMs, isOwnFetch } = tokenEndpoint
+    const { fetch: certified, certificate } = credentials.clientAuth
+    const fetch = (isOwnFetch ? undefined : certified) ?? tokenEndpoint.fetch
     const { allowInsecureRequests } = given
-    const server = credentials.server && new TokenServer(credentials.server, fetch, allowInsecureRequests, endpoints)
+    const server =
+      credentials.server &&
+      new TokenServer(credentials.server, fetch, allowInsecureRequests, endpoints, certificate !== undefined)
     const location = () => server?.location ?? 'source'
     const telemetry = new Telemetry(location, credentials.clientId)
     const { sharedCache: cache, ...limits } = sharedCache
@@ -85,8 +95,10 @@ export class OAuthTokenProvider implements CachingTokenProvider {
     const { exchange: grant } = credentials
     this.#exchange = grant && server && { refresher: parts, server, grant, cacheSize: exchangeCacheSize }
     const exchanging = () => this.#exchangedTokens()
-    const rules = authorization
-    this.#cache = new TokenCache({ rules, tokenRequest, cacheSize, refresher, coolDowns, telemetry, exchanging })
+    const certificates = certificate && new CertificateReader(certificate)
+    this.#cache = new TokenCache({
+      ...{ rules: authorization, tokenRequest, cacheSize, refresher, coolDowns, telemetry, certificates, exchanging },
+    })
     this.#location = location
     this.#endpoints = endpoints
     unregister.register(this.#cache, endpoints, this.#cache)
@@ -120,7 +132,7 @@ export class OAuthTokenProvider implements CachingTokenProvider {
   peek(request?: TokenRequest): string | undefined {
     this.#checkHeaderAlone('peek()')
     const token = this.#cache.peek(this.#cache.prepare(request).key)
-    return token && tokenState(token, Date.now()) !== 'expired' ? token.header : undefined
+    return token && token.state(Date.now()) !== 'expired' ? token.header : undefined
   }
 
   invalidate(token: AccessToken | string): boolean {
@@ -157,7 +169,7 @@ export class OAuthTokenProvider implements CachingTokenProvider {
       cachedTokens: this.#cache.size,
       exchangedTokens: this.#exchanged?.size ?? 0,
       flights: this.#cache.flights + (this.#exchanged?.flights ?? 0),
-      token: token && { state: tokenState(token, now), expiresAt: token.expiresAt },
+      token: token && { state: token.state(now), expiresAt: token.expiresAt },
       failure: this.#coolDowns.blocking(key, now) ?? this.#exchanged?.failure(now),
       closed: this.#cache.closed,
     }

@@ -1,5 +1,7 @@
+import type { ConnectionCertificate } from '../credentials/credential-part.js'
 import type { SubjectToken } from '../credentials/subject-token.js'
 import type { PreparedTokenRequest, TokenRequest } from '../token-endpoint/token-request.js'
+import type { CertificateReader } from './certificate-reader.js'
 
 /** The options of `authorization/` as they were given to the provider: declared here, so that no import runs backwards. */
 export interface AuthorizationOptionsAsGiven {
@@ -37,6 +39,8 @@ export interface ProvidedToken {
   readonly accessToken: string
   /** `undefined` for a Bearer token. */
   readonly binding?: TokenBinding | undefined
+  /** What the connection needs, if the token is bound to that (RFC 8705 §3). */
+  readonly certificate?: ConnectionCertificate | undefined
 }
 
 /**
@@ -45,6 +49,8 @@ export interface ProvidedToken {
  */
 export interface ProviderInternals {
   readonly rules: AuthorizationOptionsAsGiven
+  /** `undefined` if connections need no client certificate. */
+  readonly certificates?: CertificateReader | undefined
   /** @throws TypeError for anything that is not a token request. */
   prepare(request?: TokenRequest): PreparedTokenRequest
   /** The hot path: the token while fresh or stale. A stale one is refreshed in the background. */

@@ -4,9 +4,9 @@ import type { Telemetry } from '../telemetry.js'
 import type { CoolDowns } from '../token-endpoint/cool-downs.js'
 import { type PreparedTokenRequest, PreparedTokenRequests, type TokenRequest } from '../token-endpoint/token-request.js'
 import type { CachedToken } from './access-token.js'
+import type { CertificateReader } from './certificate-reader.js'
 import { Flight } from './flight.js'
 import type { AuthorizationOptionsAsGiven, ExchangingProvider, ProviderInternals } from './provider-internals.js'
-import { tokenState } from './refresh-policy.js'
 import type { TokenRefresher } from './token-refresher.js'
 
 /** What a cache is made of. */
@@ -20,11 +20,13 @@ export interface TokenCacheParts {
   readonly telemetry: Telemetry
   /** Called when the first client is to exchange tokens. */
   readonly exchanging?: () => ExchangingProvider | undefined
+  readonly certificates?: CertificateReader | undefined
 }
 
 /** The tokens of one provider, one flight for each that is being requested. */
 export class TokenCache implements ProviderInternals {
   readonly rules: AuthorizationOptionsAsGiven
+  readonly certificates: CertificateReader | undefined
   readonly #requests: PreparedTokenRequests
   readonly #loadRefresher: () => Promise<TokenRefresher>
   /** There since the first token request. */
@@ -40,8 +42,10 @@ export class TokenCache implements ProviderInternals {
   readonly #exchanging: TokenCacheParts['exchanging']
   #closed = false
 
-  constructor({ rules, tokenRequest, cacheSize, refresher, coolDowns, telemetry, exchanging }: TokenCacheParts) {
+  constructor(parts: TokenCacheParts) {
+    const { rules, tokenRequest, cacheSize, refresher, coolDowns, telemetry, certificates, exchanging } = parts
     this.rules = rules
+    this.certificates = certificates
     this.#requests = new PreparedTokenRequests(tokenRequest, cacheSize)
     this.#tokens = new LRUCache({ max: cacheSize })
     this.#loadRefresher = refresher
@@ -75,7 +79,7 @@ export class TokenCache implements ProviderInternals {
     const token = this.#last
     if (token === undefined) return undefined
     const now = Date.now()
-    const state = tokenState(token, now)
+    const state = token.state(now)
     if (state === 'fresh') return token
     if (state === 'expired') return undefined
     this.#telemetry.stale(token)
@@ -165,6 +169,6 @@ export class TokenCache implements ProviderInternals {
   /** A token in its last seconds is better than an error. */
   #held(key: string): CachedToken | undefined {
     const token = this.#tokens.peek(key)
-    return token !== undefined && Date.now() < token.expiresAt ? token : undefined
+    return token !== undefined && !token.isOrphaned && Date.now() < token.expiresAt ? token : undefined
   }
 }

@@ -1,4 +1,4 @@
-import type { CredentialPart } from '../credentials/credential-part.js'
+import type { ConnectionCertificate, CredentialPart } from '../credentials/credential-part.js'
 import type { Credentials } from '../credentials/credentials.js'
 import { type Material, MaterialReader } from '../credentials/material.js'
 import type { SharedCacheCoordinator } from '../shared-cache/shared-cache-coordinator.js'
@@ -7,7 +7,7 @@ import type { TokenEndpointClient } from '../token-endpoint/token-endpoint-clien
 import type { PreparedTokenRequest } from '../token-endpoint/token-request.js'
 import type { TokenResponse } from '../token-endpoint/token-response.js'
 import type { CachedToken } from './access-token.js'
-import { type ResolvedRefreshPolicy, tokenState } from './refresh-policy.js'
+import type { ResolvedRefreshPolicy } from './refresh-policy.js'
 import type { SubjectLifetime } from './subject-lifetime.js'
 
 /** Makes a token of a response: one that is bound to a key, or not. */
@@ -17,6 +17,7 @@ export type TokenMaker = (
   now: number,
   policy: ResolvedRefreshPolicy,
   jitter: number,
+  certificate?: ConnectionCertificate,
 ) => CachedToken
 
 /** Gets a new token from the shared cache, if there is one, or else from the token endpoint. */
@@ -71,7 +72,8 @@ export class TokenRefresher {
         isFreshEnough,
         requestToken,
       )
-      const token = this.#tokenOf(request, response)
+      // What was read last is what the token was requested with, or found for.
+      const token = this.#tokenOf(request, response, reader.last?.certificate)
       this.#telemetry.refreshed(token, performance.now() - start, !fromEndpoint)
       return token
     } catch (error) {
@@ -120,16 +122,16 @@ export class TokenRefresher {
     const token = this.#tokenOf(request, response)
     if (token.expiresAt !== response.issuedAt + response.lifetimeMs) return false // it has expired
     const now = Date.now()
-    const isServed = held !== undefined && tokenState(held, now) !== 'expired'
-    const state = tokenState(token, now)
+    const isServed = held !== undefined && held.state(now) !== 'expired'
+    const state = token.state(now)
     return isServed ? state === 'fresh' : state !== 'expired'
   }
 
-  #tokenOf(request: PreparedTokenRequest, given: TokenResponse): CachedToken {
+  #tokenOf(request: PreparedTokenRequest, given: TokenResponse, certificate?: ConnectionCertificate): CachedToken {
     const { key, subject } = request
     const response = this.#limit(request, given)
     const policy = subject && this.#subjectLifetime?.policyFor(response, subject, this.#policy)
-    return this.#tokens(key, response, Date.now(), policy ?? this.#policy, this.#jitter)
+    return this.#tokens(key, response, Date.now(), policy ?? this.#policy, this.#jitter, certificate)
   }
 
   #limit({ subject }: PreparedTokenRequest, response: TokenResponse): TokenResponse {

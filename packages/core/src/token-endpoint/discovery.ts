@@ -46,14 +46,23 @@ export class Discovery {
     return this.#lookUp.wait(signal).catch(() => known.metadata)
   }
 
-  /** Looks up again after a failure. `undefined` if the token endpoint has not moved, as far as is known. */
-  async again(before: ServerMetadata, signal: AbortSignal): Promise<ServerMetadata | undefined> {
+  /**
+   * Looks up again after a failure. `undefined` if the token endpoint has not moved, as far as is known.
+   *
+   * @param before - the token endpoint that failed.
+   * @param endpointIn - the token endpoint that metadata name.
+   */
+  async again(
+    before: string,
+    endpointIn: (metadata: ServerMetadata) => string,
+    signal: AbortSignal,
+  ): Promise<ServerMetadata | undefined> {
     if (!isWithin(this.#triedAt, againMs)) {
       this.#triedAt = Date.now()
       await this.#lookUp.wait(signal).catch(() => {})
     }
     const now = this.#known?.metadata
-    return now?.token_endpoint === before.token_endpoint ? undefined : now
+    return now === undefined || parseUrl(endpointIn(now))?.href === before ? undefined : now
   }
 
   async #request(signal: AbortSignal): Promise<ServerMetadata> {

@@ -37,10 +37,10 @@ export async function sendTokenRequest(
   material: Material,
   signal: AbortSignal,
 ): Promise<TokenResponse> {
-  const { credentials, server, fetch } = sender
+  const { credentials, server } = sender
   const mask = new SecretMask(credentials.clientId)
   for (const secret of material.secrets) mask.add(secret)
-  const wire = new Wire(fetch, server?.clock, mask, signal)
+  const wire = new Wire(fetchFor(sender, material), server?.clock, mask, signal)
   if (server === undefined || credentials.grant.send !== undefined) {
     return sendByItself(credentials.grant, server?.location, request, wire, signal)
   }
@@ -57,6 +57,11 @@ export async function sendTokenRequest(
     if (elsewhere === undefined) throw error
     return send(elsewhere)
   }
+}
+
+/** Over a connection with the certificate that was read for this attempt: it may have been replaced since. */
+function fetchFor({ credentials, fetch }: TokenRequestSender, { certificate }: Material): typeof globalThis.fetch {
+  return certificate !== undefined && fetch === credentials.clientAuth.fetch ? certificate.fetch : fetch
 }
 
 /** @throws FailedAttempt */

@@ -1,5 +1,6 @@
 import type { ServerMetadata } from '../credentials/credential-part.js'
 import { type Discovery, discoveryOf } from './discovery.js'
+import { codesIn } from './error-codes.js'
 import type { FailedAttempt } from './failed-attempt.js'
 import type { TokenServer } from './token-server.js'
 
@@ -29,7 +30,8 @@ export async function metadataElsewhere(
   signal: AbortSignal,
 ): Promise<ServerMetadata | undefined> {
   if (server.lookedUp === undefined || !mayHaveMoved(failure)) return undefined
-  const metadata = await discoveryFor(server, server.lookedUp).again(before, signal)
+  const endpointIn = (found: ServerMetadata) => server.endpointIn(found)
+  const metadata = await discoveryFor(server, server.lookedUp).again(before.token_endpoint, endpointIn, signal)
   return metadata && server.use(metadata)
 }
 
@@ -40,12 +42,4 @@ const unreachable = ['ENOTFOUND', 'EAI_AGAIN', 'ECONNREFUSED', 'EHOSTUNREACH', '
 function mayHaveMoved({ error }: FailedAttempt): boolean {
   if (error.status !== undefined) return gone.includes(error.status)
   return codesIn(error.cause).some((code) => unreachable.includes(code))
-}
-
-/** The codes of an error and of its causes: a connection to several addresses fails with as many. */
-function codesIn(cause: unknown): string[] {
-  if (typeof cause !== 'object' || cause === null) return []
-  const { code, cause: inner, errors } = cause as { code?: unknown; cause?: unknown; errors?: unknown }
-  const several = Array.isArray(errors) ? errors.flatMap(codesIn) : []
-  return [...(typeof code === 'string' ? [code] : []), ...codesIn(inner), ...several]
 }

@@ -2,7 +2,7 @@ import type { ServerMetadata } from '../credentials/credential-part.js'
 import type { Server } from '../credentials/server.js'
 import { ServerClock } from '../credentials/server-clock.js'
 import { McaAuthError } from '../error.js'
-import { isSecure } from '../origin.js'
+import { isSecure, parseUrl } from '../origin.js'
 import { FailedAttempt } from './failed-attempt.js'
 import type { OwnEndpoints } from './token-endpoints.js'
 import { wellKnownUrls } from './well-known.js'
@@ -19,14 +19,24 @@ export class TokenServer {
   readonly #url: URL
   readonly #allowInsecureRequests: boolean
   readonly #endpoints: OwnEndpoints
+  readonly #usesCertificate: boolean
   #metadata: ServerMetadata | undefined
+  /** What the metadata were made of. */
+  #found: ServerMetadata | undefined
 
+  /**
+   * @param usesCertificate - whether the client authenticates by the certificate of the connection.
+   * @throws McaAuthError if a connection to the token endpoint has no certificate, since it has no TLS.
+   */
   constructor(
     { kind, url, issuer, further = [] }: Server,
     fetch: typeof globalThis.fetch,
     allowInsecureRequests: boolean,
     endpoints: OwnEndpoints,
+    usesCertificate = false,
   ) {
+    if (usesCertificate && kind !== 'issuer') checkTls(url)
+    this.#usesCertificate = usesCertificate
     this.lookedUp = kind === 'issuer' ? issuer : undefined
     this.issuerIsKnown = issuer !== undefined
     this.fetch = fetch
@@ -48,20 +58,48 @@ export class TokenServer {
     return `${origin}${pathname}`
   }
 
+  /** Where the metadata say that tokens are requested: with a certificate, there may be an alias (RFC 8705 §5). */
+  endpointIn({ token_endpoint: endpoint, mtls_endpoint_aliases: aliases }: ServerMetadata): string {
+    const alias = this.#usesCertificate ? aliases?.token_endpoint : undefined
+    return typeof alias === 'string' ? alias : endpoint
+  }
+
   /**
    * Uses metadata that were looked up.
    *
-   * @throws FailedAttempt if their token endpoint is of plain HTTP.
+   * @throws FailedAttempt if their token endpoint cannot be used, such as one of plain HTTP.
    */
-  use(metadata: ServerMetadata): ServerMetadata {
-    if (metadata === this.#metadata) return metadata
-    const endpoint = new URL(metadata.token_endpoint)
+  use(found: ServerMetadata): ServerMetadata {
+    if (this.#metadata !== undefined && found === this.#found) return this.#metadata
+    const endpoint = parseUrl(this.endpointIn(found))
+    if (endpoint === undefined || !/^https?:$/.test(endpoint.protocol) || endpoint.username || endpoint.password) {
+      const what = "the token endpoint in `mtls_endpoint_aliases` of the issuer's metadata is not an http(s) URL"
+      throw new FailedAttempt('bad', new McaAuthError('DISCOVERY_INVALID', what))
+    }
+    const what = `the token endpoint on ${endpoint.origin}, named in the issuer's metadata, is plain http`
     if (!isSecure(endpoint.origin) && !this.#allowInsecureRequests) {
-      const what = `the token endpoint on ${endpoint.origin}, named in the issuer's metadata, is plain http`
       throw new FailedAttempt('bad', new McaAuthError('INSECURE_TRANSPORT', what))
     }
+    if (this.#usesCertificate) {
+      try {
+        checkTls(endpoint)
+      } catch (error) {
+        throw new FailedAttempt('bad', error as McaAuthError)
+      }
+    }
     this.#endpoints.add(endpoint)
-    this.#metadata = metadata
-    return metadata
+    this.#found = found
+    this.#metadata = { ...found, token_endpoint: endpoint.href }
+    return this.#metadata
   }
+}
+
+/** @throws McaAuthError for plain HTTP, also on loopback: a certificate is shown in the TLS handshake. */
+function checkTls({ protocol, origin }: URL): void {
+  if (protocol === 'https:') return
+  throw new McaAuthError(
+    'INSECURE_TRANSPORT',
+    `the token endpoint on ${origin} is plain http, where no client certificate can be sent: use https, or, if a proxy ` +
+      "adds the certificate, `clientAuth: 'none'`",
+  )
 }

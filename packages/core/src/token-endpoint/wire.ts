@@ -1,5 +1,6 @@
 import type { ServerClock } from '../credentials/server-clock.js'
 import { McaAuthError } from '../error.js'
+import { certificateHint } from './error-codes.js'
 import { FailedAttempt, ownErrorIn } from './failed-attempt.js'
 import { safeCause } from './safe-cause.js'
 import type { SecretMask } from './secret-mask.js'
@@ -48,8 +49,9 @@ export class Wire {
   failure(what: string, error: unknown): FailedAttempt {
     if (error instanceof FailedAttempt) return error
     const own = ownErrorIn(error)
-    const message = `${what} failed${own === undefined ? '' : `: ${own.message}`}`
-    const failure = new McaAuthError('TOKEN_REQUEST_FAILED', message, { cause: safeCause(error, this.mask) })
+    const cause = safeCause(error, this.mask)
+    const message = `${what} failed${own === undefined ? certificateHint(cause) : `: ${own.message}`}`
+    const failure = new McaAuthError('TOKEN_REQUEST_FAILED', message, { cause })
     return new FailedAttempt(own === undefined ? 'transient' : 'bad', failure)
   }
 }

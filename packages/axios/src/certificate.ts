@@ -1,0 +1,29 @@
+import type { RequestAuthorization } from '@mca-auth/core/adapter'
+import { type AxiosConfig, usesFetch, usesProxy } from './axios-config.js'
+
+/** Where follow-redirects takes the agent of the next hop from. */
+export interface HopOptions {
+  agents?: { readonly http?: unknown; readonly https?: unknown }
+}
+
+type Certificate = RequestAuthorization['certificate']
+
+/**
+ * Gives the connection the client certificate that the token is bound to. The caller's own agent stays, and the one that
+ * axios uses for a proxy.
+ */
+export function addCertificate(sent: AxiosConfig, adapter: unknown, certificate: Certificate, url: string): void {
+  if (certificate === undefined || hasOwnAgent(sent) || usesFetch(adapter) || usesProxy(sent, url)) return
+  const { agent } = certificate
+  if (agent !== undefined) sent.httpsAgent = agent
+}
+
+/** The same for a hop of a redirect: where the token may not go, the connection has no certificate either. */
+export function certifyHop(options: HopOptions, config: AxiosConfig, certificate: Certificate, url: string): void {
+  if (hasOwnAgent(config) || usesProxy(config, url) || options.agents === undefined) return
+  options.agents = { ...options.agents, https: certificate?.agent }
+}
+
+function hasOwnAgent({ httpsAgent }: AxiosConfig): boolean {
+  return httpsAgent !== undefined && httpsAgent !== null
+}
