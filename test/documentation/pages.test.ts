@@ -13,6 +13,8 @@ const root = join(import.meta.dirname, '../..')
 /** Pages that come with the changes that they describe. */
 const underWay: readonly string[] = ['docs/mutual-tls.md']
 
+const allPages = [...pages, ...testPages()]
+
 describe('the README', () => {
   it('is at most 120 lines long', () => {
     expect(read('README.md').trimEnd().split('\n').length).toBeLessThanOrEqual(120)
@@ -85,7 +87,7 @@ describe('docs/errors.md', () => {
 
 describe('the links', () => {
   it('of every page lead to files and headings that exist', () => {
-    const broken = [...pages, ...testPages()].flatMap((page) =>
+    const broken = allPages.flatMap((page) =>
       linksOf(page)
         .filter((link) => !leadsSomewhere(page, link))
         .map((link) => `${page}: ${link}`),
@@ -98,6 +100,28 @@ describe('the links', () => {
     const names = readdirSync(join(root, 'docs')).filter((name) => name !== 'README.md')
     expect(names.length).toBeGreaterThan(15)
     expect(names.filter((name) => !linked.has(name))).toEqual([])
+  })
+})
+
+describe('the commands in every page', () => {
+  it('are scripts of package.json', () => {
+    const { scripts } = JSON.parse(read('package.json'))
+    const named = allPages.flatMap((page) => [...read(page).matchAll(/npm run ([\w:]+)/g)].map(([, name = '']) => name))
+    expect(named.length).toBeGreaterThan(10)
+    expect(named.filter((name) => !(name in scripts))).toEqual([])
+  })
+
+  it('give options that the command line has', () => {
+    const known = new Set(
+      [...read('packages/cli/src/flags.ts').matchAll(/^ {2}\['([\w-]+)',/gm)].map(([, flag]) => flag),
+    )
+    const given = pages.flatMap((page) =>
+      [...read(page).matchAll(/mca-auth(?:\/cli)? (?:doctor|token|jwk)\b(.*)/g)].flatMap(([, line = '']) =>
+        [...line.matchAll(/ --([\w-]+)/g)].map(([, flag]) => flag),
+      ),
+    )
+    expect(given.length).toBeGreaterThan(10)
+    expect(given.filter((flag) => !known.has(flag))).toEqual([])
   })
 })
 
