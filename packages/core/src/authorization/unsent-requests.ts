@@ -27,7 +27,7 @@ export function missingIncomingToken(incoming: Exclude<Incoming, object>): McaAu
     'MISSING_INCOMING_TOKEN',
     incoming === 'none'
       ? 'the incoming request has no token to exchange: respond to it with 401'
-      : "no token is requested on behalf of nobody: with `incoming: 'exchange'`, make requests inside forwardIncoming(), " +
+      : "this request is not made on behalf of a caller: with `incoming: 'exchange'`, make requests inside forwardIncoming(), " +
           'and those of the service itself with another client',
   )
 }
