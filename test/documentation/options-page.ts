@@ -81,7 +81,7 @@ export function optionsPage(): string {
   const functions = settings.map(([file, name, call]) => {
     const rows = optionsIn(file, name).map((option) => [
       `\`${option.name}\``,
-      option.meaning,
+      option.meaning.replace(/\.$/, ''),
       quoted(option.default ?? ''),
     ])
     return `### \`${call}\`\n\n${table(['setting', 'meaning', 'default'], rows)}`
