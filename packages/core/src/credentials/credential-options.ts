@@ -46,8 +46,8 @@ export interface CredentialOptions {
   readonly bindingFile?: string | undefined
   /**
    * How the client authenticates (RFC 6749 §2.3.1). IBM's servers take id and secret raw, others form-encoded. `'none'`:
-   * not at all, a public client. Instead of a secret: `privateKeyJwt()` or `clientAssertion()`, or a function of your
-   * own, which adds to the request's `body` and `headers`.
+   * not at all, a public client. Instead of a secret: `privateKeyJwt()`, `clientAssertion()` or `clientCertificate()`, or a
+   * function of your own, which adds to the request's `body` and `headers`.
    * @default 'client_secret_basic_raw' for MCA, App ID and IAM, else what the server's metadata list, else
    *   'client_secret_basic'; without a secret, if a `grant` is given, 'none'
    */
