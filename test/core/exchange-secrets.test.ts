@@ -118,6 +118,17 @@ describe.each(grants)('of a caller, by %s,', (_name, grant) => {
     expectNothingOf(error, published)
   })
 
+  it('the user is not in the error, however many other claims come before', async () => {
+    const others = Object.fromEntries(Array.from({ length: 2_000 }, (_, i) => [`claim-${i}`, `value-${i}`]))
+    const token = unsignedJwt({ ...others, sub: claims.sub })
+    const { authorizer } = setUp(() =>
+      Response.json({ error: 'invalid_grant', error_description: `no token for ${claims.sub}` }, { status: 400 }),
+    )
+    const headers = { authorization: `Bearer ${token}` }
+    const failing = forwardIncoming({ headers }, async () => authorizer.begin(get)?.headersFor(get))
+    await expect(failing).rejects.toMatchObject({ errorDescription: 'no token for [redacted]' })
+  })
+
   it('what the server says of the client and of the issuer stays readable', async () => {
     const text = 'the issuer https://idp.example.com does not list orders for stock.read'
     const { begin } = setUp(() => Response.json({ error: 'invalid_target', error_description: text }, { status: 400 }))

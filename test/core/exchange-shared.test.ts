@@ -51,6 +51,10 @@ function recordingCache(exchanged?: boolean) {
       calls.push(`lease ${key}`)
       return cache.lease(key, holder, durationMs)
     },
+    delete: async (key, digest) => {
+      await cache.delete(key, digest)
+      calls.push(`delete ${key}`)
+    },
     release: async (key, holder) => {
       await cache.release(key, holder)
       leases--
@@ -108,18 +112,19 @@ describe('a shared cache', () => {
   })
 
   it('loses a rejected token of one user, whoever was served last', async () => {
-    const { cache, settled } = recordingCache(true)
+    const { cache, calls, settled } = recordingCache(true)
     const [one, two] = [processOf(cache), processOf(cache)]
     const alices = one.begin('alice')
     await alices?.headersFor(get)
     await one.sendAs('bob')
     await settled()
     const rejected = { 'www-authenticate': 'Bearer error="invalid_token"' }
-    expect(await alices?.responded(401, rejected, { replayable: true })).toBe('resend')
-    await settled()
-    expect(await two.sendAs('alice')).toEqual({ authorization: 'Bearer for-alice-3' })
+    expect(await alices?.responded(401, rejected, { replayable: false })).toBe('deliver')
+    await vi.waitFor(() => expect(calls.filter((call) => call.startsWith('delete'))).toHaveLength(1))
     expect(await two.sendAs('bob')).toEqual({ authorization: 'Bearer for-bob-2' })
     expect(two.sent).toHaveLength(0)
+    await two.sendAs('alice')
+    expect(two.sent).toHaveLength(1)
   })
 
   it('sees neither the user, nor the subject token, nor a digest of it', async () => {

@@ -329,6 +329,20 @@ describe('how long it is used', () => {
     expect(sent).toHaveLength(1)
   })
 
+  it('is measured by our clock if the server does not tell the time, and then the server is asked again', async () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() })
+    const { sent, sendAs } = setUp({}, (_request, count) =>
+      Response.json({ access_token: `token-${count}`, expires_in: hour }),
+    )
+    const alice = jwtUntil(100)
+    await sendAs(alice)
+    vi.setSystemTime(Date.now() + 99_000)
+    await sendAs(alice)
+    expect(sent).toHaveLength(1)
+    vi.setSystemTime(Date.now() + 2_000)
+    expect(await sendAs(alice)).toEqual({ authorization: 'Bearer token-2' })
+  })
+
   it('ends with its own lifetime if that is shorter, and is then exchanged again', async () => {
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() })
     const { sent, sendAs } = setUp({}, issue)

@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net'
 import {
   clientCertificate,
   createTokenProvider,
+  forwardIncoming,
   getAuthorizationHeader,
   type McaAuthError,
   type McaAuthOptions,
@@ -350,4 +351,30 @@ describe('an issuer with `mtls_endpoint_aliases` (RFC 8705 §5)', () => {
     expect(await provider.getToken()).toMatchObject({ accessToken: expect.any(String) })
     expect(lookups).toBe(3)
   })
+})
+
+it('exchanges the tokens of callers for tokens that are bound to the certificate, and again when it was replaced', async () => {
+  const server = await startServer()
+  const provider = providerOf(server, { origins: 'https://stock.example.com', incoming: 'exchange' })
+  const authorizer = createRequestAuthorizer('test', provider)
+  const get = { url: 'https://stock.example.com/items', method: 'GET' }
+  const tokens = await Promise.all(['alice', 'bob'].map((user) => server.users.tokenOf(user)))
+  const bindings = async () => {
+    const sent = tokens.map((token) =>
+      forwardIncoming({ headers: { authorization: `Bearer ${token}` } }, async () => {
+        const authorization = authorizer.begin(get)
+        const { authorization: header = '' } = (await authorization?.headersFor(get)) ?? {}
+        expect(authorization?.certificate).toBeDefined()
+        const accessToken = header.replace('Bearer ', '')
+        return [(await server.verify(accessToken))?.subject, boundTo(accessToken)]
+      }),
+    )
+    return Promise.all(sent)
+  }
+  const of = (pair: Pem) => ['alice', 'bob'].map((user) => [user, thumbprintOf(pair)])
+  expect(await bindings()).toEqual(of(one))
+  directory.write(two)
+  later()
+  expect(await bindings()).toEqual(of(two))
+  expect(server.users.exchanged).toHaveLength(4)
 })

@@ -41,6 +41,8 @@ export interface Reading {
   readonly secrets: readonly string[]
   /** What the connection of the token request must have, and those of all requests with the token. */
   readonly certificate?: ConnectionCertificate
+  /** What may name the subject, to mask in messages as well. Called if there is a message. */
+  readonly names?: () => readonly string[]
   write(draft: TokenRequestDraft): void | Promise<void>
 }
 

@@ -12,6 +12,8 @@ export interface Material {
   readonly secrets: readonly string[]
   /** What the connection must have. */
   readonly certificate: ConnectionCertificate | undefined
+  /** What may name the subject. */
+  readonly names: () => readonly string[]
   readonly write: (draft: TokenRequestDraft) => Promise<void>
 }
 
@@ -63,6 +65,7 @@ export class MaterialReader {
       isShareable: readings.every(({ isShareable }) => isShareable),
       secrets: readings.flatMap(({ secrets }) => secrets),
       certificate: readings.find(({ certificate }) => certificate !== undefined)?.certificate,
+      names: () => readings.flatMap(({ names }) => names?.() ?? []),
       write: async (draft) => {
         for (const reading of readings) await reading.write(draft)
       },

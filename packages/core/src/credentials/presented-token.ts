@@ -18,17 +18,16 @@ export function tokenReading(tokens: readonly SourceText[], write: (draft: Token
   }
 }
 
-/** The same for a grant that also presents the token of an incoming request, whose expiry has been looked at before. */
+/**
+ * The same for a grant that also presents the token of an incoming request, whose expiry has been checked before. The token
+ * is sent, so that it is masked in any case.
+ */
 export function subjectReading(
   subjectToken: string,
   others: readonly SourceText[],
   write: (draft: TokenRequestDraft) => void,
 ): Reading {
-  const reading = tokenReading(others, write)
-  // A part of a JWT is enough to know the user, or to sign in as them.
-  const parts = subjectToken.split('.').slice(1)
-  const secrets = [subjectToken, ...parts.filter((part) => part.length >= 16), ...personalClaims(subjectToken)]
-  return { ...reading, secrets: [...secrets, ...reading.secrets] }
+  return { ...tokenReading(others, write), names: () => namesIn(subjectToken) }
 }
 
 /** Of a grant that has nothing to present until there is an incoming request. */
@@ -41,23 +40,47 @@ export function missingSubject(): never {
 
 /** Claims about the token and the client, which a server's message may need (RFC 7519 §4.1, RFC 8693 §4, RFC 9068 §2.2). */
 const impersonalClaims = new Set([
-  'iss',
-  'aud',
-  'azp',
-  'appid',
-  'client_id',
-  'scope',
-  'scp',
-  'typ',
-  'token_type',
-  'ver',
-  'acr',
+  ...[
+    'iss',
+    'aud',
+    'azp',
+    'appid',
+    'client_id',
+    'scope',
+    'scp',
+    'typ',
+    'token_type',
+    'idtyp',
+    'ver',
+    'acr',
+    'appidacr',
+  ],
+  ...['tid', 'tenant'],
 ])
+/** Whatever a caller presents, masking it must not take long. */
+const maxNames = 32
+const maxNameLength = 500
 
-/** What a token says about its subject: a server that denies an exchange may name the user. */
-function personalClaims(token: string): string[] {
+/**
+ * What a token says about its subject: a server that denies an exchange may name the user. Parts of a JWT are enough to know
+ * the user, too.
+ */
+function namesIn(token: string): string[] {
   const claims = Object.entries(claimsOf(token) ?? {}).filter(([name]) => !impersonalClaims.has(name))
-  return claims.map(([, value]) => value).filter((value): value is string => typeof value === 'string' && value !== '')
+  // `sub` first (RFC 7519 §4.1.2): of very many claims, only some are masked.
+  claims.sort(([a], [b]) => Number(b === 'sub') - Number(a === 'sub'))
+  const names = claims
+    .filter(([claim, name]) => isName(name, claim === 'sub' ? 1 : 3))
+    .map(([, name]) => name as string)
+  const parts = token
+    .split('.')
+    .slice(1, 5)
+    .filter((part) => part.length >= 16)
+  return [...parts, ...names.slice(0, maxNames)]
+}
+
+function isName(value: unknown, minLength: number): boolean {
+  return typeof value === 'string' && value.length >= minLength && value.length <= maxNameLength
 }
 
 /**

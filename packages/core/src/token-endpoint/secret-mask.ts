@@ -35,6 +35,14 @@ export class SecretMask {
     this.#sources.push(() => this.#addSecret(secret, this.#clientId))
   }
 
+  /** Names, of which there may be many: masked in the encodings that a message may have them in, and no others. */
+  addNames(names: () => readonly string[]): void {
+    this.#sources.push(() => {
+      this.#pattern = undefined
+      for (const name of names()) for (const form of nameForms(name)) this.#forms.add(form)
+    })
+  }
+
   /** Records what is sent, after the client's authentication has been added. */
   addRequest(body: URLSearchParams, headers: Readonly<Record<string, string>>): void {
     this.#sources.push(() => this.#addRequest(body, headers))
@@ -91,6 +99,10 @@ export class SecretMask {
       }
     }
   }
+}
+
+function nameForms(name: string): string[] {
+  return [name, percentEncoded(name), jsonEscaped(name)]
 }
 
 function textForms(text: string): string[] {

@@ -40,6 +40,7 @@ export async function sendTokenRequest(
   const { credentials, server } = sender
   const mask = new SecretMask(credentials.clientId)
   for (const secret of material.secrets) mask.add(secret)
+  mask.addNames(material.names)
   const wire = new Wire(fetchFor(sender, material), server?.clock, mask, signal)
   if (server === undefined || credentials.grant.send !== undefined) {
     return sendByItself(credentials.grant, server?.location, request, wire, signal)
