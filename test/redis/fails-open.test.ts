@@ -129,7 +129,7 @@ describe.runIf(hasRedis)('the shared cache on Redis', () => {
   })
 
   it('reads with each of its encryption keys, and writes with the first', async () => {
-    const [old, next] = ['an old key of at least 32 bytes', 'the next key, at least 32 bytes']
+    const [old, next] = ['the old key of at least 32 bytes', 'the next key of at least 32 bytes']
     const secret = () => server.secret
     await another({ secret }, [old]).getToken()
     await stored()
@@ -140,7 +140,7 @@ describe.runIf(hasRedis)('the shared cache on Redis', () => {
   })
 
   it('forgets a rejected token for all, whatever key it was sealed with', async () => {
-    const [old, next] = ['an old key of at least 32 bytes', 'the next key, at least 32 bytes']
+    const [old, next] = ['the old key of at least 32 bytes', 'the next key of at least 32 bytes']
     await another({}, [old]).getToken()
     await stored()
     const provider = another({}, [next, old])
