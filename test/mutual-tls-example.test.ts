@@ -1,4 +1,4 @@
-// The complete example of docs/mutual-tls.md, run as it stands there, while its files are replaced.
+// Runs the complete example of docs/mutual-tls.md unchanged, while its files are replaced.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { startAuthorizationServer, startProtectedResource } from '@mca-auth/testing'
@@ -8,7 +8,7 @@ import { read } from './repository.ts'
 import { authority, CertificateDirectory, thumbprintOf } from './servers/certificates.ts'
 import { endTied, spawnTied } from './servers/tied-process.ts'
 
-/** The code that follows the comment which names this file. */
+/** The code after the comment with the name of this file. */
 function example(): string {
   const [, code] =
     /<!-- run by test\/mutual-tls-example\.test\.ts -->\s+```ts\n(.*?)^```$/ms.exec(read('docs/mutual-tls.md')) ?? []
@@ -16,7 +16,7 @@ function example(): string {
   return code
 }
 
-it('the example of docs/mutual-tls.md follows its files, and no request fails', async () => {
+it('the example of docs/mutual-tls.md uses its new files, and no request fails', async () => {
   const issuer = await authority()
   const [tls, one, two] = await Promise.all([issuer.issue('server'), issuer.issue('orders'), issuer.issue('orders')])
   await using server = await startAuthorizationServer({ tls: { ...tls, ca: issuer.cert } })
@@ -24,7 +24,7 @@ it('the example of docs/mutual-tls.md follows its files, and no request fails', 
   using directory = new CertificateDirectory()
   directory.write(one)
   directory.file('ca.crt', issuer.cert)
-  // Within the workspace, whose packages it imports.
+  // Within the workspace, since it imports the packages.
   const folder = mkdtempSync(join(import.meta.dirname, '.copy-mutual-tls-'))
   const file = join(folder, 'service.mjs')
   writeFileSync(file, example())

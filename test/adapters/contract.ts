@@ -26,34 +26,34 @@ export interface Init {
 interface Answer {
   readonly status: number
   readonly text: string
-  /** What the client's user gets: a response, or the error that carries one. */
+  /** The result for the client's user: a response, or the error that carries one. */
   readonly raw: unknown
 }
 
-/** A client with one or more `mcaAuth()` on it. Sending throws where there is no answer. */
+/** A client with one or more `mcaAuth()`. Sending throws if there is no response. */
 export interface Session extends AsyncDisposable {
   send(url: string, init?: Init): Promise<Answer>
 }
 
-/** What `mcaAuth()` is called with; a pair: with both of its arguments. */
+/** The argument of `mcaAuth()`, or a pair of its two arguments. */
 export type Attached = McaAuthOptions | TokenProvider | readonly [TokenProvider, ClientOptions]
 
 export function argumentsOf(one: Attached): [McaAuthOptions | TokenProvider, ClientOptions?] {
   return Array.isArray(one) ? (one as [TokenProvider, ClientOptions]) : [one as McaAuthOptions | TokenProvider]
 }
 
-/** One way to make requests with one client, and what that way can do. */
+/** One way to make requests with one client, and its capabilities. */
 export interface Client {
   readonly name: string
   start(...attached: Attached[]): Session
-  /** The same, with a layer around it that sends a request again which was answered 503. */
+  /** The same, with a layer around it that repeats a request after a 503. */
   startRetrying?(...attached: Attached[]): Session
-  /** Bodies that it can send again, and how they arrive. */
+  /** Bodies that it can send again, and the expected content. */
   readonly resendable: Record<string, () => readonly [body: unknown, arrives: string | RegExp]>
-  /** Bodies that it can't. */
+  /** Bodies that it cannot send again. */
   readonly oneShot: Record<string, () => unknown>
   readonly followsRedirects: boolean
-  /** Gives no way to see that a redirect has led to another origin. */
+  /** It does not show that a redirect has led to another origin. */
   readonly hidesFinalOrigin?: boolean
   /** It sends each hop of a redirect by itself, or a layer around it does. */
   readonly seesHops?: boolean
@@ -63,9 +63,9 @@ export interface Client {
   readonly lastWins?: boolean
   /** Its redirects are followed beneath it, with the proof of the first sending. */
   readonly sendsProofAgain?: boolean
-  /** What is different if the token is bound to a key. */
+  /** Differences if the token is bound to a key. */
   readonly whenBound?: Pick<Client, 'seesHops' | 'stripsAtHops'>
-  /** Stands for its adapter where not every client is tried. */
+  /** Represents its adapter in tests that do not run every client. */
   readonly isTypical?: boolean
   /** Hides its redirects, so that it sends no token without `origins`. */
   readonly needsOrigins?: boolean
@@ -73,7 +73,7 @@ export interface Client {
 
 const json = { 'content-type': 'application/json' }
 
-/** What every client promises: for Bearer tokens, and once more for tokens that are bound to a key. */
+/** The promises of every client: for Bearer tokens, and again for tokens that are bound to a key. */
 export function contract(client: Client): void {
   contractFor({ ...client, sendsProofAgain: false }, 'Bearer')
   exchangeContract(client)
@@ -101,7 +101,7 @@ function contractFor(client: Client, scheme: 'Bearer' | 'DPoP'): void {
       for (const resource of open.splice(0).reverse()) await resource[Symbol.asyncDispose]()
     })
 
-    /** Its providers are closed in the end: a refresh that went on would soon find another server on the same port. */
+    /** Its providers are closed in the end, since a refresh that continued might reach another test's server on the same port. */
     function attach(one: McaAuthOptions | TokenProvider): Attached {
       if ('getToken' in one) {
         if (Symbol.asyncDispose in one) open.push(one as AsyncDisposable)
@@ -120,7 +120,7 @@ function contractFor(client: Client, scheme: 'Bearer' | 'DPoP'): void {
       return session
     }
 
-    /** Of the resources that the test has started so far. */
+    /** The origins of the resources that the test has started so far. */
     const origins = () => open.flatMap((one) => ('received' in one ? [(one as ProtectedResource).origin] : []))
 
     async function resourceOf(options: Partial<ProtectedResourceOptions> = {}): Promise<ProtectedResource> {
@@ -159,7 +159,7 @@ function contractFor(client: Client, scheme: 'Bearer' | 'DPoP'): void {
       expect(server.tokenRequests).toBe(1)
     })
 
-    it('refreshes a stale token in the background, while no caller waits', async () => {
+    it('refreshes a stale token in the background, without any waiting caller', async () => {
       vi.useFakeTimers({ toFake: ['Date'] })
       const resource = await resourceOf()
       const session = start(server.appId)
@@ -215,13 +215,13 @@ function contractFor(client: Client, scheme: 'Bearer' | 'DPoP'): void {
       expect(answer).toMatchObject({ status: 401, text: 'Unauthorized' })
       expect(resource.received).toHaveLength(2)
       expect((await session.send(resource.origin)).status).toBe(200)
-      expect(resource.received).toHaveLength(3) // the rejected token was dropped all the same
+      expect(resource.received).toHaveLength(3) // the rejected token was still dropped
     })
 
     it.each([
       ['no challenge', undefined],
       ['a challenge of its scheme', `${scheme.toLowerCase()} error=invalid_token`],
-      ['a challenge of another scheme alone', 'Basic realm="bearer"'],
+      ['only a challenge of another scheme', 'Basic realm="bearer"'],
     ])('resends a POST and a GET on a 401 with %s', async (_name, challenge) => {
       const headers = challenge === undefined ? {} : { 'www-authenticate': challenge }
       for (const init of [{ method: 'POST', body: '{}', headers: json }, {}]) {
@@ -293,7 +293,7 @@ function contractFor(client: Client, scheme: 'Bearer' | 'DPoP'): void {
       expect(server.tokenRequests).toBe(2)
     })
 
-    it('makes no storm if every fresh token is rejected, also with good routes in between', async () => {
+    it('causes no storm if every fresh token is rejected, even with working routes in between', async () => {
       const resource = await resourceOf({
         intercept: ({ path }) => (path === '/bad' ? { status: 401, headers: rejection, body: 'never' } : undefined),
       })
@@ -328,7 +328,7 @@ function contractFor(client: Client, scheme: 'Bearer' | 'DPoP'): void {
       expect(resource.received).toHaveLength(2)
     })
 
-    it('fails a request that can have no token, and does not send it', async () => {
+    it('fails a request if no token is available, and does not send it', async () => {
       const resource = await resourceOf()
       const session = start({ ...server.appId, secret: 'wrong-fake-secret' })
       const error = await failure(session.send(resource.origin))
@@ -338,7 +338,7 @@ function contractFor(client: Client, scheme: 'Bearer' | 'DPoP'): void {
       expect(server.tokenRequests).toBe(1) // remembered
     })
 
-    it("ends a wait for a token at once when the caller aborts, and that caller's only", async () => {
+    it('ends a wait for a token at once when its caller aborts, and no other wait', async () => {
       const resource = await resourceOf()
       let answer: () => void = () => {}
       const answered = new Promise<void>((resolve) => {
@@ -358,7 +358,7 @@ function contractFor(client: Client, scheme: 'Bearer' | 'DPoP'): void {
       expect(server.tokenRequests).toBe(1)
     })
 
-    it("lets the caller's own header win", async () => {
+    it("gives precedence to the caller's own header", async () => {
       const resource = await resourceOf({ intercept: accept })
       const session = start(server.appId)
       await session.send(resource.origin, { headers: { AUTHORIZATION: 'Custom mine' } })
@@ -379,7 +379,7 @@ function contractFor(client: Client, scheme: 'Bearer' | 'DPoP'): void {
       },
     )
 
-    it('takes an http origin in `origins` as consent for that origin alone', async () => {
+    it('treats an http origin in `origins` as consent for that origin alone', async () => {
       const resource = await resourceOf()
       const named = (host: string) => resource.origin.replace('127.0.0.1', host)
       const session = start({ ...server.appId, origins: named('api.mca-auth.test') })
@@ -432,7 +432,7 @@ function contractFor(client: Client, scheme: 'Bearer' | 'DPoP'): void {
       expect(resource.received).toHaveLength(80)
     })
 
-    it('sends a request that is started after another one on behalf of the caller who starts it', async () => {
+    it('sends a request that is started after another one on behalf of the caller that starts it', async () => {
       const resource = await resourceOf({ intercept: accept })
       const session = start({ ...server.appId, origins: resource.origin, incoming: 'forward' })
       const as = (user: string, path: string, then?: () => unknown) =>
@@ -454,7 +454,7 @@ function contractFor(client: Client, scheme: 'Bearer' | 'DPoP'): void {
       expect(resource.received[1]?.headers.authorization).toBe('Bearer fake-bob')
     })
 
-    it('leaves an origin that is not listed untouched, over plain http too', async () => {
+    it('leaves requests to an origin that is not listed unchanged, even over plain HTTP', async () => {
       const listed = await resourceOf()
       const unlisted = await resourceOf({ intercept: accept })
       const session = start({ ...server.appId, origins: [listed.origin, 'https://api.example.com'] })
@@ -494,7 +494,7 @@ function contractFor(client: Client, scheme: 'Bearer' | 'DPoP'): void {
       expect(resource.received).toHaveLength(0)
     })
 
-    it('of two on one client, the one whose origins match attaches, and of two that match one', async () => {
+    it('on one client with two, attaches for the one whose origins match, and for only one if both match', async () => {
       const [one, two] = [await resourceOf(), await resourceOf()]
       const first = { ...server.appId, scope: 'first', origins: one.origin }
       const second = { ...server.appId, scope: 'second' }
@@ -583,7 +583,7 @@ export function claimsOf(authorization: string | undefined): Record<string, unkn
   return JSON.parse(Buffer.from(authorization?.split('.')[1] ?? '', 'base64url').toString() || '{}')
 }
 
-/** For JSON.stringify: leaves out what would make it circular. */
+/** For JSON.stringify: leaves out circular references. */
 function once(): (key: string, value: unknown) => unknown {
   const seen = new Set<unknown>()
   return (_key, value) => {

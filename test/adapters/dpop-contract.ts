@@ -11,7 +11,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { startRecorder } from '../servers/recorder.ts'
 import type { Client, Session } from './contract.ts'
 
-/** What every client promises of tokens that are bound to a key (RFC 9449), beyond the contract for all tokens. */
+/** The promises of every client for tokens that are bound to a key (RFC 9449), beyond the contract for all tokens. */
 export function dpopContract(client: Client): void {
   describe(`${client.name} to a key`, () => {
     let server: AuthorizationServer
@@ -44,7 +44,7 @@ export function dpopContract(client: Client): void {
     const ids = (resource: ProtectedResource) => resource.dpop.proofs.map(({ jti }) => jti)
     const paths = ({ received }: ProtectedResource) => received.map(({ path }) => path)
 
-    it('sends each request with a proof of its own, which the resource verifies', async () => {
+    it('sends each request with its own proof, which the resource verifies', async () => {
       const resource = await resourceOf()
       const session = start(resource.origin)
       for (const init of [{}, { method: 'POST', body: 'text' }, { method: 'DELETE' }]) {
@@ -58,7 +58,7 @@ export function dpopContract(client: Client): void {
       expect([server.tokenRequests, server.dpop.proofs.length]).toEqual([1, 1])
     })
 
-    it('fails a request if the token is not bound to the key, and does not send it', async () => {
+    it('fails a request if the token is not bound to the key, without sending it', async () => {
       server.ignoresDpop = true
       const resource = await resourceOf()
       await expect(start(resource.origin).send(resource.origin)).rejects.toSatisfy((error: Error & { code?: string }) =>
@@ -67,7 +67,7 @@ export function dpopContract(client: Client): void {
       expect(resource.received).toHaveLength(0)
     })
 
-    it('gets the first nonce at the price of one more request, and then none', async () => {
+    it('gets the first nonce with one extra request, and then needs no more', async () => {
       server.dpop.demandsNonce = true
       const resource = await resourceOf()
       resource.dpop.demandsNonce = true
@@ -97,7 +97,7 @@ export function dpopContract(client: Client): void {
       expect([resource.received.length, server.tokenRequests]).toEqual([2, 1])
     })
 
-    it('follows a nonce that is rotated, and one that comes with a success', async () => {
+    it('uses a rotated nonce, and one that comes with a success', async () => {
       const resource = await resourceOf()
       resource.dpop.demandsNonce = true
       const session = start(resource.origin)
@@ -112,7 +112,7 @@ export function dpopContract(client: Client): void {
       expect(server.tokenRequests).toBe(1)
     })
 
-    it('still resends with another token after a nonce challenge, and the other way round', async () => {
+    it('still resends with a new token after a nonce challenge, and vice versa', async () => {
       const resource = await resourceOf()
       const session = start(resource.origin)
       await session.send(resource.origin)
@@ -123,7 +123,7 @@ export function dpopContract(client: Client): void {
       expect(server.tokenRequests).toBe(2)
     })
 
-    it('delivers a nonce challenge that comes again and again, or without a nonce', async () => {
+    it('delivers a nonce challenge that is repeated or has no nonce', async () => {
       for (const [nonce, sendings] of [
         [() => String(Math.random()), 2 + 2],
         // The second request has it from the start.
@@ -168,7 +168,7 @@ export function dpopContract(client: Client): void {
       expect(server.tokenRequests).toBe(2)
     })
 
-    it.runIf(client.startRetrying)('signs anew for each retry of a layer around it', async () => {
+    it.runIf(client.startRetrying)('signs a new proof for each retry of a layer around it', async () => {
       let failures = 2
       const seen: unknown[] = []
       const resource = await resourceOf({
@@ -182,17 +182,21 @@ export function dpopContract(client: Client): void {
     })
 
     describe.runIf(client.followsRedirects)('on redirects', () => {
-      it.skipIf(client.sendsProofAgain).each([301, 302, 303, 307, 308])('signs each hop anew (%i)', async (status) => {
-        const hops: Record<string, string> = { '/start': '/middle', '/middle': '/end' }
-        const resource = await resourceOf({
-          intercept: ({ path }) => (path in hops ? { status, headers: { location: hops[path] as string } } : undefined),
-        })
-        expect((await start(resource.origin).send(`${resource.origin}/start`)).status).toBe(200)
-        expect(resource.dpop.proofs.map(({ htu }) => htu)).toEqual([`${resource.origin}/end`])
-        expect(new Set(resource.received.map(({ headers }) => headers.dpop)).size).toBe(3)
-      })
+      it.skipIf(client.sendsProofAgain).each([301, 302, 303, 307, 308])(
+        'signs a new proof for each hop (%i)',
+        async (status) => {
+          const hops: Record<string, string> = { '/start': '/middle', '/middle': '/end' }
+          const resource = await resourceOf({
+            intercept: ({ path }) =>
+              path in hops ? { status, headers: { location: hops[path] as string } } : undefined,
+          })
+          expect((await start(resource.origin).send(`${resource.origin}/start`)).status).toBe(200)
+          expect(resource.dpop.proofs.map(({ htu }) => htu)).toEqual([`${resource.origin}/end`])
+          expect(new Set(resource.received.map(({ headers }) => headers.dpop)).size).toBe(3)
+        },
+      )
 
-      it.skipIf(client.sendsProofAgain)('takes the nonce that a redirect brings along', async () => {
+      it.skipIf(client.sendsProofAgain)('uses the nonce of a redirect', async () => {
         const resource = await resourceOf({
           intercept: ({ path }) =>
             path === '/start'
@@ -214,7 +218,7 @@ export function dpopContract(client: Client): void {
         if (client.seesHops) expect(answer.status).toBe(200)
       })
 
-      it('takes the proof away with the token when the origin is left', async () => {
+      it('removes the proof along with the token when the origin is left', async () => {
         await using away = await startRecorder((_request, response) => response.end('away'))
         await using home = await startRecorder((_request, response) => {
           response.writeHead(307, { location: `http://localhost:${away.port}/away` }).end()

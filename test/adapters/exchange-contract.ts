@@ -10,7 +10,7 @@ import {
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Client, Init, Session } from './contract.ts'
 
-/** What every client promises if the tokens of callers are exchanged (RFC 8693). */
+/** The promises of every client if the tokens of callers are exchanged (RFC 8693). */
 export function exchangeContract(client: Client, scheme: 'Bearer' | 'DPoP' = 'Bearer'): void {
   describe(`${client.name} on behalf of its callers`, () => {
     let server: AuthorizationServer
@@ -68,24 +68,27 @@ export function exchangeContract(client: Client, scheme: 'Bearer' | 'DPoP' = 'Be
       expect(new Set(server.users.exchanged.map(({ subject }) => subject)).size).toBe(36)
     }
 
-    it('never mixes up forty users at once, nor sends the request of one who has no token', async () => {
+    it('never mixes up forty users at once, nor sends a request of a user without a token', async () => {
       const resource = await resourceOf()
       await forty(start(resource), resource)
       expect(resource.received).toHaveLength(36)
     })
 
-    it.runIf(client.startRetrying)('never mixes up forty users whose requests are each answered 503 once', async () => {
-      const seen = new Set<string>()
-      const resource = await resourceOf({
-        intercept: ({ path }) => {
-          if (seen.has(path)) return undefined
-          seen.add(path)
-          return { status: 503 }
-        },
-      })
-      await forty(opened(client.startRetrying?.(providerFor(resource)) as Session), resource)
-      expect(resource.received).toHaveLength(72)
-    })
+    it.runIf(client.startRetrying)(
+      'never mixes up forty users if each of their requests fails with a 503 once',
+      async () => {
+        const seen = new Set<string>()
+        const resource = await resourceOf({
+          intercept: ({ path }) => {
+            if (seen.has(path)) return undefined
+            seen.add(path)
+            return { status: 503 }
+          },
+        })
+        await forty(opened(client.startRetrying?.(providerFor(resource)) as Session), resource)
+        expect(resource.received).toHaveLength(72)
+      },
+    )
 
     it('exchanges the token of one caller once for many requests, and again for its next token', async () => {
       const resource = await resourceOf()
@@ -99,7 +102,7 @@ export function exchangeContract(client: Client, scheme: 'Bearer' | 'DPoP' = 'Be
       expect(new Set(resource.accepted.map(({ subject }) => subject))).toEqual(new Set(['alice']))
     })
 
-    it('exchanges a rejected token once more with the same subject, and sends the request again', async () => {
+    it('replaces a rejected token by an exchange of the same subject token, and resends the request', async () => {
       const resource = await resourceOf()
       const session = start(resource)
       const [alice, bob] = [await server.users.tokenOf('alice'), await server.users.tokenOf('bob')]
@@ -107,7 +110,7 @@ export function exchangeContract(client: Client, scheme: 'Bearer' | 'DPoP' = 'Be
       await withToken(bob, () => session.send(`${resource.origin}/1`))
       const rejected = resource.received[0]?.headers.authorization?.replace(/^\S+ /, '') ?? ''
       server.revoke(rejected)
-      // What hides its redirects cannot be sure that a POST was not carried out.
+      // A client that hides its redirects cannot be sure that a POST was not carried out.
       const init: Init = client.hidesFinalOrigin ? {} : { method: 'POST', body: 'text' }
       const { status } = await withToken(alice, () => session.send(`${resource.origin}/2`, init))
       expect(status).toBe(200)
@@ -117,7 +120,7 @@ export function exchangeContract(client: Client, scheme: 'Bearer' | 'DPoP' = 'Be
       expect(server.users.exchanged.map(({ subject }) => subject)).toEqual(['alice', 'bob', 'alice'])
     })
 
-    it('gives the 401 if the session of the caller is over, and the error to their next request', async () => {
+    it('returns the 401 if the session of the caller has ended, and fails their next request with the error', async () => {
       const resource = await resourceOf()
       const session = start(resource)
       const alice = await server.users.tokenOf('alice')
@@ -132,7 +135,7 @@ export function exchangeContract(client: Client, scheme: 'Bearer' | 'DPoP' = 'Be
       expect((await withToken(bob, () => session.send(resource.origin))).status).toBe(200)
     })
 
-    it('sends nothing outside of an incoming request, and what is started anew on behalf of who starts it', async () => {
+    it('sends nothing outside of an incoming request, and a new request on behalf of the caller that starts it', async () => {
       const resource = await resourceOf()
       const session = start(resource)
       const [alice, bob] = [await server.users.tokenOf('alice'), await server.users.tokenOf('bob')]
@@ -140,8 +143,8 @@ export function exchangeContract(client: Client, scheme: 'Bearer' | 'DPoP' = 'Be
       await withToken(alice, async () => {
         await session.send(`${resource.origin}/alice`)
         await withToken(bob, () => session.send(`${resource.origin}/bob`))
-        const nobodys = await failureOf(withToken(undefined, () => session.send(`${resource.origin}/nobody`)))
-        expect(codeOf(nobodys)).toBe('MISSING_INCOMING_TOKEN')
+        const anonymous = await failureOf(withToken(undefined, () => session.send(`${resource.origin}/anonymous`)))
+        expect(codeOf(anonymous)).toBe('MISSING_INCOMING_TOKEN')
         await session.send(`${resource.origin}/alice`)
       })
       expect(resource.accepted.map(({ path, subject }) => [path, subject])).toEqual([
@@ -152,7 +155,7 @@ export function exchangeContract(client: Client, scheme: 'Bearer' | 'DPoP' = 'Be
       expect(resource.received).toHaveLength(3)
     })
 
-    it('leaves the Authorization that its own code sets, and other origins, untouched', async () => {
+    it('does not change requests with an Authorization header, or to other origins', async () => {
       const [listed, other] = [await resourceOf({ intercept: ok }), await resourceOf({ intercept: ok })]
       const session = start(listed)
       await session.send(listed.origin, { headers: { authorization: 'Basic ZmFrZQ==' } })
@@ -162,20 +165,23 @@ export function exchangeContract(client: Client, scheme: 'Bearer' | 'DPoP' = 'Be
       expect(server.tokenRequests).toBe(0)
     })
 
-    it.runIf(client.followsRedirects)('takes the token of a caller to another origin over no redirect', async () => {
-      const other = await resourceOf({ intercept: ok })
-      const resource = await resourceOf({
-        intercept: ({ path }) =>
-          path === '/leave' ? { status: 307, headers: { location: `${other.origin}/landed` } } : undefined,
-      })
-      const session = start(resource)
-      const alice = await server.users.tokenOf('alice')
-      expect((await withToken(alice, () => session.send(`${resource.origin}/leave`))).status).toBe(200)
-      expect(other.received.map(({ headers }) => headers.authorization)).toEqual([undefined])
-      expect(resource.received[0]?.headers.authorization).toMatch(new RegExp(`^${scheme} ey`))
-    })
+    it.runIf(client.followsRedirects)(
+      'never takes the token of a caller to another origin over a redirect',
+      async () => {
+        const other = await resourceOf({ intercept: ok })
+        const resource = await resourceOf({
+          intercept: ({ path }) =>
+            path === '/leave' ? { status: 307, headers: { location: `${other.origin}/landed` } } : undefined,
+        })
+        const session = start(resource)
+        const alice = await server.users.tokenOf('alice')
+        expect((await withToken(alice, () => session.send(`${resource.origin}/leave`))).status).toBe(200)
+        expect(other.received.map(({ headers }) => headers.authorization)).toEqual([undefined])
+        expect(resource.received[0]?.headers.authorization).toMatch(new RegExp(`^${scheme} ey`))
+      },
+    )
 
-    it('shares a client with another mcaAuth() that sends the own token of the service elsewhere', async () => {
+    it("shares a client with another mcaAuth() that sends the service's own token elsewhere", async () => {
       const [stock, audit] = [await resourceOf(), await resourceOf()]
       const own = providerFor(audit, { incoming: 'ignore' })
       const session = opened(client.start(providerFor(stock), own))
@@ -189,7 +195,7 @@ export function exchangeContract(client: Client, scheme: 'Bearer' | 'DPoP' = 'Be
       expect(codeOf(await failureOf(session.send(stock.origin)))).toBe('MISSING_INCOMING_TOKEN')
     })
 
-    it('shows neither the token of a caller nor the one for it, nor who the caller is', async () => {
+    it('shows neither the token of a caller nor the exchanged one, nor the name of the caller', async () => {
       const resource = await resourceOf({
         intercept: ({ path }) => (path === '/teapot' ? { status: 418, body: 'teapot' } : undefined),
       })

@@ -1,4 +1,4 @@
-// Over HTTP/2, connections are pooled by other code than over HTTP/1.1: got's own client, or http2-wrapper.
+// Over HTTP/2, other code pools connections than over HTTP/1.1: got's own client, or http2-wrapper.
 import { once } from 'node:events'
 import { createSecureServer, type ServerHttp2Session } from 'node:http2'
 import type { AddressInfo } from 'node:net'
@@ -25,7 +25,7 @@ afterAll(() => {
   process.env.NODE_TLS_REJECT_UNAUTHORIZED = verifies
 })
 
-/** A server that speaks HTTP/2 alone, and keeps whose certificate each request came with. */
+/** A server that speaks only HTTP/2, and records the certificate of each request. */
 async function startServer() {
   const seen: (string | undefined)[] = []
   const sessions = new Set<ServerHttp2Session>()
@@ -50,7 +50,7 @@ async function startServer() {
 }
 
 describe.each(Object.entries(await gots()))('got %s over HTTP/2', (_major, got) => {
-  it('has the certificate of the token on its connection, and another connection after a rotation', async () => {
+  it('has the certificate of the token on its connection, and a new connection after a rotation', async () => {
     using directory = new CertificateDirectory()
     directory.write(one)
     await using authorization = await startAuthorizationServer({ tls: { ...tls, ca: issuer.cert } })
@@ -64,7 +64,7 @@ describe.each(Object.entries(await gots()))('got %s over HTTP/2', (_major, got) 
     directory.write(two)
     await expect.poll(() => api(`${server.origin}/orders`).then(() => server.seen.at(-1))).toBe(thumbprintOf(two))
     expect(authorization.certificates.seen).toEqual([thumbprintOf(one), thumbprintOf(two)])
-    // A request without a token has no part in these connections.
+    // A request without a token does not use these connections.
     const plain = got.extend({ http2: true, retry: { limit: 0 }, https: { certificateAuthority: issuer.cert } })
     await plain(`${server.origin}/plain`)
     expect(server.seen.at(-1)).toBeUndefined()

@@ -71,12 +71,12 @@ function providerOf(more: McaAuthOptions = {}) {
   return provider
 }
 
-/** Which certificates the requests came with. */
+/** The certificates of the requests. */
 const thumbprints = ({ received }: ProtectedResource) => received.map((request) => request.certificateThumbprint)
 
 interface Outcome {
   readonly status: number
-  /** What the client's user gets. */
+  /** The result for the client's user. */
   readonly raw: unknown
 }
 type Send = (url: string, init?: { method?: string; body?: string }) => Promise<Outcome>
@@ -86,7 +86,7 @@ interface MutualTlsClient {
   readonly name: string
   start(options: McaAuthOptions): Send
   readonly followsRedirects: boolean
-  /** The user's dispatcher connects, so that it has the certificate for every server. */
+  /** The user's dispatcher connects, so it presents the certificate to every server. */
   readonly connectsByItself?: boolean
 }
 
@@ -114,7 +114,7 @@ for (const [major, got] of Object.entries(allGot)) {
       name: `got ${major}${http2 ? ' that may use HTTP/2' : ''}`,
       followsRedirects: true,
       start: (options) => {
-        // got does not look at the variable.
+        // got ignores the variable.
         const https = { rejectUnauthorized: process.env.NODE_TLS_REJECT_UNAUTHORIZED === '1' }
         const api = got.extend(gotAuth(options), { throwHttpErrors: false, retry: { limit: 0 }, http2, https })
         return async (url, { method = 'GET', body } = {}) => {
@@ -193,7 +193,7 @@ describe.each(clients)('$name', ({ start, followsRedirects, connectsByItself }) 
     expect(server.tokenRequests).toBe(1)
   })
 
-  it('shows neither the key nor the token in what the user gets', async () => {
+  it('shows neither the key nor the token in the result', async () => {
     const resource = await startResource()
     const { raw } = await start(optionsOf({ origins: resource.origin }))(`${resource.origin}/orders`)
     const shown = inspect(raw, { depth: 12, showHidden: true, maxStringLength: null })
@@ -230,7 +230,7 @@ describe.each(clients)('$name', ({ start, followsRedirects, connectsByItself }) 
   it.skipIf(connectsByItself)('sends nothing of it to an origin that is not listed', async () => {
     const resource = await startResource()
     const send = start(optionsOf({ origins: 'https://orders.example.com' }))
-    // Nor is its server trusted there.
+    // Its server is not trusted there either.
     await send(`${resource.origin}/orders`).catch(() => {})
     expect(thumbprints(resource).filter(Boolean)).toEqual([])
     expect(server.tokenRequests).toBe(0)
@@ -254,7 +254,7 @@ describe.each(clients)('$name', ({ start, followsRedirects, connectsByItself }) 
         expect(thumbprints(home)).toEqual(Array(3).fill(thumbprintOf(one)))
         expect(thumbprints(away)).toEqual([undefined])
         expect(away.received[0]?.headers.authorization).toBeUndefined()
-        // What was left is left, also if the way leads back.
+        // An origin that was left stays left, even if a redirect leads back.
         away.received.length = 0
       } finally {
         process.env.NODE_TLS_REJECT_UNAUTHORIZED = '1'
@@ -278,7 +278,7 @@ describe.each(clients)('$name', ({ start, followsRedirects, connectsByItself }) 
     },
   )
 
-  it('binds a token to a key as well', async () => {
+  it('also binds a token to a key', async () => {
     const resource = await startResource()
     const send = start(optionsOf({ origins: resource.origin, dpop: true }))
     expect((await send(`${resource.origin}/orders`)).status).toBe(200)
@@ -286,10 +286,10 @@ describe.each(clients)('$name', ({ start, followsRedirects, connectsByItself }) 
     expect(thumbprints(resource)).toEqual([thumbprintOf(one)])
   })
 
-  it('has a token that is of no use over another connection', async () => {
+  it('has a token that is useless over another connection', async () => {
     const resource = await startResource()
     const { accessToken } = await providerOf().getToken()
-    // Without the agent of the process, whose pool would be seen in the responses of other tests.
+    // Without the agent of the process, whose pool would show in the responses of other tests.
     const options = { agent: false, headers: { authorization: `Bearer ${accessToken}` }, ...two, ca: issuer.cert }
     const request = https.get(`${resource.origin}/`, options)
     const [response] = await once(request, 'response')
@@ -326,7 +326,7 @@ describe("the caller's own choice", () => {
         ])
       })
 
-      it('keeps to the proxy, which gets no certificate', async () => {
+      it('keeps using the proxy, which gets no certificate', async () => {
         const seen: string[] = []
         const proxy = https.createServer(tls, (request, response) => {
           seen.push(request.url ?? '')
@@ -361,7 +361,7 @@ describe("the caller's own choice", () => {
         expect(agents.every((agent) => agent === undefined)).toBe(true)
       })
 
-      it('leaves its config as it was', async () => {
+      it('does not change its config', async () => {
         const resource = await startResource()
         const response = await instanceOf({}, resource).get(`${resource.origin}/a`)
         expect(response.config.httpsAgent).toBeUndefined()
@@ -388,7 +388,7 @@ describe("the caller's own choice", () => {
     })
   }
 
-  it('is an agent for all requests of the process, which is used as it is', async () => {
+  it('may be an agent for all requests of the process, which is used unchanged', async () => {
     const { newest: axios } = allAxios
     const resource = await startResource()
     const before = https.globalAgent
@@ -408,7 +408,7 @@ describe('connections', () => {
   const agents = () => [...new Set(seenAgents)]
   const seenAgents = new Set<https.Agent>()
 
-  it('are kept for each certificate, and those of one that was replaced are closed', async () => {
+  it('are kept for each certificate, and closed when it is replaced', async () => {
     const { newest: axios } = allAxios
     const resource = await startResource()
     const ports = new Set<number | undefined>()
@@ -452,7 +452,7 @@ describe('connections', () => {
         return thumbprints(resource).at(-1)
       })
       .toBe(thumbprintOf(two))
-    // The response that was under way has come to its end.
+    // The pending response has been completed.
     expect((await slow)?.body).toBe('x'.repeat(60))
   })
 })
@@ -482,7 +482,7 @@ describe('files that rotate under load', () => {
   )
 })
 
-describe('undici, whose connections are those of its user', () => {
+describe('undici, whose connections are made by its user', () => {
   for (const [major, undici] of Object.entries(allUndici)) {
     const start = (options: { connections?: number; pipelining?: number }, resource: ProtectedResource) => {
       const agent = new undici.Agent({ connect: certificate.connect, ...options })
@@ -495,7 +495,7 @@ describe('undici, whose connections are those of its user', () => {
       }
     }
 
-    // A connection that is always in use would keep the certificate that it began with for ever.
+    // A connection that is always in use would keep its first certificate forever.
     it.each([1, 4])(
       `${major}: under load, %i connections are made anew with the new certificate`,
       async (connections) => {
@@ -512,12 +512,12 @@ describe('undici, whose connections are those of its user', () => {
         await expect.poll(() => new Set(thumbprints(resource).slice(-20))).toEqual(new Set([thumbprintOf(two)]))
         isOver = true
         await Promise.all(callers)
-        // What was waiting for the old connection with the old token is resent with the new one.
+        // Requests that waited for the old connection with the old token are resent with the new one.
         expect([...statuses]).toEqual([200])
       },
     )
 
-    it(`${major}: a response that is under way comes to its end over the old certificate`, async () => {
+    it(`${major}: a pending response is completed over the old certificate`, async () => {
       let finish = () => {}
       const slow = new Promise<void>((resolve) => {
         finish = resolve
@@ -535,7 +535,7 @@ describe('undici, whose connections are those of its user', () => {
       expect(thumbprints(resource)[0]).toBe(thumbprintOf(one))
     })
 
-    it(`${major}: reports files that cannot be read, and a server that is not there`, async () => {
+    it(`${major}: reports files that cannot be read, and a server that does not exist`, async () => {
       const missing = clientCertificate({ cert: `${directory.path}/none.crt`, key: directory.key })
       const agents = [missing, certificate].map(({ connect }) => new undici.Agent({ connect }))
       for (const agent of agents) open.push({ [Symbol.asyncDispose]: () => agent.destroy() })
@@ -548,7 +548,7 @@ describe('undici, whose connections are those of its user', () => {
       })
     })
 
-    it(`${major}: connects by name, and to servers without TLS as well`, async () => {
+    it(`${major}: connects by name, and also to servers without TLS`, async () => {
       const resource = await startResource({ intercept: () => ({ body: 'fine' }) })
       const plain = await startProtectedResource({ authorizationServer: server, intercept: () => ({ body: 'plain' }) })
       open.push(plain)

@@ -96,7 +96,7 @@ export function redirectContract(
       expect(away.received.map((request) => request.headers.authorization)).toEqual([undefined, undefined])
     })
 
-    it.skipIf(client.hidesFinalOrigin)('to a stranger that answers 401 refresh nothing', async () => {
+    it.skipIf(client.hidesFinalOrigin)('to an unlisted origin that responds 401 refresh nothing', async () => {
       await using away = await startRecorder((_request, response) => response.writeHead(401, rejection).end('stranger'))
       await using home = await startRecorder((_request, response) => {
         response.writeHead(302, { location: `http://127.0.0.1:${away.port}/` }).end()
@@ -116,7 +116,7 @@ export function redirectContract(
       const answer = await session.send(`${resource.origin}/start`, { method: 'POST', body: '{}' })
       const posts = resource.received.filter(({ method }) => method === 'POST')
       expect(posts).toHaveLength(1)
-      // Where we see the single hops, the last one alone is sent again.
+      // If we see the single hops, only the last one is sent again.
       expect(answer.status).toBe(client.seesHops ? 200 : 401)
       expect((await session.send(resource.origin)).status).toBe(200)
       expect(server().tokenRequests).toBe(2)
@@ -145,7 +145,7 @@ export function redirectContract(
       ])
     })
 
-    it('leave a stranger alone that the caller then addresses itself, if `origins` lists it', async () => {
+    it('do not affect a listed origin that the caller then addresses itself', async () => {
       const stranger = await startResource()
       const resource = await startResource({
         intercept: () => ({ status: 302, headers: { location: `${stranger.origin}/end` } }),

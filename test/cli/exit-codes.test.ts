@@ -48,7 +48,7 @@ describe('an exit code and one message on standard error', () => {
       () => ['token', '--secret-file', fixture.file('empty', '\n')],
     ],
     ['no credentials', 3, /--client-id is missing/, () => ['token']],
-    ['a missing binding', 3, /can't be read/, () => ['token', '--binding', 'absent.json']],
+    ['a missing binding', 3, /cannot be read/, () => ['token', '--binding', 'absent.json']],
     [
       'plain HTTP',
       3,

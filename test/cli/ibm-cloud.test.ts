@@ -121,7 +121,7 @@ describe('mca-auth doctor --service', () => {
     expect(expired.out).toMatch(/sa-token has expired, 2 h ago/)
     const missing = { ...byProfile({}), CLOUDANT_CR_TOKEN_FILENAME: '/nowhere/sa-token' }
     expect((await doctor(['--service', 'cloudant'], missing)).out).toMatch(
-      /\/nowhere\/sa-token can't be read \(ENOENT\)/,
+      /\/nowhere\/sa-token cannot be read \(ENOENT\)/,
     )
   })
 

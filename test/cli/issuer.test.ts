@@ -191,7 +191,7 @@ describe('mca-auth doctor --issuer', () => {
     expect(code).toBe(4)
     expect(rows).toContain('! it expires soon')
     expect(out).not.toContain('ZmFrZS1zaWduYXR1cmU')
-    expect((await doctor([...args, '/nowhere/idp'])).out).toMatch(/\/nowhere\/idp can't be read \(ENOENT\)/)
+    expect((await doctor([...args, '/nowhere/idp'])).out).toMatch(/\/nowhere\/idp cannot be read \(ENOENT\)/)
   })
 
   it('accepts only one way to authenticate', async () => {

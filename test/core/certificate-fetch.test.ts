@@ -1,5 +1,5 @@
-// The fetch that sends token requests with a client certificate: in everything that the token side relies on, it is like the
-// global one.
+// The fetch that sends token requests with a client certificate behaves like the global one, as far as token requests rely
+// on it.
 import { once } from 'node:events'
 import type { RequestListener } from 'node:http'
 import { createServer, type Server, type ServerOptions } from 'node:https'
@@ -63,7 +63,7 @@ async function failureOf(work: Promise<unknown>): Promise<Error & { cause?: unkn
 }
 
 describe('the fetch of a client certificate', () => {
-  it('sends method, headers and body, and gives status, headers and body', async () => {
+  it('sends method, headers and body, and returns status, headers and body', async () => {
     const seen: unknown[] = []
     const origin = await start((request, response) => {
       request.setEncoding('utf8').on('data', (body) => seen.push(request.method, request.url, request.headers, body))
@@ -84,19 +84,19 @@ describe('the fetch of a client certificate', () => {
     ])
   })
 
-  it.each([204, 205, 304])('gives a response %i without a body', async (status) => {
+  it.each([204, 205, 304])('returns a response %i without a body', async (status) => {
     const origin = await start((_request, response) => response.writeHead(status).end())
     const response = await fetchWith()(origin)
     expect([response.status, response.body]).toEqual([status, null])
   })
 
-  it('follows no redirect', async () => {
+  it('does not follow redirects', async () => {
     const origin = await start((_request, response) => response.writeHead(307, { location: '/elsewhere' }).end())
     const response = await fetchWith()(origin, { method: 'POST', body: 'a', redirect: 'manual' })
     expect([response.status, response.headers.get('location')]).toEqual([307, '/elsewhere'])
   })
 
-  it('uses a connection again', async () => {
+  it('reuses a connection', async () => {
     const ports = new Set<unknown>()
     const origin = await start((request, response) => {
       ports.add(request.socket.remotePort)
@@ -107,7 +107,7 @@ describe('the fetch of a client certificate', () => {
     expect(ports.size).toBe(1)
   })
 
-  it('ends the connection of a body that is not read to its end', async () => {
+  it('closes the connection if the body is not read to its end', async () => {
     let closed = false
     const origin = await start((request, response) => {
       request.socket.on('close', () => {
@@ -192,7 +192,7 @@ describe('a token request with a client certificate', () => {
     return await provider.getToken().catch((error: McaAuthError) => error)
   }
 
-  it('is retried after a failure of the network, like any other', async () => {
+  it('is retried after a network failure, like any other', async () => {
     let count = 0
     const origin = await start((request, response) => {
       if (++count < 3) request.socket.destroy()
@@ -226,13 +226,13 @@ describe('a token request with a client certificate', () => {
     await expect.poll(() => closed).toBe(true)
   })
 
-  it('reads no more of a response than of any other', async () => {
+  it('has the same limit for the size of a response', async () => {
     const origin = await start((_request, response) => response.end(token({ more: 'x'.repeat(70_000) })))
     const outcome = await outcomeOf(options(origin))
     expect(outcome).toMatchObject({ code: 'TOKEN_RESPONSE_INVALID', message: /more than 65536 bytes/ })
   })
 
-  it('fails if the server rejects the certificate, or gets none', async () => {
+  it('fails if the server rejects the certificate, or requires one and gets none', async () => {
     const answer: RequestListener = (_request, response) => response.end(token())
     const strict = { rejectUnauthorized: true }
     const elsewhere = await start(answer, { ...strict, ca: (await authority()).cert })
@@ -254,9 +254,9 @@ describe('a token request with a client certificate', () => {
     ['ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED', ': the server rejected the client certificate (ERR_SSL_SSLV3_ALERT_'],
     ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', undefined],
     ['CERT_HAS_EXPIRED', undefined],
-  ])('says what an alert is about: %s', async (code, hint) => {
+  ])('explains a TLS alert: %s', async (code, hint) => {
     const cause = Object.assign(new Error('fake'), { code })
-    // Errors may be their own cause.
+    // An error may be its own cause.
     Object.assign(cause, { errors: [cause] })
     const fetch = () => Promise.reject(new TypeError('fetch failed', { cause }))
     const given = { tokenEndpoint: 'https://idp.example.com/token', clientId: 'orders', clientAuth: 'none' } as const

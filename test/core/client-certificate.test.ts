@@ -1,4 +1,4 @@
-// What clientCertificate() takes, how it follows files that change, and what it says about those that cannot be used.
+// The settings of clientCertificate(), how it follows files that change, and its messages about unusable files.
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
@@ -18,7 +18,7 @@ import {
   thumbprintOf,
 } from '../servers/certificates.ts'
 
-/** Of Ed25519, until 2126, for nobody. */
+/** An Ed25519 certificate that expires in 2126. */
 const ed25519 = {
   cert: `-----BEGIN CERTIFICATE-----
 MIIBODCB66ADAgECAhQNQ/+WzCeCXrR1uCn5e6ANVlOfbzAFBgMrZXAwETEPMA0G
@@ -80,7 +80,7 @@ function errorOf(run: () => unknown): Error {
   throw new Error('nothing was thrown')
 }
 
-/** Neither the key nor the middle of it. */
+/** Fails if a text contains the key or a part of it. */
 function expectNoSecret(error: unknown, ...secrets: string[]): void {
   const shown = [String(error), inspect(error, { depth: null, showHidden: true }), JSON.stringify(error)].join()
   for (const secret of secrets) {
@@ -93,7 +93,7 @@ function expectNoSecret(error: unknown, ...secrets: string[]): void {
 }
 
 describe('clientCertificate()', () => {
-  it('takes PEM as text, as a Buffer, with CRLF, a BOM, a chain in one text and as a list', async () => {
+  it('accepts PEM as text, as a Buffer, with CRLF, a BOM, a chain in one text and as a list', async () => {
     const crlf = (text: string) => `\uFEFF${text.replaceAll('\n', '\r\n')}`
     for (const settings of [
       one,
@@ -102,7 +102,7 @@ describe('clientCertificate()', () => {
       { ...one, cert: `${one.cert}\n${issuer.cert}` },
       { ...one, cert: [one.cert, Buffer.from(issuer.cert)] },
       { ...one, ca: [issuer.cert, two.cert] },
-      // As some write it: key and certificate in one text.
+      // A common form: key and certificate in one text.
       { cert: `${one.key}\n${one.cert}`, key: `${one.cert}\n${one.key}` },
     ]) {
       expect(clientCertificate(settings)).toBeTypeOf('function')
@@ -110,7 +110,7 @@ describe('clientCertificate()', () => {
     }
   })
 
-  it('takes keys of RSA, of all curves, and of Ed25519', async () => {
+  it('accepts keys of RSA, of all curves, and of Ed25519', async () => {
     const pairs = await Promise.all([
       selfSigned('rsa', { keyType: 'rsa', keySize: 2048 }),
       ...(['P-256', 'P-384', 'P-521'] as const).map((curve) => selfSigned(curve, { curve })),
@@ -121,19 +121,19 @@ describe('clientCertificate()', () => {
     }
   })
 
-  it('takes an encrypted key with its passphrase, and says what is wrong without it or with another one', async () => {
+  it('accepts an encrypted key with its passphrase, and reports a missing or wrong one', async () => {
     const encrypted = await selfSigned('encrypted', { passphrase: 'not a real passphrase' })
     expect(encrypted.key).toContain('ENCRYPTED')
     clientCertificate({ ...encrypted, passphrase: 'not a real passphrase' })
     expect(errorOf(() => clientCertificate(encrypted)).message).toBe(
-      '`key` holds an encrypted key: give its `passphrase`',
+      '`key` contains an encrypted key: give its `passphrase`',
     )
     const wrong = errorOf(() => clientCertificate({ ...encrypted, passphrase: 'a wrong passphrase' }))
-    expect(wrong.message).toBe('`key` holds a key that cannot be decrypted: is `passphrase` right?')
+    expect(wrong.message).toBe('`key` contains a key that cannot be decrypted: is `passphrase` right?')
     expectNoSecret(wrong, encrypted.key, 'a wrong passphrase, which is no better')
     directory.write(encrypted)
     const files = filesOf({ cert: directory.cert, key: directory.key })
-    expect(() => files.read()).toThrow(`${directory.key} holds an encrypted key: give its \`passphrase\``)
+    expect(() => files.read()).toThrow(`${directory.key} contains an encrypted key: give its \`passphrase\``)
   })
 
   const key = () => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
@@ -152,26 +152,38 @@ describe('clientCertificate()', () => {
     ['an unknown setting', (pair) => ({ ...pair, pfx: 'x' }), /unknown setting of `clientCertificate` `pfx`/],
     ['the key of another one', (pair) => ({ ...pair, key: two.key }), /in `cert` does not belong to the key in `key`/],
     ['the issuer first', (pair) => ({ ...pair, cert: issuer.cert + pair.cert }), /must come first/],
-    ['a key for a certificate', (pair) => ({ ...pair, cert: pair.key }), /`cert` does not hold a certificate as PEM/],
-    ['a certificate for a key', (pair) => ({ ...pair, key: pair.cert }), /`key` does not hold a private key as PEM/],
-    ['half a certificate', (p) => ({ ...p, cert: p.cert.slice(0, 300) }), /`cert` does not hold whole certificates/],
-    ['half a chain', (p) => ({ ...p, cert: p.cert + p.cert.slice(0, 300) }), /`cert` does not hold whole certificates/],
-    ['a key for an authority', (pair) => ({ ...pair, ca: pair.key }), /`ca` does not hold a certificate as PEM/],
+    [
+      'a key for a certificate',
+      (pair) => ({ ...pair, cert: pair.key }),
+      /`cert` does not contain a certificate as PEM/,
+    ],
+    ['a certificate for a key', (pair) => ({ ...pair, key: pair.cert }), /`key` does not contain a private key as PEM/],
+    [
+      'half a certificate',
+      (p) => ({ ...p, cert: p.cert.slice(0, 300) }),
+      /`cert` does not contain complete certificates/,
+    ],
+    [
+      'half a chain',
+      (p) => ({ ...p, cert: p.cert + p.cert.slice(0, 300) }),
+      /`cert` does not contain complete certificates/,
+    ],
+    ['a key for an authority', (pair) => ({ ...pair, ca: pair.key }), /`ca` does not contain a certificate as PEM/],
     [
       'a key without its frame, in lines',
       (p) => ({ ...p, key: p.key.split('\n').slice(1, -2).join('\n') }),
       /`key` must/,
     ],
     ['an empty passphrase', (pair) => ({ ...pair, passphrase: '' }), /`passphrase` must be a non-empty string/],
-  ])('rejects %s, and shows nothing of it', (_what, settings, message) => {
+  ])('rejects %s without showing it', (_what, settings, message) => {
     const error = errorOf(() => clientCertificate(settings(one) as ClientCertificateSettings))
     expect(error).toBeInstanceOf(TypeError)
     expect(error.message).toMatch(message)
     expectNoSecret(error, one.key, two.key)
   })
 
-  // Whatever is not PEM is taken for a path, and paths are shown.
-  it('does not show a key that it takes for the path of a file', async () => {
+  // Text that is not PEM counts as a path, and paths are shown.
+  it('does not show a key that it mistakes for the path of a file', async () => {
     const object = key()
     for (const secret of [
       export64(object, 'pkcs8'),
@@ -181,7 +193,7 @@ describe('clientCertificate()', () => {
       `/${Buffer.from('a fake seed of thirty-one byte!').toString('base64')}`,
     ]) {
       const error = errorOf(() => filesOf({ cert: one.cert, key: secret }).read())
-      expect(error).toMatchObject({ code: 'INVALID_CREDENTIALS_SOURCE', message: "`key` can't be read (ENOENT)" })
+      expect(error).toMatchObject({ code: 'INVALID_CREDENTIALS_SOURCE', message: '`key` cannot be read (ENOENT)' })
       expectNoSecret(error, secret)
     }
     for (const path of ['/run/secrets/tls.key', './tls.key', 'tls/client-key.pem', 'C:\\certificates\\tls.key']) {
@@ -189,7 +201,7 @@ describe('clientCertificate()', () => {
     }
   })
 
-  it('is a function that shows nothing', () => {
+  it('returns a function that does not show its settings', () => {
     const certificate = clientCertificate({ ...one, passphrase: 'not a real passphrase' })
     expectNoSecret(certificate, one.key, 'not a real passphrase')
   })
@@ -213,7 +225,7 @@ describe('the files of a certificate', () => {
     expect(files.read()).toBe(files.read())
   })
 
-  it('are looked at in any case for a token request', () => {
+  it('are always checked for a token request', () => {
     directory.write(one)
     const files = filesOf(paths())
     const first = files.read()
@@ -228,7 +240,7 @@ describe('the files of a certificate', () => {
     for (const path of Object.values(paths())) utimesSync(path, longAgo, longAgo)
     const files = filesOf(paths())
     const first = files.read()
-    // What changed within the last two seconds is read once more: the change may not have been the last.
+    // A file that changed within the last two seconds is read again: the change may not have been the last one.
     vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 5_000)
     later()
     files.read()
@@ -239,7 +251,7 @@ describe('the files of a certificate', () => {
     }
   })
 
-  it('are ignored as long as they do not belong together, and that is reported once', () => {
+  it('are ignored as long as they do not match, which is reported once', () => {
     const reports: unknown[] = []
     const report = (message: unknown) => void reports.push(message)
     subscribe('mca-auth:certificate:ignored', report)
@@ -265,9 +277,13 @@ describe('the files of a certificate', () => {
   })
 
   it.each<[string, () => void, RegExp]>([
-    ['is cut off', () => writeFileSync(directory.cert, two.cert.slice(0, 300)), /does not hold whole certificates/],
-    ['is empty', () => writeFileSync(directory.key, ''), /tls\.key does not hold a private key/],
-    ['is missing', () => rmSync(directory.cert), /tls\.crt can't be read \(ENOENT\)/],
+    [
+      'is cut off',
+      () => writeFileSync(directory.cert, two.cert.slice(0, 300)),
+      /does not contain complete certificates/,
+    ],
+    ['is empty', () => writeFileSync(directory.key, ''), /tls\.key does not contain a private key/],
+    ['is missing', () => rmSync(directory.cert), /tls\.crt cannot be read \(ENOENT\)/],
     [
       'is a directory',
       () => {
@@ -281,7 +297,7 @@ describe('the files of a certificate', () => {
       () => writeFileSync(directory.cert, 'x'.repeat(5 * 1024 * 1024)),
       /has more than 4194304 bytes/,
     ],
-  ])('are ignored while one %s, and if there is nothing better they fail', (_what, spoil, message) => {
+  ])('are ignored while one %s, and fail if there is no older content', (_what, spoil, message) => {
     directory.write(one)
     const files = filesOf(paths())
     const first = files.read()
@@ -297,9 +313,9 @@ describe('the files of a certificate', () => {
     expect(thumbprint(files)).toBe(thumbprintOf(two))
   })
 
-  it('may appear later, and go and come back', () => {
+  it('may appear later, disappear and reappear', () => {
     const files = filesOf(paths())
-    expect(() => files.read()).toThrow("tls.crt can't be read (ENOENT)")
+    expect(() => files.read()).toThrow('tls.crt cannot be read (ENOENT)')
     directory.write(one)
     later()
     expect(thumbprint(files)).toBe(thumbprintOf(one))
@@ -311,7 +327,7 @@ describe('the files of a certificate', () => {
     expect(thumbprint(files)).toBe(thumbprintOf(one))
   })
 
-  // As Kubernetes mounts a secret: the files are links into `..data`, a link that is swapped.
+  // Like a secret that Kubernetes mounts: the files are links into `..data`, a link that is swapped.
   it('may be swapped by a symbolic link above them', () => {
     const mount = (version: string, pair: Pem) => {
       const folder = join(directory.path, version)
@@ -331,8 +347,8 @@ describe('the files of a certificate', () => {
     expect(thumbprint(files)).toBe(thumbprintOf(two))
   })
 
-  // In place, within one tick of the file system's clock, and of equal length: `stat` shows no difference.
-  it('are seen to change even if stat does not show it, shortly after the last change', () => {
+  // In place, within one tick of the file system's clock, and with equal length, so `stat` shows no difference.
+  it('are read again shortly after a change, even if stat shows no difference', () => {
     directory.write(one)
     const files = filesOf(paths())
     files.read()
@@ -351,7 +367,7 @@ describe('the files of a certificate', () => {
     expect(thumbprint(files)).toBe(thumbprintOf(two))
   })
 
-  it('may be only some of the parts', () => {
+  it('may be used for some of the parts only', () => {
     const ca = directory.file('ca.crt', issuer.cert)
     const files = filesOf({ ...one, ca })
     const first = files.read()
@@ -363,7 +379,7 @@ describe('the files of a certificate', () => {
     expect(first.isCurrent).toBe(false)
   })
 
-  it('fail clearly once the certificate has expired, and say what is wrong with a newer one', async () => {
+  it('fail with a clear error once the certificate has expired, which also names the fault of a newer one', async () => {
     const hour = 3600_000
     const short = await issuer.issue('orders', {
       notBeforeDate: new Date(Date.now() - hour),
@@ -381,7 +397,7 @@ describe('the files of a certificate', () => {
     later()
     const error = errorOf(() => files.read())
     expect(error).toMatchObject({ code: 'INVALID_CREDENTIALS_SOURCE' })
-    expect(error.message).toMatch(/expired at .*, and what is there now is not used: .* does not belong to the key/)
+    expect(error.message).toMatch(/expired at .*, and its replacement cannot be used: .* does not belong to the key/)
     writeFileSync(directory.key, two.key)
     later()
     expect(thumbprint(files)).toBe(thumbprintOf(two))
@@ -389,14 +405,14 @@ describe('the files of a certificate', () => {
 })
 
 describe('the agent of a certificate', () => {
-  it('has the settings of the agent for all requests, and none of it in its options', () => {
+  it('has the settings of the agent for all requests, without showing the certificate in its options', () => {
     const certificate = filesOf(one).read()
     const agent = certificate.agent as https.Agent
     expect(agent.options).toMatchObject({ ...https.globalAgent.options })
     expectNoSecret(agent, one.key)
   })
 
-  it('is not offered if somebody has put in an agent of another kind for all requests', () => {
+  it('is not offered if a custom agent for all requests has been set', () => {
     const before = https.globalAgent
     const certificate = filesOf(one).read()
     try {

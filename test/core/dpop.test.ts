@@ -117,7 +117,7 @@ describe('the algorithm', () => {
   const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey
   const ed25519 = generateKeyPairSync('ed25519').privateKey
 
-  /** A provider that looks the server's list up. `lists`: what each lookup finds, the last one for all that follow. */
+  /** A provider that looks the server's list up. `lists`: the result of each lookup; the last one is repeated. */
   function looksUp(lists: readonly unknown[], dpop: McaAuthOptions['dpop'] = true, token = () => Response.json(bound)) {
     let lookups = 0
     const answer: Answer = ({ method }) => {
@@ -148,17 +148,17 @@ describe('the algorithm', () => {
     ['ES256', []],
     ['ES256', 'Ed25519'],
     ['ES256', [1, 2]],
-  ])('of a key of its own is %s if the server lists %j', async (alg, list) => {
+  ])('of a generated key is %s if the server lists %j', async (alg, list) => {
     expect(await signedWith(looksUp([list]))).toBe(alg)
   })
 
   it.each([[['RS256', 'PS256']], [['ES384']], [['none', 'a\u202eb', 'HS256']], [['es256']]])(
-    'of a key of its own that the server does not take is an error that says so: %j',
+    'of a generated key that the server does not list is an error that says so: %j',
     async (list) => {
       const { provider, proofs } = looksUp([list])
       const error: McaAuthError = await provider.getToken().catch((reason) => reason)
       expect(error.code).toBe('INVALID_CREDENTIALS_SOURCE')
-      expect(error.message).toMatch(/for which `dpop: true` makes no key: give one as `dpop`/)
+      expect(error.message).toMatch(/for which `dpop: true` cannot generate a key: give one as `dpop`/)
       expect(error.message).toContain(list[0])
       expect(error.message).not.toContain('\u202e')
       expect(proofs()).toEqual([])
@@ -173,11 +173,11 @@ describe('the algorithm', () => {
     ['EdDSA', ed25519, undefined],
     ['PS384', { ...rsa.export({ format: 'jwk' }), alg: 'PS384' }, ['RS256', 'PS256']],
     ['ES256', p256.privateKey, ['RS256']],
-  ])('of a key that is given is %s, whatever the server lists beside what it can', async (alg, dpop, list) => {
+  ])('of a given key is %s, whatever else the server lists', async (alg, dpop, list) => {
     expect(await signedWith(looksUp([list], dpop as KeyObject))).toBe(alg)
   })
 
-  it('that a server does not list is named if it denies the proof, and only then', async () => {
+  it('is named in the error if the server does not list it and denies the proof, and only then', async () => {
     const denial = (error: string) => () => denied(error)
     const hint = /proofs are signed with ES256, which the server does not list/
     const unlisted = looksUp([['PS256']], p256.privateKey, denial('invalid_dpop_proof'))
@@ -196,7 +196,7 @@ describe('the algorithm', () => {
     }
   })
 
-  it('of a key of its own stays, for the tokens that are bound to it, whatever is listed later', async () => {
+  it('of a generated key stays the same when the list changes, since tokens are bound to the key', async () => {
     vi.useFakeTimers({ toFake: ['Date'] })
     try {
       const looked = looksUp([['ES256'], ['RS256']])
@@ -320,7 +320,7 @@ describe('the option dpop', () => {
     expect(() => createTokenProvider({ source: () => ({ access_token: 'x' }), dpop: true })).toThrow(
       '`dpop` cannot be combined with `source`',
     )
-    expect(() => createTokenProvider({ grant: ibmVpc(), dpop: true })).toThrow('is not bound to a key')
+    expect(() => createTokenProvider({ grant: ibmVpc(), dpop: true })).toThrow('are not bound to a key')
   })
 
   it('makes a header alone useless, so whatever returns one throws and says why', async () => {

@@ -1,4 +1,4 @@
-// A failure of one user is none of the others; a failure of the client or of the network is everybody's.
+// A failure of one user does not affect the others; a failure of the client or of the network affects all.
 import { createTokenProvider, forwardIncoming, type McaAuthOptions } from '@mca-auth/core'
 import { createRequestAuthorizer } from '@mca-auth/core/adapter'
 import { afterEach, describe, expect, it, vi } from 'vitest'
@@ -49,7 +49,7 @@ describe('a failure of one user', () => {
     ['an empty 400', () => new Response('', { status: 400 })],
     ['a redirect', () => new Response('', { status: 302, headers: { location: 'https://idp.example.com/login' } })],
     ['a token of another type', () => Response.json({ access_token: 'fake', token_type: 'N_A' })],
-  ])('(%s) blocks neither the others nor the service', async (_name, answer) => {
+  ])('(%s) blocks neither other users nor the service', async (_name, answer) => {
     const { provider, sendAs, sentFor } = setUp(({ form }) => (form.subject_token === 'alice' ? answer() : good()))
     await sendAs('carol')
     const first = await sendAs('alice').catch((error: unknown) => error)
@@ -61,7 +61,7 @@ describe('a failure of one user', () => {
     expect(provider.health().failure).toBeUndefined()
   })
 
-  it('is remembered for that user: a thousand requests are one token request', async () => {
+  it('is remembered for that user: a thousand requests cause one token request', async () => {
     const { sendAs, sentFor } = setUp(({ form }) => (form.subject_token === 'alice' ? denied('invalid_grant') : good()))
     const outcomes = await Promise.allSettled(Array.from({ length: 1_000 }, () => sendAs('alice')))
     expect(outcomes.every(({ status }) => status === 'rejected')).toBe(true)
@@ -69,7 +69,7 @@ describe('a failure of one user', () => {
     expect(sentFor('alice')).toBe(1)
   })
 
-  it('is asked about again after half a minute, and then less often', async () => {
+  it('is retried after half a minute, and then less often', async () => {
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() })
     const { sendAs, sentFor } = setUp(() => denied('invalid_grant'))
     for (const seconds of [0, 29, 2, 31, 30]) {
@@ -79,7 +79,7 @@ describe('a failure of one user', () => {
     expect(sentFor('alice')).toBe(3)
   })
 
-  it('is forgotten with the oldest, so that callers with junk fill no memory', async () => {
+  it('is forgotten in order of age, so that callers with invalid tokens cannot fill the memory', async () => {
     const { sent, sendAs, sentFor } = setUp(() => denied('invalid_grant'), { exchangeCacheSize: 10 })
     for (let i = 0; i <= 10; i++) await expect(sendAs(`junk-${i}`)).rejects.toThrow()
     await expect(sendAs('junk-10')).rejects.toThrow()
@@ -88,7 +88,7 @@ describe('a failure of one user', () => {
     expect(sentFor('junk-0')).toBe(2)
   })
 
-  it('pushes out the token of nobody', async () => {
+  it("does not evict any user's token", async () => {
     const answer: Answer = ({ form }) => (form.subject_token?.startsWith('junk') ? denied('invalid_grant') : good())
     const { sendAs, sentFor } = setUp(answer, { exchangeCacheSize: 2 })
     await sendAs('alice')
@@ -117,7 +117,7 @@ describe('a failure of the client or of the server', () => {
     ['429', () => new Response('', { status: 429, headers: { 'retry-after': '60' } })],
     ['temporarily_unavailable', () => denied('temporarily_unavailable')],
     ['no response', () => Response.error()],
-  ])('(%s) concerns all users, and not the own token of the service', async (_name, answer) => {
+  ])("(%s) affects all users, but not the service's own token", async (_name, answer) => {
     const { provider, sendAs, sentFor } = setUp(({ form }) => {
       if (form.subject_token === undefined) return good()
       const response = answer()
@@ -131,7 +131,7 @@ describe('a failure of the client or of the server', () => {
     expect((await provider.getToken()).accessToken).toBe('fake')
   })
 
-  it('that the own token of the service has met is not that of the users', async () => {
+  it("of the service's own token request does not affect the users", async () => {
     const { provider, sendAs } = setUp(({ form }) =>
       form.grant_type === 'client_credentials' ? denied('unauthorized_client') : good(),
     )
@@ -139,7 +139,7 @@ describe('a failure of the client or of the server', () => {
     expect(await sendAs('alice')).toEqual({ authorization: 'Bearer fake' })
   })
 
-  it('is over with the first exchange that succeeds', async () => {
+  it('ends with the first successful exchange', async () => {
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() })
     let isDown = true
     const { provider, sendAs } = setUp(() => (isDown ? new Response('', { status: 503 }) : good()))
@@ -150,7 +150,7 @@ describe('a failure of the client or of the server', () => {
     expect(provider.health().failure).toBeUndefined()
   })
 
-  it('is that of an actor token that cannot be read, which is everybody’s', async () => {
+  it('may be an unreadable actor token, which affects all users', async () => {
     const { tokenExchange } = await import('@mca-auth/core')
     const grant = tokenExchange({ actorToken: { file: '/nonexistent/actor' } })
     const { sent, sendAs } = setUp(good, { grant })
@@ -161,7 +161,7 @@ describe('a failure of the client or of the server', () => {
   })
 })
 
-it('after an outage, the tokens of callers that the server denies hold up nobody else', async () => {
+it('that follows an outage, for callers that the server denies, does not delay others', async () => {
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() })
   let isDown = true
   const held: ((response: Response) => void)[] = []
@@ -174,7 +174,7 @@ it('after an outage, the tokens of callers that the server denies hold up nobody
   isDown = false
   vi.setSystemTime(Date.now() + 2_000)
   await expect(sendAs('junk-1')).rejects.toMatchObject({ error: 'invalid_grant' })
-  // Were the server still thought to be down, the second one would wait for the first.
+  // If the server still counted as down, the second one would wait for the first.
   const both = [sendAs('bob'), sendAs('carol')]
   await vi.waitFor(() => expect([sentFor('bob'), sentFor('carol')]).toEqual([1, 1]))
   for (const answer of held) answer(good())

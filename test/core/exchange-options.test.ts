@@ -14,7 +14,7 @@ const exchange = { origins: 'https://stock.example.com', incoming: 'exchange' } 
 
 it.each<[string, McaAuthOptions, string]>([
   ['no `origins`', { ...client, incoming: 'exchange' }, 'needs `origins`'],
-  ['a mode that is none', { ...client, ...exchange, incoming: 'change' as never }, "'forward', 'exchange' or 'ignore'"],
+  ['an unknown mode', { ...client, ...exchange, incoming: 'change' as never }, "'forward', 'exchange' or 'ignore'"],
   [
     'a subject token',
     { ...client, ...exchange, grant: tokenExchange({ subjectToken: 'fake' }) },
@@ -22,16 +22,12 @@ it.each<[string, McaAuthOptions, string]>([
   ],
   ['an assertion', { ...client, ...exchange, grant: jwtBearer({ assertion: () => 'fake' }) }, 'without `assertion`'],
   ['an API key', { ...exchange, grant: ibmIam({ apikey: 'fake' }) }, '`tokenExchange()`'],
-  ['a grant of your own', { ...client, ...exchange, grant: () => {} }, '`tokenExchange()`'],
+  ['a custom grant', { ...client, ...exchange, grant: () => {} }, '`tokenExchange()`'],
   ['a source', { ...exchange, source: async () => ({ access_token: 'fake' }) }, '`source` cannot be combined'],
   ['a service', { ...exchange, service: 'cloudant' }, '`service` cannot be combined'],
   ['an exchange of nothing', { ...client, grant: tokenExchange() }, "`incoming: 'exchange'`"],
-  [
-    'a subject that is not there',
-    { ...client, grant: tokenExchange({ subjectToken: undefined }) },
-    'presents no token',
-  ],
-  ['an assertion that is not there', { ...client, grant: jwtBearer({ assertion: undefined }) }, 'presents no token'],
+  ['a missing subject', { ...client, grant: tokenExchange({ subjectToken: undefined }) }, 'presents no token'],
+  ['a missing assertion', { ...client, grant: jwtBearer({ assertion: undefined }) }, 'presents no token'],
   [
     'forwarding by such a grant',
     { ...client, ...exchange, incoming: 'forward', grant: jwtBearer() },
@@ -52,12 +48,12 @@ it.each<[string, TokenProvider]>([
     'a provider of a static exchange',
     createTokenProvider({ ...client, grant: tokenExchange({ subjectToken: 'fake' }) }),
   ],
-])('%s cannot exchange for a client, which is a TypeError at once', (_name, provider) => {
+])('%s cannot exchange tokens for a client, and throws a TypeError at once', (_name, provider) => {
   expect(() => createRequestAuthorizer('test', provider, exchange)).toThrow(TypeError)
   expect(() => createRequestAuthorizer('test', provider, exchange)).toThrow('cannot exchange')
 })
 
-it('a client of a shared provider needs `origins` to exchange, its own or those of the provider', () => {
+it("a client of a shared provider needs `origins` to exchange, its own or the provider's", () => {
   const provider = createTokenProvider(client)
   expect(() => createRequestAuthorizer('test', provider, { incoming: 'exchange' })).toThrow('needs `origins`')
   createRequestAuthorizer('test', provider, exchange)
@@ -65,7 +61,7 @@ it('a client of a shared provider needs `origins` to exchange, its own or those 
   createRequestAuthorizer('test', createTokenProvider({ ...client, origins }), { incoming: 'exchange' })
 })
 
-it('a grant for the exchange needs the options of a client, or those of the platform', () => {
+it('a grant for the exchange needs a client from the options or from the platform', () => {
   expect(() => createTokenProvider({ ...exchange, grant: tokenExchange() })).toThrow('`serverUrl`')
   createTokenProvider({ ...client, ...exchange, grant: tokenExchange({ actorToken: 'fake' }) })
   createTokenProvider({ tokenEndpoint: client.tokenEndpoint, clientId: 'public', clientAuth: 'none', ...exchange })

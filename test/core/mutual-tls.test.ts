@@ -71,14 +71,14 @@ function providerOf({ appId: { clientId, oauthServerUrl } }: AuthorizationServer
 const boundTo = (accessToken: string) =>
   (decodeJwt(accessToken).cnf as Record<string, unknown> | undefined)?.['x5t#S256']
 
-/** A second has passed, after which requests look at the files again. */
+/** Lets a second pass, after which requests check the files again. */
 const later = () => {
   const now = performance.now() + 1_000
   vi.spyOn(performance, 'now').mockImplementation(() => now)
 }
 
 describe('a provider with a client certificate', () => {
-  it('authenticates by the connection, sends its id alone, and gets a token that is bound to the certificate', async () => {
+  it('authenticates with the connection, sends only its id, and gets a token that is bound to the certificate', async () => {
     const server = await startServer()
     const { accessToken, tokenType } = await providerOf(server).getToken()
     expect(boundTo(accessToken)).toBe(thumbprintOf(one))
@@ -86,7 +86,7 @@ describe('a provider with a client certificate', () => {
     expect(server.certificates.seen).toEqual([thumbprintOf(one)])
   })
 
-  it('is known by a certificate that vouches for itself, if the server takes those', async () => {
+  it('may have a self-signed certificate, if the server accepts those', async () => {
     const pair = await selfSigned('orders')
     const lenient = await startServer({})
     const { accessToken } = await providerOf(lenient, { clientAuth: ofPair(pair) }).getToken()
@@ -103,7 +103,7 @@ describe('a provider with a client certificate', () => {
     createTokenProvider({ ...given, clientId: 'orders' }).close()
   })
 
-  it('refuses plain HTTP, where there is no certificate, also on loopback and if plain HTTP is allowed', async () => {
+  it('rejects plain HTTP, which has no certificate, even on loopback and if plain HTTP is allowed', async () => {
     const given = { clientId: 'orders', clientAuth: ofPair(one), allowInsecureRequests: true }
     for (const tokenEndpoint of ['http://127.0.0.1:2/token', 'http://idp.example.com/token']) {
       expect(() => createTokenProvider({ ...given, tokenEndpoint })).toThrow(
@@ -115,12 +115,12 @@ describe('a provider with a client certificate', () => {
     }
   })
 
-  it('cannot give its certificate as a grant', () => {
+  it('cannot use its certificate as a grant', () => {
     const given = { tokenEndpoint: 'https://idp.example.com/token', grant: ofPair(one) }
     expect(() => createTokenProvider(given)).toThrow('`grant` cannot be this function (client certificate)')
   })
 
-  it('sends with the `fetch` that it was given instead', async () => {
+  it('sends with a given `fetch` instead', async () => {
     const { fetch, sent } = recordingFetch()
     const given = { tokenEndpoint: 'https://idp.example.com/token', clientId: 'orders', clientAuth: ofPair(one) }
     await using provider = createTokenProvider({ ...given, fetch })
@@ -143,7 +143,7 @@ describe('a provider with a client certificate', () => {
     expect(boundTo((await provider.getToken()).accessToken)).toBe(thumbprintOf(two))
   })
 
-  it('binds tokens to a key as well (DPoP)', async () => {
+  it('also binds tokens to a key (DPoP)', async () => {
     const server = await startServer()
     const { accessToken, tokenType } = await providerOf(server, { dpop: true }).getToken()
     expect(tokenType).toBe('DPoP')
@@ -152,7 +152,7 @@ describe('a provider with a client certificate', () => {
 })
 
 describe('after the certificate was replaced', () => {
-  it('a token of the old one is not used any more, and the next one comes over the new one', async () => {
+  it('a token of the old one is no longer used, and the next one is requested over the new one', async () => {
     const server = await startServer()
     const provider = providerOf(server)
     const first = await provider.getToken()
@@ -167,7 +167,7 @@ describe('after the certificate was replaced', () => {
     expect(server.certificates.seen).toEqual([thumbprintOf(one), thumbprintOf(two)])
   })
 
-  it('every scope gets a token of the new one, and callers who come at once share it', async () => {
+  it('every scope gets a token of the new one, which concurrent callers share', async () => {
     const server = await startServer()
     const provider = providerOf(server)
     const all = () =>
@@ -182,8 +182,8 @@ describe('after the certificate was replaced', () => {
     expect(server.tokenRequests).toBe(6)
   })
 
-  // A token whose certificate is gone would be rejected by every resource.
-  it('the old token is not given either if no new one is to be had', async () => {
+  // Every resource would reject a token whose certificate is no longer used.
+  it('the old token is not used either if no new one is available', async () => {
     const server = await startServer()
     const provider = providerOf(server)
     await provider.getToken()
@@ -193,12 +193,12 @@ describe('after the certificate was replaced', () => {
     await expect(provider.getToken()).rejects.toMatchObject({ error: 'invalid_client' })
   })
 
-  it('a denial has the files read once more, and repeats the request with what is there now', async () => {
+  it('the files are read again after a denial, and the request is repeated with the new content', async () => {
     const server = await startServer()
     const provider = providerOf(server)
     server.certificates.revoked.add(thumbprintOf(one))
     const pending = provider.getToken()
-    // It is denied, while the files are replaced.
+    // The request is denied while the files are replaced.
     directory.write(two)
     expect(boundTo((await pending).accessToken)).toBe(thumbprintOf(two))
     server.certificates.revoked.add(thumbprintOf(two))
@@ -208,7 +208,7 @@ describe('after the certificate was replaced', () => {
     expect(server.tokenRequests).toBe(tokenRequests + 1)
   })
 
-  it('tokens are valid no longer than the certificate', async () => {
+  it('tokens are not used longer than the certificate is valid', async () => {
     const server = await startServer()
     const hour = 3600_000
     const pair = await issuer.issue('orders', { notAfterDate: new Date(Date.now() + hour / 4) })
@@ -224,8 +224,8 @@ describe('after the certificate was replaced', () => {
   })
 })
 
-describe('whose token it is', () => {
-  it('processes with the same certificate share their tokens, those with another one do not', async () => {
+describe('the owner of a token', () => {
+  it('is equal for processes with the same certificate, which share their tokens', async () => {
     const server = await startServer()
     const sharedCache = memoryTokenCache({ encryptionKeys: ['a fake key of a fleet, of 32 bytes at least'] })
     const tokenWith = async (pair: Pem) => {
@@ -241,7 +241,7 @@ describe('whose token it is', () => {
     expect(server.tokenRequests).toBe(tokenRequests + 1)
   })
 
-  it('after a rotation, the shared token of the old certificate is not found', async () => {
+  it('changes after a rotation, so the shared token of the old certificate is not found', async () => {
     const server = await startServer()
     const sharedCache = memoryTokenCache({ encryptionKeys: ['a fake key of a fleet, of 32 bytes at least'] })
     const provider = providerOf(server, { sharedCache })
@@ -251,7 +251,7 @@ describe('whose token it is', () => {
     expect(boundTo((await provider.getToken()).accessToken)).toBe(thumbprintOf(two))
   })
 
-  it('getAuthorizationHeader() tells certificates apart', async () => {
+  it('differs between certificates in getAuthorizationHeader()', async () => {
     const server = await startServer()
     const { clientId, oauthServerUrl } = server.appId
     const headerWith = async (pair: Pem) => {
@@ -266,7 +266,7 @@ describe('whose token it is', () => {
 })
 
 describe('an issuer with `mtls_endpoint_aliases` (RFC 8705 §5)', () => {
-  /** Metadata without TLS, on loopback, as the document says. */
+  /** Metadata without TLS, on loopback. */
   async function startIssuer(document: (issuer: string) => Record<string, unknown>): Promise<string> {
     const server = createServer((_request, response) => response.end(JSON.stringify(document(url))))
     server.listen(0, '127.0.0.1')
@@ -287,7 +287,7 @@ describe('an issuer with `mtls_endpoint_aliases` (RFC 8705 §5)', () => {
     return { outcome, tokenEndpoint: provider.health().tokenEndpoint }
   }
 
-  it('requests tokens at the alias, and only with a certificate', async () => {
+  it('has tokens requested at the alias, but only with a certificate', async () => {
     const certified = await startServer()
     const plain = await startAuthorizationServer()
     open.push(plain)
@@ -303,12 +303,12 @@ describe('an issuer with `mtls_endpoint_aliases` (RFC 8705 §5)', () => {
     expect([certified.tokenRequests, plain.tokenRequests]).toEqual([1, 0])
     await outcomeOf({ issuer: url, clientAuth: undefined, secret: plain.secret })
     expect([certified.tokenRequests, plain.tokenRequests]).toEqual([1, 1])
-    // No adapter may send it through itself.
+    // No adapter may send this request through itself.
     const authorizer = createRequestAuthorizer('test', { ...plain.appId })
     expect(authorizer.begin({ url: alias, method: 'POST' })).toBeUndefined()
   })
 
-  it('requests tokens at the token endpoint if there is no alias for it', async () => {
+  it('has tokens requested at the token endpoint if there is no alias for it', async () => {
     const server = await startServer()
     const url = await startIssuer((own) => ({
       issuer: own,
@@ -322,7 +322,7 @@ describe('an issuer with `mtls_endpoint_aliases` (RFC 8705 §5)', () => {
     ['plain HTTP', 'http://127.0.0.1:2/token', 'INSECURE_TRANSPORT'],
     ['no URL', 'token', 'DISCOVERY_INVALID'],
     ['a URL with a password', 'https://user:fake@idp.example.com/token', 'DISCOVERY_INVALID'],
-  ])('fails if the alias is %s', async (_what, alias, code) => {
+  ])('causes an error if the alias is %s', async (_what, alias, code) => {
     const url = await startIssuer((own) => ({
       ...{ issuer: own, token_endpoint: 'https://127.0.0.1:2/token' },
       mtls_endpoint_aliases: { token_endpoint: alias },
@@ -330,7 +330,7 @@ describe('an issuer with `mtls_endpoint_aliases` (RFC 8705 §5)', () => {
     expect((await outcomeOf({ issuer: url })).outcome).toMatchObject({ code })
   })
 
-  it('looks the metadata up again if the alias has moved, and only then', async () => {
+  it('has its metadata looked up again if the alias has moved, and only then', async () => {
     const server = await startServer()
     let alias = 'https://127.0.0.1:2/token'
     let lookups = 0

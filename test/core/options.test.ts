@@ -76,12 +76,12 @@ describe('a bad option', () => {
     ['timeout', 'timeoutMs'],
     ['tokenEndPoint', 'tokenEndpoint'],
     ['oauthServerURL', 'oauthServerUrl'],
-  ])('that is unknown, %s, is answered with the one that was probably meant', (name, meant) => {
+  ])('that is unknown, %s, is reported with the option that was probably meant', (name, meant) => {
     const error = caught(() => createTokenProvider({ ...good, [name]: 'x' } as McaAuthOptions))
     expect(error.message).toContain(`unknown option \`${name}\`: did you mean \`${meant}\`? Known are: `)
   })
 
-  it('that is like no other gets no guess', () => {
+  it('that resembles no known option is reported without a guess', () => {
     const error = caught(() => createTokenProvider({ ...good, colour: 'red' } as McaAuthOptions))
     expect(error.message).toContain('unknown option `colour`; known are: ')
   })

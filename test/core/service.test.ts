@@ -257,7 +257,7 @@ describe('the configuration of a service', () => {
     env({ IBM_CREDENTIALS_FILE: file('other.env', 'KMS_APIKEY=x') })
     expect(problemOf({ service: 'cloudant' }).message).toContain('other.env, CLOUDANT_*')
     env({ IBM_CREDENTIALS_FILE: undefined, SERVICE_BINDING_ROOT: join(directory, 'nowhere') })
-    expect(problemOf({ service: 'cloudant' }).message).toMatch(/nowhere of SERVICE_BINDING_ROOT can't be read/)
+    expect(problemOf({ service: 'cloudant' }).message).toMatch(/nowhere of SERVICE_BINDING_ROOT cannot be read/)
   })
 })
 

@@ -107,7 +107,7 @@ it('reports a token that came from the shared cache', async () => {
   expect(heard).toEqual([['token:refreshed', expect.objectContaining({ fromSharedCache: true })]])
 })
 
-it('reports which server asked for a nonce, by which status, and no nonce or token', async () => {
+it('reports which server demanded a nonce, with which status, without the nonce or a token', async () => {
   await using resource = await startProtectedResource({ authorizationServer: server })
   server.dpop.demandsNonce = true
   resource.dpop.demandsNonce = true
@@ -127,7 +127,7 @@ it('reports which server asked for a nonce, by which status, and no nonce or tok
   expect(challenges()).toEqual([atResource])
 })
 
-it('reports no nonce where a proof or a token is rejected for another reason, or nothing is', async () => {
+it('reports no nonce challenge if a proof or a token is rejected for another reason, or not at all', async () => {
   let challenge = 'DPoP error="invalid_dpop_proof"'
   await using resource = await startProtectedResource({
     authorizationServer: server,

@@ -8,17 +8,17 @@ const root = join(import.meta.dirname, '../..')
 export interface CodeBlock {
   /** The page or source file, relative to the repository. */
   readonly from: string
-  /** Of the block within its page, from 0. */
+  /** The index of the block within its page, from 0. */
   readonly index: number
   readonly language: string
   readonly code: string
-  /** The file as which a reader saves it, e.g. `orders.mjs`: named by a comment in its first line. */
+  /** The name under which a reader saves it, e.g. `orders.mjs`: in a comment in its first line. */
   readonly file: string | undefined
 }
 
 const readmes = packageFolders.map((folder) => `${folder}/README.md`).filter((path) => existsSync(join(root, path)))
 
-/** What is written for readers: Markdown, relative to the repository. */
+/** The pages for readers: Markdown, relative to the repository. */
 export const pages: readonly string[] = [
   ...readdirSync(root).filter((name) => name.endsWith('.md')),
   ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`),
@@ -33,14 +33,14 @@ export function codeBlocksOf(from: string): CodeBlock[] {
   })
 }
 
-/** Every block that is to compile: of pages, and of the examples in doc comments. */
+/** Every block that must compile: of pages, and of the examples in doc comments. */
 export function compiledBlocks(): CodeBlock[] {
   return [...pages, ...sourceFiles]
     .flatMap(codeBlocksOf)
     .filter(({ language }) => ['ts', 'js', 'diff'].includes(language))
 }
 
-/** What the one-liners of the README leave out: the import of the client, and the options above them. */
+/** The parts that the one-liners of the README leave out: the import of the client, and the options above them. */
 const leftOut: Readonly<Record<string, string>> = {
   axios: "import axios from 'axios'",
   got: "import got from 'got'",
@@ -48,7 +48,7 @@ const leftOut: Readonly<Record<string, string>> = {
   opts: "declare const opts: import('@mca-auth/core').McaAuthOptions",
 }
 
-/** The program that a block shows; of a migration, the one after it. */
+/** The program in a block; for a migration, the new one. */
 export function programOf({ from, language, code }: CodeBlock): string {
   if (language === 'diff') return code.replaceAll(/^-.*\n/gm, '').replaceAll(/^[+ ]/gm, '')
   if (from !== 'README.md') return code

@@ -6,11 +6,11 @@ import { type CodeBlock, programOf } from './code-blocks.ts'
 
 const root = join(import.meta.dirname, '../..')
 
-/** Within the tests, where their packages are found. */
+/** Within the tests, so that their packages are found. */
 const directory = join(import.meta.dirname, '../.generated')
 const output = join(directory, 'out')
 
-/** Compiles blocks as a reader who saves them would, all of a page in one folder. */
+/** Compiles blocks as if a reader had saved them, all blocks of a page in one folder. */
 export async function compile(blocks: readonly CodeBlock[]): Promise<string> {
   rmSync(directory, { recursive: true, force: true })
   for (const block of blocks) {
@@ -38,12 +38,12 @@ export function clear(): void {
   rmSync(directory, { recursive: true, force: true })
 }
 
-/** Where the compiled file of a page is. */
+/** The path of the compiled file of a page. */
 export function compiledFile(page: string, file: string): string {
   return join(output, folderOf(page), file.replace(/\.ts$/, '.js'))
 }
 
-/** Runs files of a page as a reader would, in their folder. */
+/** Runs files of a page like a reader, in their folder. */
 export function runFiles(page: string, args: readonly string[]): Promise<{ code: number; out: string }> {
   return runNode(args, join(output, folderOf(page)))
 }

@@ -1,4 +1,4 @@
-// The messages in docs/errors.md, as they really are.
+// The real messages, for docs/errors.md.
 import { createTokenProvider, McaAuthError, type McaAuthErrorCode, type McaAuthOptions } from '@mca-auth/core'
 import { mcaAuth as mcaAuthForFetch } from '@mca-auth/fetch'
 import type { AuthorizationServer } from '@mca-auth/testing'
@@ -48,7 +48,7 @@ const causes: Readonly<Record<McaAuthErrorCode, (server: AuthorizationServer) =>
   },
 }
 
-/** The page, with the messages that the errors have now. */
+/** The page, with the current messages of the errors. */
 export async function errorsPage(): Promise<string> {
   const server = await startAuthorizationServer({ tenantId: '11111111-2222-3333-4444-555555555555' })
   try {

@@ -1,4 +1,4 @@
-// What the pages show is true: their code compiles, and what needs nothing from outside runs.
+// The examples of the pages work: all of them compile, and those that need nothing from outside are run.
 import {
   type AuthorizationServer,
   type ProtectedResource,
@@ -26,7 +26,7 @@ it('every code block of the pages, and every example of a doc comment compiles',
 describe('getting started', () => {
   const page = 'docs/getting-started.md'
 
-  it('makes a first request, and prints what the page says', async () => {
+  it('makes a first request, and prints the same as the page', async () => {
     const shown = codeBlocksOf(page).find(({ language }) => language === 'text')?.code
     expect(await runFiles(page, ['first-request.mjs'])).toEqual({ code: 0, out: shown })
   })

@@ -1,4 +1,4 @@
-// docs/options.md, as the doc comments of the options say it.
+// docs/options.md, generated from the doc comments of the options.
 import { read, sourceFiles } from '../repository.ts'
 
 const root = 'packages/core/src/'
@@ -22,7 +22,7 @@ const settings = [
   ['credentials/ibm-vpc.ts', 'IbmVpcSettings', 'ibmVpc(settings)'],
 ] as const
 
-/** What else to read about an option. */
+/** Links for further reading about an option. */
 const more: Readonly<Record<string, string>> = {
   secret: '[Credentials](credentials.md#a-client-secret)',
   issuer: '[Credentials](credentials.md#an-issuer)',

@@ -44,7 +44,7 @@ describe('docs/options.md', () => {
     expect(documented.length).toBeGreaterThan(3)
   })
 
-  it('has the defaults that hold', () => {
+  it('has the actual defaults', () => {
     const required = {
       tokenEndpoint: 'https://login.example.com/token',
       clientId: 'orders',

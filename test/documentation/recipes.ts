@@ -1,4 +1,4 @@
-// What is tried with each recipe that has a file name.
+// The trials of the recipes that have a file name.
 import { once } from 'node:events'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -23,7 +23,7 @@ interface World {
   readonly orders: ProtectedResource
 }
 
-/** What the file exports. */
+/** The exports of the file. */
 // biome-ignore lint/suspicious/noExplicitAny: of each file something else
 type Exports = any
 
@@ -128,7 +128,7 @@ function promised<T>(start: (done: (error: Error | null, value?: T) => void) => 
   return new Promise((resolve, reject) => start((error, value) => (error ? reject(error) : resolve(value as T))))
 }
 
-/** Closes the server also if the trial fails. */
+/** Closes the server even if the trial fails. */
 async function listening(server: Server, tryIt: (origin: string) => Promise<void>): Promise<void> {
   try {
     if (!server.listening) await once(server, 'listening')

@@ -1,4 +1,4 @@
-// Client authentication by a certificate with oidc-provider, and tokens that are bound to it, judged by the middleware of Auth0.
+// Client authentication by a certificate with oidc-provider, and tokens that are bound to it, verified by Auth0's middleware.
 import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import type { IncomingMessage, RequestListener } from 'node:http'
@@ -45,11 +45,11 @@ async function listen(options: ServerOptions, listener?: RequestListener) {
   return { server, origin: `https://127.0.0.1:${(server.address() as AddressInfo).port}` }
 }
 
-/** As a proxy has it that asks for certificates, and leaves the verification to what is behind it. */
+/** Like a proxy that requests certificates, and leaves the verification to the server behind it. */
 const asking = () => ({ ca: company.cert, requestCert: true, rejectUnauthorized: false })
 const certificateOf = ({ socket }: IncomingMessage) => (socket as TLSSocket).getPeerX509Certificate()
 
-/** A provider whose own endpoints ask for no certificate: those of its aliases do (RFC 8705 §5). */
+/** A provider whose own endpoints do not request certificates, unlike its aliases (RFC 8705 §5). */
 async function startIssuer() {
   const plain = await listen({})
   const certified = await listen(asking())
@@ -118,14 +118,14 @@ describe('oidc-provider', () => {
   it.each<[string, () => Pem]>([
     ['issued', () => own],
     ['self-signed', () => issued],
-  ])('denies a certificate of another kind (%s)', async (clientId, pair) => {
+  ])('denies a certificate of the wrong kind (%s)', async (clientId, pair) => {
     const { issuer } = await startIssuer()
     const clientAuth = clientCertificate({ ...pair(), ca: company.cert })
     await using provider = createTokenProvider({ issuer, clientId, clientAuth })
     await expect(provider.getToken()).rejects.toMatchObject({ code: 'TOKEN_REQUEST_REFUSED', error: 'invalid_client' })
   })
 
-  it('binds a token that the middleware of Auth0 accepts over the same certificate only, on every client', async () => {
+  it('binds a token that the middleware of Auth0 accepts only over the same certificate, on every client', async () => {
     const { issuer } = await startIssuer()
     const app = express()
     const getCertificate = (request: IncomingMessage) => certificateOf(request)?.toString() ?? ''

@@ -1,4 +1,4 @@
-// The service of docs/on-behalf-of.md, letter for letter, as a process of its own, and a real authorization server.
+// The service of docs/on-behalf-of.md, verbatim, as a separate process, and a real authorization server.
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -77,7 +77,7 @@ describe('the Express service of the documentation', () => {
     expect(server.users.exchanged[0]).toMatchObject({ audience: ['stock'], form: 'token-exchange' })
   })
 
-  it('answers 401 to who has no token, an invalid one, or a session that is over, and calls nobody', async () => {
+  it('responds 401 without a token, with an invalid one, or after the end of the session, and calls no service', async () => {
     const before = stock.received.length
     expect((await order('1')).status).toBe(401)
     expect((await order('1', 'junk')).status).toBe(401)
@@ -97,13 +97,13 @@ describe('the Express service of the documentation', () => {
     expect(stock.received.slice(-3).map(({ path }) => path)).toEqual(['/items/1', '/items/2', '/items/2'])
   })
 
-  it('answers 503 while no token can be issued', async () => {
+  it('responds 503 while no token can be issued', async () => {
     server.script({ status: 400, body: { error: 'invalid_target' } })
     expect((await order('1', await server.users.tokenOf('bob'))).status).toBe(503)
   })
 })
 
-describe('oidc-provider with the exchange as its documentation registers a grant', () => {
+describe('oidc-provider with the exchange as a custom grant, as in its documentation', () => {
   const exchangeType = 'urn:ietf:params:oauth:grant-type:token-exchange'
   const bearerType = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
   const parameters = [
@@ -163,7 +163,7 @@ describe('oidc-provider with the exchange as its documentation registers a grant
     return token.save()
   }
 
-  /** A resource that asks the provider whom a token is for. */
+  /** A resource that learns the subject of a token from the provider. */
   async function resource() {
     const accounts: unknown[] = []
     const server = createServer(async (request, response) => {
@@ -185,7 +185,7 @@ describe('oidc-provider with the exchange as its documentation registers a grant
       { grant: tokenExchange({ subjectTokenType: 'access_token', requestedTokenType: 'access_token' }) },
     ],
     ["Entra's form", { grant: jwtBearer({ requested_token_use: 'on_behalf_of' }) }],
-  ])('serves twenty users, by %s', async (_name, options) => {
+  ])('serves twenty users, with %s', async (_name, options) => {
     await using stock = await resource()
     await using own = createTokenProvider({
       ...{ issuer, clientId: 'orders', secret, scope: 'stock.read', origins: stock.origin, incoming: 'exchange' },
@@ -210,7 +210,7 @@ describe('oidc-provider with the exchange as its documentation registers a grant
     stock.server.close()
   })
 
-  it('denies a token that it does not know, and a client that may not exchange', async () => {
+  it('denies an unknown token, and a client that may not exchange tokens', async () => {
     await using stock = await resource()
     const send = async (clientId: string, token: string) => {
       await using own = createTokenProvider({ issuer, clientId, secret, origins: stock.origin, incoming: 'exchange' })

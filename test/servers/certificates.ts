@@ -1,4 +1,4 @@
-// Certificates for servers and clients of tests. All are fake, and end with the test.
+// Fake certificates for servers and clients of tests, which are deleted after the test.
 import { createHash, X509Certificate } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -45,7 +45,7 @@ export async function authority(name = 'A fake authority'): Promise<Authority> {
   return { ...own, issue: (client, options) => made(client, { ca: own, extensions, ...options }) }
 }
 
-/** A certificate that vouches for itself. */
+/** A self-signed certificate. */
 export function selfSigned(name: string, options: SelfsignedOptions = {}): Promise<Pem> {
   return made(name, options)
 }
@@ -56,7 +56,7 @@ export class CertificateDirectory {
   readonly cert: string = join(this.path, 'tls.crt')
   readonly key: string = join(this.path, 'tls.key')
 
-  /** First the certificate, then the key, as two writes. */
+  /** Writes first the certificate, then the key. */
   write({ cert, key }: Pem): void {
     writeFileSync(this.cert, cert)
     writeFileSync(this.key, key)

@@ -11,7 +11,7 @@ const origin = 'https://stock.example.com'
 const get = { url: `${origin}/items`, method: 'GET' }
 const rejection = { 'www-authenticate': 'Bearer error="invalid_token"' }
 
-/** Runs one schedule of users who come and go against a real provider that exchanges. Throws {@link BrokenInvariant}. */
+/** Runs one schedule of users who sign in and out against a real provider that exchanges. Throws {@link BrokenInvariant}. */
 export async function simulateUsers(schedule: UserSchedule): Promise<void> {
   await warmUp()
   const time = new VirtualTime(schedule.seed)
@@ -29,7 +29,7 @@ class UserWorld {
   readonly #provider: CachingTokenProvider
   readonly #authorizer: RequestAuthorizer
   readonly #sessions: Map<User, UserSession>
-  /** Users whose last faults may still be remembered. */
+  /** Users whose last failures may still be remembered. */
   readonly #hadFault = new Set<User>()
   #waiting = 0
   #broken: BrokenInvariant | undefined
@@ -67,10 +67,10 @@ class UserWorld {
     this.#check()
   }
 
-  /** Once the server is well, and everybody has signed in again, all are served. */
+  /** Once the server has recovered, and all users have signed in again, all are served. */
   async #recovers(): Promise<void> {
     this.#endpoint.heal()
-    // Longer than anything is remembered.
+    // Longer than any failure is remembered.
     await this.#time.pass(320_000)
     this.#hadFault.clear()
     this.#endpoint.lifetimeSeconds = 3_600
@@ -121,8 +121,8 @@ class UserWorld {
           () => {},
         )
         break
-      case 'nobody':
-        this.#nobody()
+      case 'anonymous':
+        this.#anonymous()
         break
       case 'clear':
         this.#provider.clear()
@@ -136,23 +136,23 @@ class UserWorld {
   }
 
   /** Outside of an incoming request, and in one without a token. */
-  #nobody(): void {
+  #anonymous(): void {
     for (const within of [
       (run: () => unknown) => run(),
       (run: () => unknown) => forwardIncoming({ headers: {} }, run),
     ]) {
       within(() =>
         Promise.resolve(this.#authorizer.begin(get)?.headersFor(get)).then(
-          (headers) => this.#break(9, `nobody was given ${JSON.stringify(headers)}`),
+          (headers) => this.#break(9, `a request without a caller was given ${JSON.stringify(headers)}`),
           (error) => {
-            if (error.code !== 'MISSING_INCOMING_TOKEN') this.#break(10, `nobody got ${error.code}`)
+            if (error.code !== 'MISSING_INCOMING_TOKEN') this.#break(10, `an anonymous request got ${error.code}`)
           },
         ),
       )
     }
   }
 
-  /** On behalf of one session; sent again in the context of another one, or in nobody's. */
+  /** On behalf of one session; sent again in the context of another one, or outside of any. */
   async #request(
     session: UserSession,
     other: UserSession | undefined,
@@ -160,7 +160,7 @@ class UserWorld {
     abortAfter?: number,
   ): Promise<void> {
     const controller = new AbortController()
-    const reason = new Error('the caller gave up')
+    const reason = new Error('the caller aborted')
     const aborting = abortAfter === undefined ? undefined : setTimeout(() => controller.abort(reason), abortAfter)
     const begin = () => this.#authorizer.begin({ ...get, signal: controller.signal })
     const authorization = as(session, begin) as RequestAuthorization
@@ -198,7 +198,7 @@ class UserWorld {
     }
   }
 
-  /** Who has done nothing wrong is served, whatever the server thinks of others. */
+  /** A user without failures is served, whatever the failures of others. */
   #failed({ user, id, expiresAt = Number.POSITIVE_INFINITY }: UserSession, error: unknown): void {
     if (!(error instanceof McaAuthError)) {
       this.#break(7, `a caller got ${error}`)

@@ -1,6 +1,6 @@
 import type { GeneralFault, User, UserFault } from './user-schedule.ts'
 
-/** Somebody who is signed in: what their token says. `seconds` from now. */
+/** A signed-in user, with the claims of their token. `seconds` from now. */
 export class UserSession {
   static #count = 0
   readonly user: User
@@ -28,12 +28,12 @@ const ofUser: { readonly [fault in UserFault]: () => Response } = {
   junk: () => new Response('Sign in'),
 }
 
-/** An authorization server on the virtual clock that exchanges tokens. Each that it issues names its session. */
+/** An authorization server on the virtual clock that exchanges tokens. Each token that it issues names its session. */
 export class UserEndpoint {
   lifetimeSeconds = 3_600
   /** Exchanges of one session that are in flight at once. */
   mostInFlight = 0
-  /** Until when a fault that is everybody's may still be felt. */
+  /** Until when a fault that affects all users may still have effects. */
   troubledUntil = 0
   readonly faults = new Map<User, UserFault>()
   readonly signedOut = new Set<string>()
@@ -73,7 +73,7 @@ export class UserEndpoint {
 
   async #answer(subject: string | null, signal: AbortSignal | undefined): Promise<Response> {
     const fault = this.#general.shift()
-    // The whole wait, and the longest time for which it is remembered.
+    // The whole wait, plus the longest time for which it is remembered.
     if (fault !== undefined) this.troubledUntil = Date.now() + 10_000 + 300_000
     await wait(fault === 'hang' ? Number.POSITIVE_INFINITY : this.#latency, signal)
     if (fault === 'network') throw new TypeError('fetch failed')

@@ -3,23 +3,23 @@ import * as fc from 'fast-check'
 export const users = ['u0', 'u1', 'u2', 'u3', 'u4', 'u5', 'u6', 'u7'] as const
 export type User = (typeof users)[number]
 
-/** What the server answers to whatever it is asked next. */
+/** Responses of the server to the next token request of any user. */
 const generalFaults = ['invalid_client', 'error 503', 'throttled for 1 s', 'network', 'hang'] as const
-/** What it answers to one user alone. */
+/** Responses to one user only. */
 const userFaults = ['invalid_grant', 'error 500', 'a page', 'junk'] as const
 export type GeneralFault = (typeof generalFaults)[number]
 export type UserFault = (typeof userFaults)[number]
 
-/** What becomes of a request once it has its token: sent again, in the context of another user. */
+/** The fate of a request once it has its token: it is sent again, in the context of another user. */
 type Fate = 'answered' | 'repeated' | 'rejected'
 
-/** One thing that happens; after it, `ms` pass. */
+/** One event, after which `ms` pass. */
 export type UserStep = { readonly ms: number } & (
   | {
       readonly do: 'request'
       readonly user: User
       readonly fate: Fate
-      /** In whose context a layer sends it again; `undefined`: in nobody's. */
+      /** The user in whose context a layer sends it again; `undefined`: outside of any. */
       readonly other: User | undefined
       readonly abortAfter: number | undefined
     }
@@ -28,7 +28,7 @@ export type UserStep = { readonly ms: number } & (
   | { readonly do: 'sign out' | 'recover'; readonly user: User }
   | { readonly do: 'user fault'; readonly user: User; readonly fault: UserFault }
   | { readonly do: 'fault'; readonly fault: GeneralFault; readonly count: number }
-  | { readonly do: 'own' | 'nobody' | 'clear' | 'pass' }
+  | { readonly do: 'own' | 'anonymous' | 'clear' | 'pass' }
   | { readonly do: 'lifetime'; readonly seconds: number }
 )
 
@@ -83,7 +83,10 @@ const step: fc.Arbitrary<UserStep> = fc.oneof(
       ms,
     }),
   },
-  { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('own' as const, 'nobody' as const, 'pass' as const), ms }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constantFrom('own' as const, 'anonymous' as const, 'pass' as const), ms }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('clear' as const), ms }) },
   {
     weight: 1,

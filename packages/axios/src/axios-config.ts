@@ -40,7 +40,7 @@ export function requestOf(config: AxiosConfig, adapter: unknown): BeginRequest {
   }
 }
 
-/** As axios combines them, as far as origin and path are concerned. */
+/** Combines them like axios, as far as origin and path are concerned. */
 function targetOf({ url = '', baseURL, allowAbsoluteUrls, socketPath }: AxiosConfig): string {
   const text = String(url)
   const absolute = /^([a-z][a-z\d+\-.]*:)?\/\//i.test(text)
@@ -51,16 +51,16 @@ function targetOf({ url = '', baseURL, allowAbsoluteUrls, socketPath }: AxiosCon
   return socketPath && !absolute ? `http://localhost${full.startsWith('/') ? '' : '/'}${full}` : full
 }
 
-/** The `Authorization` of the caller, who says "none" with `false` or `null`. */
+/** The `Authorization` of the caller, for whom `false` and `null` mean "none". */
 function authorizationOf(config: AxiosConfig, target: string): unknown {
-  // An interceptor may have made a plain record of them.
+  // An interceptor may have replaced them by a plain record.
   const headers = (config.headers ?? {}) as Readonly<Record<string, unknown>>
   const name = authorizationIn(headers)
   if (name !== undefined && headers[name] !== undefined) return headers[name]
   return config.auth != null || /^[^/?#]*\/\/[^/?#]*@/.test(target) ? 'Basic' : undefined
 }
 
-/** The name by which the header is there. */
+/** The actual spelling of the header's name. */
 export function authorizationIn(headers: object): string | undefined {
   for (const name in headers) if (isAuthorization(name) && Object.hasOwn(headers, name)) return name
   return undefined
@@ -120,19 +120,19 @@ export function setAuthorization(
   if (dpop !== undefined) headers.DPoP = dpop
 }
 
-/** Of a list, axios takes the first that the platform has: on Node.js that is not `xhr`. */
+/** axios uses the first adapter of a list that the platform supports: on Node.js that is not `xhr`. */
 export function usesFetch(adapter: unknown): boolean {
   const name = Array.isArray(adapter) ? adapter.find((each) => String(each).toLowerCase() !== 'xhr') : adapter
   return name === 'fetch'
 }
 
-/** Of any class: packages bring their own. */
+/** Recognises FormData of any class, since packages bring their own. */
 function isSignal(signal: unknown): signal is AbortSignal {
   const { aborted, addEventListener } = (signal ?? {}) as Partial<AbortSignal>
   return typeof aborted === 'boolean' && typeof addEventListener === 'function'
 }
 
-/** The headers that an adapter has added are in the caller's config afterwards, as without us. */
+/** Copies the headers that an adapter has added to the caller's config, as without us. */
 export function keepAdded(from: object, to: object): void {
   const [source, target] = [from, to] as [Record<string, unknown>, Record<string, unknown>]
   for (const name in source) {

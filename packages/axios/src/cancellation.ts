@@ -1,6 +1,6 @@
 import type { AxiosConfig } from './axios-config.js'
 
-/** axios' CancelToken as it really is: its types leave out how to listen to it. */
+/** axios' CancelToken with the methods for listening, which its types leave out. */
 interface CancelToken {
   subscribe(listener: () => void): void
   unsubscribe(listener: () => void): void

@@ -1,7 +1,7 @@
 import type { RequestAuthorization } from '@mca-auth/core/adapter'
 import { type AxiosConfig, usesFetch, usesProxy } from './axios-config.js'
 
-/** Where follow-redirects takes the agent of the next hop from. */
+/** The options from which follow-redirects takes the agent of the next hop. */
 export interface HopOptions {
   agents?: { readonly http?: unknown; readonly https?: unknown }
 }
@@ -9,8 +9,8 @@ export interface HopOptions {
 type Certificate = RequestAuthorization['certificate']
 
 /**
- * Gives the connection the client certificate that the token is bound to. The caller's own agent stays, and the one that
- * axios uses for a proxy.
+ * Gives the connection the client certificate that the token is bound to. Does not replace the caller's own agent or axios'
+ * agent for a proxy.
  */
 export function addCertificate(sent: AxiosConfig, adapter: unknown, certificate: Certificate, url: string): void {
   if (certificate === undefined || hasOwnAgent(sent) || usesFetch(adapter) || usesProxy(sent, url)) return
@@ -18,7 +18,7 @@ export function addCertificate(sent: AxiosConfig, adapter: unknown, certificate:
   if (agent !== undefined) sent.httpsAgent = agent
 }
 
-/** The same for a hop of a redirect: where the token may not go, the connection has no certificate either. */
+/** The same for a hop of a redirect: without the token, the connection has no certificate either. */
 export function certifyHop(options: HopOptions, config: AxiosConfig, certificate: Certificate, url: string): void {
   if (hasOwnAgent(config) || usesProxy(config, url) || options.agents === undefined) return
   options.agents = { ...options.agents, https: certificate?.agent }

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import type { AxiosConfig } from './axios-config.js'
 
-/** What an adapter resolves with, or rejects with as `response`. */
+/** The result of an adapter, or the `response` of its error. */
 export interface AxiosResponse {
   status: number
   headers?: Readonly<Record<string, unknown>> | null
@@ -27,7 +27,7 @@ export function conceal(result: AxiosResponse | AxiosFailure, config: AxiosConfi
   if (typeof result.request === 'object' && result.request !== null) redact(result.request)
 }
 
-/** With the errors behind it: the fetch adapter of older axios wraps one of its own in another. */
+/** An error with its causes: the fetch adapter of older axios wraps its own error in another. */
 export function concealFailure(failure: AxiosFailure, config: AxiosConfig): void {
   if (typeof failure !== 'object' || failure === null) return
   conceal(failure, config)
@@ -38,10 +38,10 @@ export function concealFailure(failure: AxiosFailure, config: AxiosConfig): void
 const redacted = () => '[request: redacted by mca-auth]'
 const hiddenJson: PropertyDescriptor = { value: redacted, configurable: true }
 
-/** Hides it from loggers wherever they find it: as `request`, behind a response stream, or on a socket. */
+/** Hides it from loggers everywhere: as `request`, behind a response stream, or on a socket. */
 function redact(request: object): void {
   hide(request)
-  // follow-redirects keeps a request around those that it sends.
+  // follow-redirects has a request that wraps those that it sends.
   const { _redirectable, _currentRequest } = request as { _redirectable?: unknown; _currentRequest?: unknown }
   if (_redirectable) hide(_redirectable)
   if (_currentRequest) hide(_currentRequest)
@@ -49,7 +49,7 @@ function redact(request: object): void {
 
 function hide(request: unknown): void {
   if (!(request instanceof Object) || !Object.isExtensible(request)) return
-  // Setting takes a tenth of the time of defining, and whoever prints the object doesn't see this property.
+  // Setting takes a tenth of the time of defining, and this property is not visible when the object is printed.
   Reflect.set(request, inspect.custom, redacted) || Object.defineProperty(request, inspect.custom, hiddenJson)
   Object.defineProperty(request, 'toJSON', hiddenJson)
 }

@@ -22,23 +22,23 @@ import { addCertificate, certifyHop, type HopOptions } from './certificate.js'
 import { type AxiosFailure, type AxiosResponse, conceal, concealFailure } from './conceal.js'
 import { reportRedirect, watchRedirects } from './fetch-adapter.js'
 
-/** One request that an authorization decides about, by the caller's own adapter. */
+/** One request under an authorization, sent with the caller's own adapter. */
 export interface Exchange {
   readonly config: AxiosConfig
-  /** As the caller gave it: a function, a name, or several names. */
+  /** The caller's adapter: a function, a name, or several names. */
   readonly adapter: unknown
   readonly authorization: RequestAuthorization
   readonly sending: Sending
 }
 
-/** What sends with this config, from whose `env` axios' fetch adapter takes its fetch. */
+/** The function that sends with this config. axios' fetch adapter takes its fetch from the config's `env`. */
 export function adapterFor(config: AxiosConfig, adapter: unknown): Adapter {
   if (typeof adapter === 'function') return adapter as Adapter
   const { defaults, getAdapter } = axios as unknown as AxiosItself
   return getAdapter(adapter ?? defaults.adapter, config)
 }
 
-/** What is used of axios itself; its types differ from version to version. */
+/** The parts of axios itself that are used here; its types differ from version to version. */
 interface AxiosItself {
   readonly defaults: { readonly adapter?: unknown }
   getAdapter(adapters: unknown, config: unknown): Adapter
@@ -54,7 +54,7 @@ export function exchange(request: Exchange): Promise<unknown> {
     const isUntouched = !authorization.applies && added.authorization === undefined
     return isUntouched ? adapterFor(config, adapter)(config) : sendWith(request, added)
   }
-  // What the caller changes meanwhile is not sent.
+  // Changes by the caller meanwhile are not sent.
   const url = config.url && String(config.url)
   const captured = { ...(url && { url }), data: bodySnapshot(config.data), params: bodySnapshot(config.params) }
   return whileBodyWaits(config.data, untilCanceled(config, added)).then(
@@ -63,7 +63,7 @@ export function exchange(request: Exchange): Promise<unknown> {
   )
 }
 
-/** Sends a copy of the config, and does with the response what the authorization decides. */
+/** Sends a copy of the config, and delivers or resends as the authorization decides. */
 async function sendWith(request: Exchange, added: AuthorizationHeaders, captured?: object): Promise<unknown> {
   const { config, adapter, authorization } = request
   const sent = Object.assign(copyOf(config), captured)
@@ -128,7 +128,7 @@ function redirecting({ config, authorization }: Exchange, first: AuthorizationHe
   }
 }
 
-/** Fails as axios fails: with an error of its class, which other layers know. */
+/** Fails like axios itself, with an error of its class, which other layers recognise. */
 function fail({ config, authorization }: Exchange, cause: unknown): never {
   authorization.failed()
   if ((cause as { __CANCEL__?: boolean } | null)?.__CANCEL__) throw cause
@@ -140,14 +140,14 @@ function fail({ config, authorization }: Exchange, cause: unknown): never {
   throw error
 }
 
-/** Frees the connection of a response that nobody will read. */
+/** Frees the connection of a response that will not be read. */
 function discard(data: unknown): void {
   const stream = data as { destroy?: () => void; cancel?: () => Promise<void> } | null | undefined
   if (typeof stream?.destroy === 'function') stream.destroy()
   else if (typeof stream?.cancel === 'function') stream.cancel().catch(() => {})
 }
 
-/** A timeout or an abort while the body was read has a response too; it stays what it is. */
+/** A timeout or an abort while the body was read also has a response; such an error is kept. */
 function isResponse({ code, response }: AxiosFailure): boolean {
   if (code === undefined || code === 'ERR_BAD_REQUEST') return true
   return code === 'ERR_BAD_RESPONSE' && (response?.status ?? 0) >= 500

@@ -5,9 +5,9 @@ import type { AxiosResponse } from './conceal.js'
 type Fetch = typeof globalThis.fetch
 
 const idempotent = new Set(['get', 'head', 'options', 'trace', 'put', 'delete'])
-/** Where each request ended, by the `Request` that axios made. */
+/** The final URL of each request, by the `Request` that axios made. */
 const endings = new WeakMap<object, Response>()
-/** One for each fetch: axios keeps what it makes of an `env` for ever. */
+/** One for each fetch, since axios keeps what it derives from an `env` forever. */
 const watched = new WeakMap<Fetch, Fetch>()
 
 const watchedGlobal = watch((input, init) => globalThis.fetch(input, init))

@@ -9,7 +9,7 @@ import {
 import { type Adapter, type AxiosConfig, requestOf } from './axios-config.js'
 import { adapterFor, exchange } from './exchange.js'
 
-/** What one `mcaAuth()` knows of the request of a config. */
+/** The state of one `mcaAuth()` for the request of a config. */
 interface Begun {
   readonly authorizer: RequestAuthorizer
   authorization: RequestAuthorization | undefined
@@ -17,13 +17,13 @@ interface Begun {
   isFresh: boolean
 }
 
-/** What our adapter wraps: the caller's adapter, and every `mcaAuth()` of the client in order of precedence. */
+/** The contents of our adapter: the caller's adapter, and every `mcaAuth()` of the client in order of precedence. */
 interface Wrapped {
   readonly adapter: unknown
   readonly begun: readonly Begun[]
 }
 
-/** Made by each request: as a private field of a function it costs nothing to keep, in a WeakMap a microsecond. */
+/** Made for each request: storing it in a private field of a function costs nothing, in a WeakMap a microsecond. */
 const Given = function (this: unknown, value: object) {
   return value
 } as unknown as new (
@@ -44,8 +44,8 @@ class WrappedAdapter extends Given {
   }
 }
 
-// One class for all copies of this package, also its ESM and CommonJS builds: interceptors of several may be on one client,
-// and the first one decides.
+// One class for all copies of this package and its ESM and CommonJS builds: a client may have interceptors of several, and
+// the first one decides.
 const name = Symbol.for('mca-auth.axios.1')
 const shared = globalThis as { [key: symbol]: typeof WrappedAdapter | undefined }
 shared[name] ??= WrappedAdapter
@@ -100,8 +100,8 @@ function wrap(adapter: unknown, begun: readonly Begun[]): Adapter {
 }
 
 /**
- * A config is not a request: it is used again for others, too. It continues the authorization of the request that failed
- * with it, if it is the same one. With another URL it keeps the caller's context, and after a success it keeps nothing.
+ * A config is not a request: it may be used again for others. It continues the authorization of the request that failed
+ * with it, if it is the same request. With another URL it keeps the caller's context, and after a success it keeps nothing.
  */
 function begin(
   request: BeginRequest,
@@ -110,22 +110,22 @@ function begin(
 ): RequestAuthorization | undefined {
   if (!before?.isUnfinished) return authorizer.begin(request)
   if (before.continues(request)) return before
-  // In the context of the one before, unless somebody else's request is served here.
+  // In the context of the one before, unless the current context belongs to another incoming request.
   return before.belongsHere ? before.run(() => authorizer.begin(request)) : authorizer.begin(request)
 }
 
-/** Sends the request as the first `mcaAuth()` decides whose origins match. */
+/** Sends the request. The first `mcaAuth()` whose origins match decides. */
 function decide(config: AxiosConfig, adapter: unknown, wrapped: readonly Begun[]): Promise<unknown> {
   const sending = requestOf(config, adapter)
   const begun = wrapped.map((one) => {
     const { authorizer, authorization: before, isFresh } = one
     one.isFresh = false
-    // Another interceptor may have given the URL since.
+    // A later interceptor may have set the URL.
     if (isFresh && before !== undefined) return one
     const authorization = begin(sending, authorizer, before)
     return authorization === before ? one : { authorizer, authorization, isFresh: false }
   })
-  // For whoever sends this config again; the wrapped adapter may have become the default of an instance.
+  // In case this config is sent again; the wrapped adapter may have become the default of an instance.
   if (begun.some((one, i) => one !== wrapped[i])) config.adapter = wrap(adapter, begun)
   const { authorization } = begun.find((one) => one.authorization?.applies) ?? (begun[0] as Begun)
   if (authorization === undefined || begun.some((one) => one.authorization === undefined)) {

@@ -8,11 +8,11 @@ import { internalsOf, type ProviderInternals } from './provider/provider-interna
 import type { TokenProvider } from './provider/token-provider.js'
 import { checkFields, record } from './validate.js'
 
-/** Rules of one client, in place of those of the provider that it shares with others. */
+/** Rules of one client, in place of those of the shared provider. */
 export type ClientOptions = AuthorizationOptions
 
 /**
- * What every `mcaAuth()` begins with.
+ * Creates the authorizer of a client: the first step of every `mcaAuth()`.
  *
  * @param client - the client's name in reports, e.g. `'axios'`.
  * @param optionsOrProvider - options as for `createTokenProvider()`, or a provider: any object with `getToken()`.
@@ -29,7 +29,7 @@ export function createRequestAuthorizer(
   const given = providerOf(optionsOrProvider)
   const [name] = Object.keys(clientOptions)
   if (given === undefined && name !== undefined) {
-    throw new TypeError(`\`${name}\` belongs into the options; a second argument goes with a provider`)
+    throw new TypeError(`\`${name}\` belongs in the options; a second argument goes with a provider`)
   }
   const provider = given ?? (internalsOf(createTokenProvider(optionsOrProvider as McaAuthOptions)) as ProviderInternals)
   const rules = { ...provider.rules, ...definedFields(clientOptions) }

@@ -1,4 +1,4 @@
-/** What went wrong. Codes are stable; messages may change. */
+/** The kind of failure. Codes are stable; messages may change. */
 export type McaAuthErrorCode =
   | 'MISSING_APPID_ERROR'
   | 'MISSING_CLIENTID_ERROR'
@@ -28,13 +28,13 @@ export interface McaAuthErrorDetails {
   readonly retryAt?: number | undefined
 }
 
-/** Copies of core, and its ESM and CommonJS builds, know each other's errors by it. */
+/** Copies of core, and its ESM and CommonJS builds, recognise each other's errors by it. */
 const brand = Symbol.for('mca-auth.error.1')
 
 /**
  * Every error of mca-auth, except for invalid options, which throw a `TypeError` immediately.
  *
- * It never holds a token, a secret or a response body. `instanceof` recognises errors of other copies of this package.
+ * It never contains a token, a secret or a response body. `instanceof` recognises errors of other copies of this package.
  *
  * @example
  * ```ts
@@ -79,7 +79,7 @@ export class McaAuthError extends Error implements McaAuthErrorDetails {
 
 function hasInstance(this: unknown, value: unknown): boolean {
   const isOurs = (value as { readonly [brand]?: unknown } | null | undefined)?.[brand] === true
-  // A class derived from this one has instances of its own.
+  // A class derived from this one has its own instances.
   return isOurs && (this === McaAuthError || Function.prototype[Symbol.hasInstance].call(this, value))
 }
 
@@ -87,7 +87,7 @@ function bounded(text: string | undefined, length: number): string | undefined {
   return text === undefined || text.length <= length ? text : `${text.slice(0, length - 1)}…`
 }
 
-/** Of a provider that `close()` has ended. */
+/** The error of a provider after `close()`. */
 export function closedError(): McaAuthError {
   return new McaAuthError('TOKEN_REQUEST_FAILED', 'the token provider is closed')
 }

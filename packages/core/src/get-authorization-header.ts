@@ -7,14 +7,14 @@ import { serviceEnvironment } from './credentials/service-configuration.js'
 import { checkOptions, type McaAuthOptions } from './options.js'
 import type { CachingTokenProvider } from './provider/token-provider.js'
 
-/** One token each, for credentials that come with each call. The first call's `cacheSize` applies. */
+/** Providers with one token each, for credentials that are given with each call. The first call's `cacheSize` applies. */
 let providers: LRUCache<string, CachingTokenProvider> | undefined
-/** By what the options say: how many of the platform's sources it took to complete them. */
+/** For the content of the options: how many sources of the platform were needed to complete them. */
 let sources: LRUCache<string, number> | undefined
 
 /**
- * The call on IBM's page for `bms-mca-oauth-sdk`: a header value for these credentials, from the cache if possible.
- * Other credentials may be given at each call; one cache serves them all. Also under its later name,
+ * The function of IBM's `bms-mca-oauth-sdk`: returns a header value for these credentials, from the cache if possible.
+ * Each call may give other credentials; all of them share one cache. Also exported under its later name,
  * `getAuthorizationHeaderBySecret`. New code should prefer `createTokenProvider()` or an adapter.
  *
  * @returns `Bearer …`
@@ -48,7 +48,7 @@ export async function getAuthorizationHeader(options: McaAuthOptions = {}): Prom
   return provider.getAuthorizationHeader()
 }
 
-/** The `Authorization` header of an incoming request as it stands there, to be passed on. */
+/** The unchanged `Authorization` header of an incoming request, to be passed on. */
 export function getAuthorizationHeaderFromIncomingRequest(
   request: { readonly headers?: { readonly authorization?: string | undefined } } | null | undefined,
 ): string | undefined {
@@ -57,23 +57,23 @@ export function getAuthorizationHeaderFromIncomingRequest(
 
 /** Equal for the same options. */
 function textOf({ cacheSize: _, ...options }: McaAuthOptions): string {
-  // As a list, since of an object that holds a function `canonical()` compares only the identity.
+  // As a list, since `canonical()` compares an object that contains a function only by identity.
   const given = Object.entries(options).filter(([, value]) => value !== undefined)
   return canonical(given.sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 
-/** Of options that are the same: equal for the same platform, as far as they leave something to it. */
+/** Equal for the same options on the same platform, as far as the platform completes them. */
 function environmentFor({ service }: McaAuthOptions, looked: number | undefined): string {
   if (service !== undefined) return canonical(serviceEnvironment(service))
-  // Looking at all its variables would take longer than the rest of a call.
+  // Reading all its variables would take longer than the rest of a call.
   return looked === undefined ? '' : canonical(platformEnvironment(looked))
 }
 
-/** How many sources of the platform were looked at for what the options leave out. They are complete. */
+/** How many sources of the platform were read for options that are left out. The options are complete. */
 function sourcesFor(options: McaAuthOptions): number {
   if (options.service !== undefined) return 0
   const { server, appId, clientId, secret } = findCredentials(options)
   if ([server, appId, clientId, secret].every((field) => field === undefined || field.from === 'options')) return 0
-  // A file may leave out the `appId`, for which the first source is looked at.
+  // A file may leave out the `appId`, for which the first source is read.
   return options.bindingFile === undefined ? readersFor(options.instanceName) : 1
 }

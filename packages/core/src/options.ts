@@ -38,17 +38,17 @@ export function checkOptions(options: unknown): asserts options is McaAuthOption
   checkService(options)
   if (options.dpop === true && options.sharedCache !== undefined) {
     throw new TypeError(
-      '`dpop: true` is a key of one process: with `sharedCache`, give all of them the same key as `dpop`',
+      '`dpop: true` is a key of one process: with `sharedCache`, give all processes the same key as `dpop`',
     )
   }
 }
 
-/** Looked up at each token request: it may be replaced or instrumented after us. One function, so that it is comparable. */
+/** Looked up at each token request, since it may be replaced or instrumented later. A single function, to be comparable. */
 const globalFetch: typeof globalThis.fetch = (url, init) => globalThis.fetch(url, init)
 
 /**
- * Checks the options and fills in the defaults, all of which stand here, except for `clientAuth`: that depends on the
- * server which is found.
+ * Checks the options and fills in the defaults. All defaults are here, except for `clientAuth`, which depends on the
+ * server.
  *
  * @throws TypeError that names the option.
  */

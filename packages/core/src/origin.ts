@@ -1,7 +1,7 @@
-// Strict on purpose: whatever does not look exactly like this goes through the URL parser, whose reading is the one
-// that counts. Matches up to the end of the authority.
+// Strict on purpose: a URL that does not look exactly like this goes through the URL parser, whose result counts.
+// Matches up to the end of the authority.
 const plainOrigin = /^https?:\/\/[a-z0-9.-]+(?::\d+)?(?=[/?#]|$)/i
-/** Origins by how they were written; holds nothing that does not match. */
+/** Origins by their spelling; contains only matching ones. */
 const parsed = new Map<string, string>()
 const maxEntries = 1000
 

@@ -34,9 +34,9 @@ export function checkService(options: CredentialOptions): void {
 }
 
 /**
- * The options with what the configuration of `service` says, which those that are given override.
+ * The options, completed by the configuration of `service`. Given options override it.
  *
- * @returns the options, and where the configuration was found.
+ * @returns the options, and the source of the configuration.
  * @throws McaAuthError `INVALID_CREDENTIALS_SOURCE`, `MISSING_SECRET_ERROR` or `INSECURE_TRANSPORT`.
  */
 export function withService<O extends Options>(options: O): { readonly options: O & Options; readonly from?: string } {

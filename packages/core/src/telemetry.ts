@@ -1,7 +1,7 @@
 import { channel } from 'node:diagnostics_channel'
 import { McaAuthError, type McaAuthErrorCode } from './error.js'
 
-/** The token that a message is about. No message holds a secret or a token. */
+/** The token that a message is about. No message contains a secret or a token. */
 export interface TokenSubject {
   /** Origin and path of the token endpoint; of the issuer while the endpoint is not known; `source` for a function. */
   readonly tokenEndpoint: string
@@ -42,17 +42,17 @@ export interface SkippedRequest {
 
 /** A challenge for a nonce in the proof of a token that is bound to a key (RFC 9449 §8, §9). */
 export interface NonceChallenge {
-  /** Of the token endpoint or of the resource; never the path, the nonce or the token. */
+  /** The origin of the token endpoint or of the resource; never a path, a nonce or a token. */
   readonly origin: string
-  /** Of the response: mostly 400 from a token endpoint, 401 from a resource. */
+  /** The status of the response: mostly 400 from a token endpoint, 401 from a resource. */
   readonly status: number
 }
 
-/** A client certificate that is not used, such as one that does not belong to its key. */
+/** A client certificate that is not used, e.g. because it does not belong to its key. */
 export interface IgnoredCertificate {
-  /** Names the file, and shows nothing of it. */
+  /** Names the file, without showing its content. */
   readonly reason: string
-  /** When the certificate that is used expires, in ms since the epoch. */
+  /** When the certificate in use expires, in ms since the epoch. */
   readonly expiresAt: number
 }
 
@@ -60,13 +60,13 @@ export interface IgnoredCertificate {
 export interface McaAuthChannels {
   /** A token request is about to be sent; `attempt` counts from 1. */
   'mca-auth:token:requested': TokenSubject & { readonly attempt: number }
-  /** A new token is available: issued, or taken from the shared cache. `durationMs` counts from the first caller's wait. */
+  /** A new token is available: issued, or found in the shared cache. `durationMs` counts from the first caller's wait. */
   'mca-auth:token:refreshed': TokenSubject & {
     readonly durationMs: number
     readonly expiresAt: number
     readonly fromSharedCache: boolean
   }
-  /** The callers who wait for a token get this error. */
+  /** The callers that wait for a token get this error. */
   'mca-auth:token:failed': TokenFailure & { readonly durationMs: number }
   /** A resource rejected the token, which is dropped. */
   'mca-auth:token:refused': TokenSubject & { readonly origin: string }
@@ -76,9 +76,9 @@ export interface McaAuthChannels {
   'mca-auth:cooldown:entered': TokenFailure
   /** A token was issued again after a failure. */
   'mca-auth:cooldown:left': TokenSubject
-  /** A server wants a nonce, or another one, in the proof of a bound token: the request is sent again, if it can be. */
+  /** A server demands a nonce, or a new one, in the proof of a bound token: the request is sent again, if possible. */
   'mca-auth:dpop:nonce': NonceChallenge
-  /** The files of a client certificate have changed, and cannot be used. The one from before is, until it expires. */
+  /** The files of a client certificate have changed, and cannot be used. The previous certificate is used until it expires. */
   'mca-auth:certificate:ignored': IgnoredCertificate
   /** A request went without a token of ours, and why. Also logged with `NODE_DEBUG=mca-auth`. */
   'mca-auth:request:skipped': SkippedRequest
@@ -99,19 +99,19 @@ export function reportNonceChallenge(origin: string, status: number): void {
   if (channels.nonce.hasSubscribers) channels.nonce.publish({ origin, status } satisfies NonceChallenge)
 }
 
-/** A token, as far as a message is about it. */
+/** The details of a token for messages. */
 interface Subject {
   /** The form of its token request. */
   readonly key: string
   readonly expiresAt: number
 }
 
-/** Publishes what one provider does. Costs nothing without subscribers: only then is a message made. */
+/** Publishes the events of one provider. Costs nothing without subscribers: no message is made. */
 export class Telemetry {
   readonly #tokenEndpoint: () => string
   readonly #clientId: string | undefined
 
-  /** `tokenEndpoint`: where tokens are requested, which may be known later only. */
+  /** `tokenEndpoint`: the URL of token requests, which may become known only later. */
   constructor(tokenEndpoint: () => string, clientId: string | undefined) {
     this.#tokenEndpoint = tokenEndpoint
     this.#clientId = clientId
@@ -147,7 +147,7 @@ export class Telemetry {
     if (channels.left.hasSubscribers) channels.left.publish(this.#subject(key))
   }
 
-  /** The key is the form of the token request; of it only the scope is published. */
+  /** The key is the form of the token request, of which only the scope is published. */
   #subject(key: string): TokenSubject {
     const scope = new URLSearchParams(key).get('scope') ?? undefined
     return { tokenEndpoint: this.#tokenEndpoint(), clientId: this.#clientId, scope }

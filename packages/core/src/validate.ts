@@ -1,5 +1,5 @@
-// Checks of what a caller hands in. Every failure is a TypeError that names the option and what was expected, and
-// never shows the value: it may be a secret.
+// Checks of values that a caller gives. Every failure is a TypeError that names the option and the expected value, and
+// never shows the actual value: it may be a secret.
 import { parseUrl } from './origin.js'
 
 /** A check for each option, which throws a TypeError. An option that is left out is not checked. */
@@ -13,7 +13,7 @@ export function positiveInteger(name: string, value: unknown): asserts value is 
   if (!Number.isSafeInteger(value) || (value as number) < 1) throw expected(name, 'a positive integer', value)
 }
 
-/** Milliseconds, at most what a Node timer takes. */
+/** Milliseconds, at most the limit of Node's timers. */
 export function duration(name: string, value: unknown, least: number): asserts value is number {
   if (typeof value !== 'number' || !(value >= least && value <= 0x7fff_ffff)) {
     throw expected(name, `a number of milliseconds, at least ${least}`, value)
@@ -36,7 +36,7 @@ export function record(what: string, value: unknown): asserts value is object {
   if (Object.keys(value).length === 0 && !isPlain(value)) throw new TypeError(`${what} must be a plain object`)
 }
 
-/** Whether it is a literal, of whatever realm, or the like. */
+/** Whether it is a literal or something like it, of any realm. */
 export function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value)
   return prototype === null || Object.getPrototypeOf(prototype) === null
@@ -58,7 +58,7 @@ export function sealingKeys(name: string, value: unknown): void {
   throw new TypeError(`\`${name}\` must be a list of strings or Uint8Arrays of at least 32 bytes each`)
 }
 
-/** An absolute http or https URL without userinfo. Spaces around it are forgiven, as the published module did. */
+/** An absolute http or https URL without userinfo. Spaces around it are allowed, as in the published module. */
 export function httpUrl(name: string, value: unknown): URL {
   nonEmptyString(name, value)
   const url = parseUrl(value.trim())
@@ -91,7 +91,7 @@ export function rejectUnknownKeys(kind: string, value: object, known: readonly s
   }
 }
 
-/** The known name that was probably meant by another one: at most a third of its letters differ, or it ends with it. */
+/** The known name that was probably meant: at most a third of its letters differ, or it ends with the given name. */
 function nearestName(name: string, known: readonly string[]): string | undefined {
   const meant = name.toLowerCase()
   const byDistance = known.map((candidate) => [distance(meant, candidate.toLowerCase()), candidate] as const)
@@ -100,7 +100,7 @@ function nearestName(name: string, known: readonly string[]): string | undefined
   return known.find((candidate) => meant.endsWith(candidate.toLowerCase()))
 }
 
-/** How many letters to insert, delete or replace (Levenshtein). */
+/** The number of letters to insert, delete or replace (Levenshtein distance). */
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i)
   for (const letter of a) {

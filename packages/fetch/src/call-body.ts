@@ -10,15 +10,15 @@ import {
 
 /** The body of a call, which may have to be sent twice. */
 export interface CallBody extends RequestBody {
-  /** A stream can't be sent to the target of a redirect (Fetch standard, HTTP-redirect fetch, step 9). */
+  /** A stream cannot be sent to the target of a redirect (Fetch standard, HTTP-redirect fetch, step 9). */
   readonly isStream: boolean
-  /** Waits for a token while the body could fail, and lets go of the body if there is none. */
+  /** Waits for a token while the body could fail, and releases the body if no token is available. */
   wait<T>(work: Promise<T>): Promise<T>
   /** It will not be sent again. */
   release(): void
 }
 
-/** Of a body that a `Request` brings along, `first` is `undefined`. */
+/** If the body is part of a `Request`, `first` is `undefined`. */
 export const noBody: CallBody = {
   first: undefined,
   isReplayable: true,
@@ -28,7 +28,7 @@ export const noBody: CallBody = {
   release() {},
 }
 
-/** Bytes and forms are copied, since fetch lets its caller use them again at once; text and blobs can't change. */
+/** Bytes and forms are copied, since fetch lets its caller use them again at once; text and blobs cannot change. */
 export function callBody(body: unknown, mustWait: boolean): CallBody {
   if (body === undefined) return noBody
   if (typeof body !== 'object' || isReusable(body)) {
@@ -45,15 +45,15 @@ export function callBody(body: unknown, mustWait: boolean): CallBody {
 }
 
 /**
- * The body of a `Request` is recorded beside it, for only the `Request` knows whether its length is known. As its clone is
- * read along and dropped after 64 KiB, a long upload does not stay in memory.
+ * The body of a `Request` is recorded separately, since only the `Request` knows whether its length is known. Its clone is
+ * read at the same pace and dropped after 64 KiB, so a long upload does not stay in memory.
  */
 export function recordedRequest(request: Request): CallBody {
   let clone: Request
   try {
     clone = request.clone()
   } catch {
-    // It has been used: the fetch says so.
+    // It has been used, which the fetch reports.
     return { ...noBody, isReplayable: false }
   }
   const source = clone.body as unknown as ReadableStream | NodeJS.ReadStream
@@ -72,7 +72,7 @@ export function recordedRequest(request: Request): CallBody {
       if (size > maxRecordedBytes) return release()
     }
   }
-  // The fetch says what fails in the body of the request.
+  // The fetch reports failures of the request's body.
   record().catch(release)
   return {
     ...withWait(recorded, request, (reason) => {
@@ -88,7 +88,7 @@ export function recordedRequest(request: Request): CallBody {
   }
 }
 
-/** Passes on what it reads only when asked, with the reader's own errors and the fetch's own reason to cancel. */
+/** Passes chunks on only on demand, with the reader's own errors and the fetch's own reason for cancelling. */
 function recordedStream(stream: ReadableStream): CallBody {
   const reader = stream.getReader()
   const recorded = requestBody(chunksOf(reader))
@@ -148,7 +148,7 @@ async function* chunksOfNode(stream: NodeJS.ReadStream): AsyncGenerator<unknown>
   for await (const chunk of stream) yield chunk
 }
 
-/** A form of a class of the caller's may not be copied like others. */
+/** A form of the caller's own class must not be copied like others. */
 function snapshotOf(body: unknown): unknown {
   try {
     return bodySnapshot(body)
@@ -161,7 +161,7 @@ function isWebStream(body: unknown): body is ReadableStream {
   return typeof (body as Partial<ReadableStream> | null)?.getReader === 'function'
 }
 
-/** One that was used is sent to the fetch, which rejects it. */
+/** A used one is passed to the fetch, which rejects it. */
 export function isUnusedStream(body: unknown): body is ReadableStream {
   return isWebStream(body) && !body.locked && !Readable.isDisturbed(body as never)
 }

@@ -1,12 +1,12 @@
 import type { AuthorizationHeaders } from '@mca-auth/core/adapter'
 
-/** The forms in which fetch takes headers, as they were read; each keeps the caller's spelling of names. */
+/** The forms of headers that fetch accepts, after reading; each keeps the caller's spelling of names. */
 export type HeaderForm = Headers | readonly unknown[] | Readonly<Record<string, unknown>> | undefined
 
-/** A copy: what the caller changes afterwards is not sent, and an iterator can be read once. */
+/** A copy: later changes by the caller are not sent, and an iterator can be read only once. */
 export function readHeaders(given: unknown): HeaderForm {
   if (given === undefined || given === null) return undefined
-  // What is not an object is an error, which the fetch knows best.
+  // Anything but an object is an error, which the fetch itself reports.
   if (typeof given !== 'object') return given as never
   if (isHeaders(given)) return copyOf(given)
   if (Symbol.iterator in given) {
@@ -15,7 +15,7 @@ export function readHeaders(given: unknown): HeaderForm {
   return { ...given }
 }
 
-/** Whether the standard's fetch takes them. Others are more tolerant, and some less. */
+/** Whether the standard's fetch accepts them. Others are more tolerant, and some less. */
 export function areValid(headers: HeaderForm): boolean {
   if (headers === undefined || isHeaders(headers)) return true
   try {
@@ -63,13 +63,13 @@ function entriesOf(headers: HeaderForm): readonly (readonly [unknown, unknown])[
   return Array.isArray(headers) ? headers : Object.entries((headers ?? {}) as Readonly<Record<string, unknown>>)
 }
 
-/** A subclass may refuse to be copied or changed, so its headers are read as pairs. */
+/** A subclass may prevent copying or changing, so its headers are read as pairs. */
 function isHeaders(headers: unknown): headers is Headers {
   const { constructor: itsClass } = (headers ?? {}) as object
   return itsClass?.name === 'Headers' && typeof (headers as Headers).delete === 'function'
 }
 
-/** Of its own class: an undici and a node-fetch keep the spelling of names in theirs. */
+/** A copy of the same class: the classes of undici and node-fetch keep the spelling of names. */
 function copyOf(headers: Headers): Headers {
   return new (headers.constructor as typeof Headers)(headers)
 }

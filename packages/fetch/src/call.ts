@@ -5,21 +5,21 @@ import { areValid, type HeaderForm, headerOf, isIterator, readHeaders } from './
 export type Fetch = typeof globalThis.fetch
 
 /**
- * Travels in the `init` of a call, which layers copy: the authorization of the outermost `mcaAuth()`. One beneath it learns
- * from it whether that one decides.
+ * The authorization of the outermost `mcaAuth()`, in the `init` of a call, which layers copy. It tells another one beneath
+ * whether the outermost one decides.
  */
 export const outermost: unique symbol = Symbol.for('mca-auth.request.1')
 
-/** What fetch takes as its second argument, with members that only some fetches know. */
+/** The second argument of fetch, with members that only some fetches support. */
 export interface Init {
   readonly [name: string]: unknown
   readonly [outermost]?: RequestAuthorization | undefined
 }
 
-/** What is sent: the call itself, or a hop of its redirects. */
+/** One sending: the call itself, or a hop of its redirects. */
 export interface Hop {
   readonly input: string | Request
-  /** Of `init`; what stands in a field of its own here goes over it. */
+  /** Other members of `init`; the fields here take precedence. */
   readonly members: Init
   readonly url: string
   readonly method: string
@@ -37,7 +37,7 @@ const inheritable = [
 /** These alone are written in upper case by fetch. */
 const normalized = /^(?:delete|get|head|options|post|put)$/i
 
-/** @returns `undefined` for anything but a call with an http(s) URL. Throws what its getters and iterators throw. */
+/** @returns `undefined` for anything but a call with an http(s) URL. Throws the errors of its getters and iterators. */
 export function readCall(input: unknown, init: unknown): Call | undefined {
   const request = isRequest(input) ? input : undefined
   const url = request?.url ?? String(input)
@@ -48,9 +48,9 @@ export function readCall(input: unknown, init: unknown): Call | undefined {
 /** One call of fetch, as it was when it was made. */
 export class Call {
   readonly sending: BeginRequest & { readonly url: string }
-  /** The `signal` as the caller gave it, of whichever class. */
+  /** The caller's `signal`, of any class. */
   readonly signal: AbortSignal | undefined
-  /** What fetch does with a redirect, unless it fails for this value. */
+  /** How fetch treats a redirect, unless it rejects this value. */
   readonly redirect: unknown
   /** The caller's own `init`, unless an iterator in it has been read. */
   readonly untouchedInit: Init | null | undefined
@@ -75,7 +75,7 @@ export class Call {
     this.sending = {
       url,
       method: normalized.test(String(method)) ? String(method).toUpperCase() : String(method),
-      // Some fetches make a header of a user in the URL; the others reject it.
+      // Some fetches turn a user in the URL into a header; others reject it.
       authorization: headerOf(this.#headers, 'authorization') ?? (hasUser(url) ? url : undefined),
       signal: this.signal instanceof AbortSignal ? this.signal : undefined,
     }
@@ -86,7 +86,7 @@ export class Call {
     return !areValid(this.#headers)
   }
 
-  /** What to send first. If it must wait, its body is taken over: what the caller does with it changes nothing. */
+  /** The first sending. If it must wait, it takes the body over, so that the caller's later use of it has no effect. */
   firstHop({ mustWait }: { readonly mustWait: boolean }): Hop {
     const { url, method } = this.sending
     const request = this.#request
@@ -100,14 +100,14 @@ export class Call {
   }
 }
 
-/** The members that a hop to another URL has of a `Request`, which can't be given another URL. */
+/** The members that a hop to another URL has of a `Request`, which cannot be given another URL. */
 export function membersOfHop({ input, members }: Hop): Init {
   if (!isRequest(input)) return members
   const { body: _body, headers: _headers, method: _method, duplex: _duplex, ...own } = membersOf(input as never)
   return { ...own, ...members }
 }
 
-/** By what it has: another copy of fetch has a `Request` of its own. */
+/** Recognised by its members, since another copy of fetch has its own `Request`. */
 export function isRequest(input: unknown): input is Request {
   const { url, method, clone } = (input ?? {}) as Partial<Request>
   return typeof clone === 'function' && typeof url === 'string' && typeof method === 'string'
@@ -135,7 +135,7 @@ function hasUser(url: string): boolean {
   return username !== '' || password !== ''
 }
 
-/** As a call of fetch does it at once: the body belongs to the call, and cannot be read elsewhere. */
+/** Takes the body over at once, like a call of fetch: it belongs to the call, and cannot be read elsewhere. */
 function taken(request: Request): Request {
   if (!isUnusedStream(request.body)) return request
   const ofRequest = request instanceof Request ? Request : (request as object).constructor

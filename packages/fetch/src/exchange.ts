@@ -12,7 +12,7 @@ import type { AnyFetch } from './global-fetch.js'
 import { hidesRedirect, isRedirect, networkError, nextHop } from './redirect.js'
 import { discard, isFromCache, responseIn } from './response.js'
 
-/** What a fetch gave: a response, or an error that has one, as ky's. */
+/** The result of a fetch: a response, or an error that contains one, such as ky's. */
 interface Outcome {
   readonly response: Response
   readonly error?: unknown
@@ -34,19 +34,19 @@ export class Exchange {
     this.#follows = isGiven && call.redirect === 'follow'
   }
 
-  /** Sends at once if no token has to be waited for. */
+  /** Sends at once if there is no wait for a token. */
   async run(headers: AuthorizationHeaders | Promise<AuthorizationHeaders>): Promise<Response> {
     const mustWait = headers instanceof Promise
     let hop = this.#call.firstHop({ mustWait })
     let added = headers instanceof Promise ? await hop.body.wait(headers) : headers
     let body = hop.body.first
     const first = hop.body
-    // A fetch that follows by itself sends the same proof again, which is not for the URL of the hop.
+    // A fetch that follows redirects itself sends the same proof again, which is not valid for the URL of the hop.
     if (added.dpop !== undefined) this.#follows = this.#call.redirect === 'follow'
     try {
       for (let redirects = 0; ; ) {
         const { response, error } = await this.#send(hop, body, added)
-        // Not a response: of a mock that was not set up to return one.
+        // Not a response, e.g. from a mock that was not set up to return one.
         if (typeof response?.status !== 'number') return response
         if (this.#follows && isRedirect(response)) {
           discard(response)
@@ -59,7 +59,7 @@ export class Exchange {
           return response
         }
         body = hop.body.again()
-        // Never a promise here: a resend has its token already, and a redirect hop has it or fails.
+        // Never a promise here: a resend already has its token, and a redirect hop has one or fails.
         added = this.#authorization.headersFor(hop) as AuthorizationHeaders
       }
     } catch (error) {
@@ -100,7 +100,7 @@ export class Exchange {
 
   async #verdictOn(hop: Hop, response: Response): Promise<Verdict> {
     const { url, status, headers, redirected = !!url && originOf(url) !== originOf(hop.url) } = response
-    // The fetch followed by itself: as it should, or because it knows no 'manual'.
+    // The fetch followed the redirect itself, as it should, or because it does not support 'manual'.
     if (redirected) this.#authorization.redirected({ url: url || hop.url, method: hop.method })
     const details = { replayable: hop.body.isReplayable, fromCache: status >= 400 && isFromCache(response) }
     try {

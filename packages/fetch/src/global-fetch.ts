@@ -13,19 +13,19 @@ interface PassedCall {
 
 /** By adapter, the fetch that was global when it was created: a stack of adapters is recognised without a trial call. */
 const beneath = new WeakMap<AnyFetch, AnyFetch>()
-// Created when it is needed: on Node.js 20 it costs every promise of the process.
+// Created when needed, since on Node.js 20 it slows down every promise of the process.
 let passed: AsyncLocalStorage<PassedCall> | undefined
 
 /**
- * The global fetch, looked up at each call, for a mock or a tracer may be installed at any time. But that one may
- * call us: `globalThis.fetch = mcaAuth()`, or a mock put over that. Then the one that was global before is used.
+ * The global fetch, looked up at each call, since a mock or a tracer may be installed at any time. But it may lead back to
+ * us: `globalThis.fetch = mcaAuth()`, or a mock on top of that. Then the fetch that was global before is used.
  */
 export class GlobalFetch {
   readonly #before = globalThis.fetch as AnyFetch
   readonly #leadHere = new WeakSet<AnyFetch>()
   #adapter: AnyFetch | undefined
 
-  /** Names the adapter whose calls these are. */
+  /** Identifies the adapter that makes these calls. */
   register(adapter: AnyFetch): void {
     this.#adapter = adapter
     beneath.set(adapter, this.#before)

@@ -4,7 +4,7 @@ import { type Fetch, type Init, outermost, readCall } from './call.js'
 import { Exchange } from './exchange.js'
 import { type AnyFetch, GlobalFetch } from './global-fetch.js'
 
-/** Rules of this client, for a provider that it shares with others; and what sends its requests. */
+/** Rules of this client, if it shares its provider with others, and the fetch that sends its requests. */
 export interface FetchClientOptions extends ClientOptions {
   /**
    * Sends the requests: node-fetch, undici's `fetch`, one that retries or caches. It must support `redirect: 'manual'`,
@@ -35,19 +35,19 @@ export function mcaAuth(
   clientOptions: FetchClientOptions = {},
 ): Fetch {
   const { fetch: given, ...rules } = (clientOptions ?? {}) as FetchClientOptions
-  // As they are if they can be: of a promise or a Map, which is wrong, the copy is empty.
+  // Unchanged if possible: the copy of a promise or a Map would be empty, and its error would be lost.
   const checked = Object.hasOwn(clientOptions ?? {}, 'fetch') ? rules : (clientOptions ?? {})
   if (given !== undefined && typeof given !== 'function') throw new TypeError('`fetch` must be a function')
   const globalFetch = new GlobalFetch()
   const authorizer = createRequestAuthorizer('fetch', optionsOrProvider, checked)
 
-  // Nothing is awaited before the call is read, and with a cached token not before it is sent either.
+  // Nothing is awaited before the call is read or, with a cached token, before it is sent.
   const authorizedFetch = async (input: unknown, init?: unknown): Promise<Response> => {
     const fetch = (given as AnyFetch | undefined) ?? globalFetch.lookUp(input, init)
     if (fetch === undefined) return globalFetch.before(input, init)
     if ((init as Init | null | undefined)?.[outermost]?.applies) return fetch(input, init)
     const call = readCall(input, init)
-    // The fetch itself reports what is wrong with a URL or an init that can't be read.
+    // The fetch itself reports what is wrong with a URL or an init that cannot be read.
     if (call === undefined) return fetch(input, init)
     const isRejected = given === undefined && call.hasInvalidHeaders
     const authorization = isRejected ? undefined : authorizer.begin(call.sending)

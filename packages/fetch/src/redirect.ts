@@ -14,7 +14,7 @@ export function isRedirect({ status, headers }: Response): boolean {
   return statuses.includes(status) && locationOf(headers) !== null
 }
 
-/** As in browsers: neither the status nor the target can be seen. */
+/** Like in browsers: neither the status nor the target is visible. */
 export function hidesRedirect(response: Response): boolean {
   return response?.type === 'opaqueredirect' && response.status === 0
 }
@@ -31,7 +31,7 @@ export function nextHop(hop: Hop, response: Response, redirects: number): Hop {
   if (redirects > maxRedirects) throw networkError('redirect count exceeded')
   if (url.username !== '' || url.password !== '') throw networkError('the URL of the redirect includes credentials')
   const { status } = response
-  // It has been read by sending it. The recording of a Request's body is as good as the Request's own.
+  // A stream has been consumed by the first sending. A recorded body of a Request can still be sent.
   if (status !== 303 && hop.body !== noBody && (hop.body.isStream || !hop.body.isReplayable)) {
     throw networkError('the body of the request cannot be sent again')
   }
@@ -50,7 +50,7 @@ export function nextHop(hop: Hop, response: Response, redirects: number): Hop {
   }
 }
 
-/** How fetch says that it could not fetch. */
+/** The error of fetch for a network failure. */
 export function networkError(reason: string): TypeError {
   return new TypeError('fetch failed', { cause: new Error(reason) })
 }

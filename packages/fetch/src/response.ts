@@ -18,7 +18,7 @@ export function isFromCache(response: Response): boolean {
   return fromCache === true || returnedFromCache === true || status === 'hit' || status === 'stale'
 }
 
-/** Releases a body that nobody will read, whatever kind of stream it is. */
+/** Releases a body that will not be read, whatever kind of stream it is. */
 export function discard(response: Response): void {
   const body = response.body as ReadableStream | Readable | null | undefined
   if (body === null || body === undefined) return

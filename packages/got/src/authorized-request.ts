@@ -24,17 +24,17 @@ type Retry = (options: object) => never
 
 /**
  * One call of got, from its handlers to its result, over every redirect, retry and resend: got copies the options for
- * each, and with them our hooks. Those are the nearest to the wire, the last before a request and the first after it.
+ * each, and our hooks with them. They are the closest to the wire: the last before a request and the first after it.
  */
 export class AuthorizedRequest implements Mark {
   readonly authorizer: RequestAuthorizer
   readonly origin: string | undefined
   readonly #authorization: RequestAuthorization
-  /** `delivered`: only a retry goes on from here. Whoever else uses these options makes another request. */
+  /** `delivered`: only a retry continues from here. Any other use of these options is a new request. */
   #state: 'begun' | 'sending' | 'ready' | 'delivered' = 'begun'
   #options: GotOptions
   #added: AuthorizationHeaders = {}
-  /** The headers that got hands to Node.js. */
+  /** The headers that got passes to Node.js. */
   #sentHeaders: Record<string, unknown> | undefined
   readonly #beforeRequest: Hook
   readonly #afterResponse: Hook
@@ -44,7 +44,7 @@ export class AuthorizedRequest implements Mark {
     const target = originIn(options)
     const marks = marksIn(options.hooks)
     const earlier = marks.find((other) => other.authorizer === authorizer)
-    // Of the page before, or of whatever request the caller took these options from.
+    // Left by the previous page, or by a request whose options the caller uses again.
     if (earlier !== undefined) removeHooks(options.hooks, authorizer)
     // Without a URL, got rejects the request.
     if (target === undefined || marks.some((other) => other.decides && other.authorizer !== authorizer))
@@ -82,7 +82,7 @@ export class AuthorizedRequest implements Mark {
     return this.#authorization.applies && this.#state === 'begun'
   }
 
-  /** Listens to the stream or promise that got made of the call. */
+  /** Listens to the stream or promise that got returned for the call. */
   watch(result: unknown): void {
     // A handler after ours may have added hooks.
     const { beforeRequest } = this.#options.hooks
@@ -160,7 +160,7 @@ export class AuthorizedRequest implements Mark {
     return verdict instanceof Promise ? verdict.then(finish) : finish(verdict)
   }
 
-  /** To got, this is a retry. The caller's own retries must neither forbid it nor become fewer. */
+  /** To got, this is a retry. It must neither be blocked by the caller's retry limit nor count against it. */
   #resend(retry: Retry): never {
     const { limit = 0, calculateDelay } = this.#options.retry
     const delay: typeof calculateDelay = (attempt) =>
@@ -178,7 +178,7 @@ export class AuthorizedRequest implements Mark {
   #fail<E extends Error & { response?: GotResponse }>(error: E, next: 'ready' | 'delivered'): E {
     this.#hideHeaders()
     const { response } = error
-    // While a redirect is followed, got takes the response that redirected for the last one.
+    // While got follows a redirect, its last response is the one that redirected.
     if (this.#state === 'sending' && response !== undefined && response.statusCode >= 400) this.#end(response)
     else if (this.#state === 'sending') this.#authorization.failed()
     this.#state = next
@@ -188,7 +188,7 @@ export class AuthorizedRequest implements Mark {
 
 /**
  * An `init` hook. got calls it when it adds the options of the next page to those of all pages, whose URL is still the
- * one of the page before: what the caller addressed.
+ * one of the page before: the one that the caller addressed.
  */
 export function bindPages(authorizer: RequestAuthorizer, options: GotOptions): void {
   const { url, prefixUrl, hooks } = options

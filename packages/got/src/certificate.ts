@@ -3,7 +3,7 @@ import type { GotOptions, NativeOptions } from './got-options.js'
 
 /**
  * Gives the connection the client certificate that the token is bound to, unless the caller has set an agent or a
- * certificate. Only what got hands to Node.js is changed, of this sending: a redirect or a retry gets what it needs itself.
+ * certificate. Changes only the options that got passes to Node.js for this sending: a redirect or a retry gets its own.
  */
 export function addCertificate(
   native: NativeOptions,

@@ -13,7 +13,7 @@ export interface GotOptions {
   readonly enableUnixSockets?: boolean | undefined
   readonly retry: { readonly limit?: number; readonly calculateDelay: (attempt: { error: Error }) => unknown }
   readonly hooks: Hooks
-  /** What got calls to read the options when it makes the request. */
+  /** Called by got to read the options when it makes the request. */
   createNativeRequestOptions?(): NativeOptions
   readonly agent?: { readonly https?: unknown; readonly http2?: unknown } | undefined
   readonly http2?: boolean | undefined
@@ -32,12 +32,12 @@ export interface GotResponse {
 }
 
 export type Hook = (...args: never[]) => unknown
-/** Of one call: got copies the lists of its instance for each. */
+/** The hooks of one call: got copies the lists of its instance for each. */
 export type Hooks = Record<'beforeRequest' | 'beforeRedirect' | 'beforeRetry' | 'beforeError' | 'afterResponse', Hook[]>
 
 const mark = Symbol.for('mca-auth.got.1')
 
-/** What is known of the request that a hook of ours belongs to, also a hook of another copy of this package. */
+/** The request that a hook of ours belongs to, even if the hook is of another copy of this package. */
 export interface Mark {
   readonly authorizer: RequestAuthorizer
   /** The origin that the caller addressed. */
@@ -68,7 +68,7 @@ export function removeHooks(hooks: Hooks, authorizer: RequestAuthorizer): void {
   }
 }
 
-/** Each Unix socket is an origin of its own. */
+/** Each Unix socket is a separate origin. */
 export function originIn(options: GotOptions, url: string | URL | undefined = options.url): string | undefined {
   if (url === undefined || url === '') return undefined
   const target = typeof url === 'string' ? parseUrl(url) : url

@@ -3,7 +3,7 @@ import { type ClientOptions, createRequestAuthorizer } from '@mca-auth/core/adap
 import { AuthorizedRequest, bindPages } from './authorized-request.js'
 import type { GotOptions } from './got-options.js'
 
-/** What `got.extend()` takes. */
+/** The argument of `got.extend()`. */
 export interface GotExtension {
   readonly handlers: (<T>(options: unknown, next: (options: never) => T) => T)[]
   readonly hooks: { readonly init: ((init: unknown, options: unknown) => void)[] }

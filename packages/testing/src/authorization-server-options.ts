@@ -14,7 +14,7 @@ export interface AuthorizationServerOptions {
   /** App ID documents `expires_in` as a string and sends a number. @default 'number' */
   readonly expiresInAs?: 'number' | 'string'
   /**
-   * Speaks https and asks for a client certificate, which authenticates the client (RFC 8705 §2) and to which its tokens are
+   * Speaks https and requests a client certificate, which authenticates the client (RFC 8705 §2) and to which its tokens are
    * bound (§3).
    * @default plain HTTP
    */

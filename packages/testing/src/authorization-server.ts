@@ -10,26 +10,26 @@ import type { SigningKey } from './signing-key.js'
 import { type Confirmation, TokenIssuer, type VerifiedToken } from './token-issuer.js'
 import { exchangeGrantTypes, Users } from './users.js'
 
-/** What `startAuthorizationServer()` starts. */
+/** The server of `startAuthorizationServer()`. */
 export class AuthorizationServer {
   readonly origin: string
   readonly tenantId: string
   readonly clientId: string
-  /** Lifetime of the tokens to come. */
+  /** Lifetime of future tokens, in seconds. */
   lifetimeSeconds: number
-  /** How long each token request waits before its answer. */
+  /** How long each token request waits before its response, in ms. */
   delayMs = 0
-  /** What it demands of proofs. A token request with a proof gets a token that is bound to its key. */
+  /** Its rules for proofs. A token request with a proof gets a token that is bound to the key of the proof. */
   readonly dpop: DpopRules = new DpopRules()
-  /** On whose behalf App ID's path also issues tokens. */
+  /** The users on whose behalf App ID's path also issues tokens. */
   readonly users: Users
   /** The certificates of its clients, with the option `tls`. */
   readonly certificates: ClientCertificates
-  /** Takes no notice of a proof, and issues a Bearer token, as a server does that knows nothing of DPoP. */
+  /** Ignores proofs and issues Bearer tokens, like a server without support for DPoP. */
   ignoresDpop = false
   /** Scopes that every token has, space-separated. */
   scope = 'appid_default'
-  /** Answer with the last token as long as it is valid, as some servers do. */
+  /** Responds with the last token as long as it is valid, as some servers do. */
   reissue = false
   readonly #http: LoopbackServer
   readonly #issuer: TokenIssuer
@@ -81,32 +81,32 @@ export class AuthorizationServer {
     return count
   }
 
-  /** Answers the next token requests with these replies, one each; after them it goes on as usual. */
+  /** Queues scripted replies for the next token requests, one each; afterwards it behaves as usual again. */
   script(...replies: readonly Reply[]): void {
     this.#script.push(...replies)
   }
 
-  /** Forgets what is left of the script. */
+  /** Forgets the rest of the script. */
   clearScript(): void {
     this.#script.length = 0
   }
 
-  /** One token is refused from now on. @throws for what is no JWT. */
+  /** This token is rejected from now on. @throws for anything but a JWT. */
   revoke(token: string): void {
     this.#issuer.revoke(token)
   }
 
-  /** Every token issued so far is refused from now on. */
+  /** Every token issued so far is rejected from now on. */
   revokeAll(): void {
     this.#issuer.revokeAll()
   }
 
-  /** Takes a new secret; with `keepOld`, the previous one stays valid beside it. */
+  /** Changes the secret; with `keepOld`, the previous one stays valid, too. */
   rotateSecret(secret: string, options: { readonly keepOld?: boolean } = {}): void {
     this.#secrets = options.keepOld === true ? [secret, ...this.#secrets] : [secret]
   }
 
-  /** Checks signature, expiry and revocation. `undefined` for a token that is no good. */
+  /** Checks signature, expiry and revocation. `undefined` for a token that is not valid. */
   verify(token: string): Promise<VerifiedToken | undefined> {
     return this.#issuer.verify(token)
   }

@@ -9,7 +9,7 @@ export const unauthorized: Reply = {
   body: { error: 'invalid_client', error_description: 'wrong credentials' },
 }
 
-/** Basic with id and secret raw, as IBM takes them, or form-encoded (RFC 6749 §2.3.1); or both in the body. */
+/** Basic with id and secret raw, as IBM's servers expect them, or form-encoded (RFC 6749 §2.3.1); or both in the body. */
 export function isAuthenticated(
   request: IncomingMessage,
   body: URLSearchParams,

@@ -3,7 +3,7 @@ import { calculateJwkThumbprint, EmbeddedJWK, type JWK, jwtVerify } from 'jose'
 
 /**
  * How far the time of a proof may be off, in seconds. 5 is the default of mod_oauth2, the strictest server that was found
- * (Keycloak allows 25, others 300): what passes here passes there.
+ * (Keycloak allows 25, others 300): a proof that passes here passes there.
  */
 const toleranceSeconds = 5
 
@@ -16,40 +16,40 @@ export interface ProvenRequest {
   readonly accessToken?: string | undefined
 }
 
-/** What a proof is worth: the thumbprint of its key, or the error to respond with. */
+/** The verdict on a proof: the thumbprint of its key, or the error to respond with. */
 export type ProofVerdict =
   | { readonly thumbprint: string }
   | { readonly error: 'invalid_dpop_proof' | 'use_dpop_nonce'; readonly description: string }
 
-/** What a server demands of proofs of possession (DPoP, RFC 9449 §4.3), and the nonces that it has given. */
+/** The rules of a server for proofs of possession (DPoP, RFC 9449 §4.3), and the nonces that it has issued. */
 export class DpopRules {
   /** Whether a proof must have a nonce of this server. */
   demandsNonce = false
-  /** Proofs that were in order, oldest first: the claims of each. */
+  /** The claims of the accepted proofs, oldest first. */
   readonly proofs: Readonly<Record<string, unknown>>[] = []
   readonly #ids = new Set<string>()
   #nonce = newNonce()
-  /** Given before, and still good. */
+  /** Older nonces that are still valid. */
   readonly #older = new Set<string>()
 
-  /** The nonce that it gives now. */
+  /** The current nonce. */
   get currentNonce(): string {
     return this.#nonce
   }
 
-  /** Gives another nonce from now on, and accepts no older one. */
+  /** Issues a new nonce from now on, and accepts no older one. */
   rotateNonce(): void {
     this.#nonce = newNonce()
     this.forgetOlderNonces()
   }
 
-  /** Gives another nonce with the next response, and still accepts the one before. */
+  /** Issues a new nonce with the next response, and still accepts the one before. */
   offerNonce(): void {
     this.#older.add(this.#nonce)
     this.#nonce = newNonce()
   }
 
-  /** Accepts the current nonce only. */
+  /** Accepts only the current nonce. */
   forgetOlderNonces(): void {
     this.#older.clear()
   }
@@ -60,10 +60,10 @@ export class DpopRules {
     return this.demandsNonce && !isCurrent ? { 'dpop-nonce': this.#nonce } : {}
   }
 
-  /** RFC 9449 §4.3, with every check that is there. */
+  /** All checks of RFC 9449 §4.3. */
   async check({ method, url, proof, accessToken }: ProvenRequest): Promise<ProofVerdict> {
     const invalid = (description: string) => ({ error: 'invalid_dpop_proof', description }) as const
-    if (typeof proof !== 'string') return invalid('exactly one DPoP header is needed')
+    if (typeof proof !== 'string') return invalid('exactly one DPoP header is required')
     let claims: Record<string, unknown>
     let jwk: JWK | undefined
     try {
@@ -77,11 +77,11 @@ export class DpopRules {
       return invalid(`the proof is not valid: ${(error as Error).message}`)
     }
     const { jti, htm, htu, iat, ath, nonce } = claims
-    if (jwk === undefined || 'd' in jwk) return invalid('the key must be a public one')
+    if (jwk === undefined || 'd' in jwk) return invalid('the key must be a public key')
     if (htm !== method) return invalid(`htm is ${htm}, not ${method}`)
     if (htu !== withoutQuery(url)) return invalid(`htu is ${htu}, not ${withoutQuery(url)}`)
     const digest = accessToken && createHash('sha256').update(accessToken).digest('base64url')
-    if (ath !== digest) return invalid('ath is not that of the token')
+    if (ath !== digest) return invalid('ath is not the digest of the token')
     // `iat` and the `Date` by which a client corrects its clock are whole seconds: one more may be lost on the way.
     if (typeof iat !== 'number' || Math.abs(Date.now() / 1000 - iat) > toleranceSeconds + 1)
       return invalid('iat is off')
@@ -104,7 +104,7 @@ function withoutQuery(url: string): string {
   return `${origin}${pathname}`
 }
 
-/** Of a proof that may not be one. */
+/** The claims of a proof, which may be malformed. */
 function claimsOf(proof: string): Readonly<Record<string, unknown>> {
   try {
     return JSON.parse(Buffer.from(proof.split('.')[1] ?? '', 'base64url').toString('utf8'))

@@ -8,10 +8,10 @@ export interface TrustedProfile {
   readonly crn: string
 }
 
-/** What IAM knows: one API key, and one compute resource that is linked to one trusted profile. */
+/** An account of IAM with one API key, and one compute resource that is linked to one trusted profile. */
 export class IamAccount {
   readonly trustedProfile: TrustedProfile
-  /** What the compute resource must present from now on. */
+  /** The token that the compute resource must present from now on. */
   computeResourceToken: string
   /** Whether the compute resource is linked to the trusted profile. */
   isProfileLinked = true
@@ -29,17 +29,17 @@ export class IamAccount {
     return this.#apikey
   }
 
-  /** Knows another API key in place of the present one, which is not found from now on. */
+  /** Replaces the API key. The old one is not found from now on. */
   rotateApikey(apikey: string): void {
     this.#apikey = apikey
   }
 
-  /** The present API key is found, but disabled. */
+  /** Disables the current API key. */
   disableApikey(): void {
     this.#disabled.add(this.#apikey)
   }
 
-  /** Limits the token requests of one API key, whatever else IAM is asked. It need not say for how long. */
+  /** Limits the token requests of one API key, but no others. The response may say for how long. */
   throttleApikey(apikey: string, retryAfterSeconds?: number): void {
     this.#throttled.set(apikey, retryAfterSeconds)
   }
@@ -49,7 +49,7 @@ export class IamAccount {
     this.#throttled.clear()
   }
 
-  /** Why a token request gets no token, as IAM says it. */
+  /** IAM's error for a token request that gets no token. */
   refusal(form: URLSearchParams): Reply | undefined {
     switch (form.get('grant_type')) {
       case 'urn:ibm:params:oauth:grant-type:apikey':
@@ -70,7 +70,7 @@ export class IamAccount {
   }
 
   #profileRefusal(form: URLSearchParams): Reply | undefined {
-    // IBM's client does not trim what it reads from a file.
+    // IBM's client does not trim the content of a file.
     const token = form.get('cr_token')?.trim()
     if (!token) return iamError('BXNIM0109E', 'cr_token')
     const { id, name, crn } = this.trustedProfile

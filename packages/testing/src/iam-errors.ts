@@ -2,7 +2,7 @@ import type { Reply } from './reply.js'
 
 export type IamErrorCode = 'BXNIM0106E' | 'BXNIM0109E' | 'BXNIM0398E' | 'BXNIM0415E' | 'BXNIM0462E' | 'BXNIM0602E'
 
-/** Errors of IBM Cloud IAM: each with its status and the text that it has there. */
+/** Errors of IBM Cloud IAM, each with its original status and text. */
 const errors: Readonly<Record<IamErrorCode, readonly [status: number, message: string]>> = {
   BXNIM0415E: [400, 'Provided API key could not be found.'],
   BXNIM0462E: [400, 'Provided API key is disabled.'],
@@ -12,7 +12,7 @@ const errors: Readonly<Record<IamErrorCode, readonly [status: number, message: s
   BXNIM0602E: [400, 'The client credentials are invalid.'],
 }
 
-/** The response that IAM gives. `details` follow the message. */
+/** The response of IAM. `details` follow the message. */
 export function iamError(code: IamErrorCode, details?: string): Reply {
   const [status, message] = errors[code]
   return {
@@ -21,13 +21,13 @@ export function iamError(code: IamErrorCode, details?: string): Reply {
   }
 }
 
-/** As IAM limits the token requests of one API key. No error code is documented, and no `Retry-After`. */
+/** IAM's response to too many token requests of one API key. No error code is documented, and no `Retry-After`. */
 export function iamThrottling(retryAfterSeconds: number | undefined): Reply {
   const headers = retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) }
   return { status: 429, headers, body: { errorMessage: 'ApiKey based rate limit for calls to /token', context } }
 }
 
-/** What IAM says about the request and about itself. It must not reach a user: host names, and the caller's client. */
+/** IAM's details about the request and about itself, which must not reach a user: host names, and the caller's client. */
 const context = {
   requestId: 'fake-request-of-context',
   requestType: 'incoming.Identity_API',

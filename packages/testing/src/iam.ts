@@ -8,9 +8,9 @@ import { signingKey } from './signing-key.js'
 import { TokenIssuer, type VerifiedToken } from './token-issuer.js'
 
 export interface IamOptions {
-  /** An API key that IAM knows. @default 'not-a-real-api-key' */
+  /** The valid API key. @default 'not-a-real-api-key' */
   readonly apikey?: string
-  /** What a compute resource presents: the content of a projected token file. @default 'not-a-real-cr-token' */
+  /** The token of the compute resource: the content of a projected token file. @default 'not-a-real-cr-token' */
   readonly computeResourceToken?: string
   /** The profile that the compute resource is linked to. @default one whose id is 'Profile-not-real' */
   readonly trustedProfile?: TrustedProfile
@@ -20,12 +20,12 @@ export interface IamOptions {
   readonly lifetimeSeconds?: number
 }
 
-/** A token request as it arrived. */
+/** A received token request. */
 export interface IamTokenRequest {
   readonly headers: IncomingMessage['headers']
   /** The fields of the form, decoded. */
   readonly form: Readonly<Record<string, string>>
-  /** The body as it was sent. */
+  /** The unparsed body. */
   readonly body: string
 }
 
@@ -56,11 +56,11 @@ export async function startIam(options: IamOptions = {}): Promise<Iam> {
 export class Iam {
   /** Its base URL, which takes the place of `https://iam.cloud.ibm.com`. */
   readonly url: string
-  /** What it knows, and whom it limits. */
+  /** Its API key, its compute resource, and their limits. */
   readonly account: IamAccount
   /** Every token request received, oldest first. */
   readonly received: IamTokenRequest[] = []
-  /** Lifetime of the tokens to come. An account may have less than an hour. */
+  /** Lifetime of future tokens, in seconds. An account may have less than an hour. */
   lifetimeSeconds: number
   /** How long each token request waits before its response. */
   delayMs = 0
@@ -106,7 +106,7 @@ export class Iam {
     return this.#issuer.verify(token)
   }
 
-  /** A token response for this subject: that of IAM itself, or for a service that passes IAM's tokens on. */
+  /** A token response for this subject, of IAM itself or of a service that passes IAM's tokens on. */
   async issue(subject: string): Promise<Record<string, unknown>> {
     const expiresAt = Date.now() + this.lifetimeSeconds * 1000
     const claims = {

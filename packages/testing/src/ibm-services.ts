@@ -2,7 +2,7 @@ import type { Reply } from './reply.js'
 
 export type IbmService = 'cloudant' | 'cloudant-basic' | 'cos' | 'key-protect' | 'watsonx'
 
-/** How services of IBM Cloud reject a token, by service. Cloudant's response has had a challenge, and none since 2024. */
+/** How services of IBM Cloud reject a token, by service. Cloudant's response has had no challenge since 2024. */
 export const ibmRejections: Readonly<Record<IbmService, Reply>> = {
   cloudant: { status: 401, body: { error: 'unauthorized', reason: 'exp not in future' } },
   'cloudant-basic': {
@@ -24,7 +24,7 @@ export const ibmRejections: Readonly<Record<IbmService, Reply>> = {
       status_code: 401,
     },
   },
-  // Also if a policy, an allowed network or the instance is what it objects to.
+  // The same if it objects to a policy, the network or the instance.
   'key-protect': {
     status: 401,
     headers: { 'www-authenticate': 'Bearer realm="Key Protect"' },

@@ -5,22 +5,22 @@ import { metadataError } from './metadata-errors.js'
 import { type Reply, sendReply } from './reply.js'
 
 export interface InstanceMetadataOptions {
-  /** Whose tokens it gives, for the trusted profile of its account. */
+  /** The IAM whose tokens it issues, for the trusted profile of its account. */
   readonly iam: Iam
 }
 
-/** A request as it arrived. */
+/** A received request. */
 export interface MetadataRequest {
   readonly method: string
-  /** With the query. */
+  /** Includes the query. */
   readonly path: string
   readonly headers: IncomingMessage['headers']
   readonly body: string
 }
 
 /**
- * The instance metadata service of IBM Cloud VPC in this process: an identity token of the instance first, for which it
- * gives a token of IAM.
+ * The instance metadata service of IBM Cloud VPC in this process: issues an identity token of the instance, and in exchange
+ * for that a token of IAM.
  *
  * @example
  * ```ts
@@ -34,7 +34,7 @@ export interface MetadataRequest {
  * ```
  */
 export async function startInstanceMetadata(options: InstanceMetadataOptions): Promise<InstanceMetadata> {
-  if (options?.iam === undefined) throw new TypeError('`iam` is missing: what `startIam()` gave')
+  if (options?.iam === undefined) throw new TypeError('`iam` is missing: the result of `startIam()`')
   let service: InstanceMetadata | undefined
   const http = await LoopbackServer.start(async (request, response) => {
     const reply = await service?.answer(request)
@@ -57,7 +57,7 @@ export class InstanceMetadata {
   readonly received: MetadataRequest[] = []
   /** Whether the service is switched on for the instance. It is off by default in IBM Cloud. */
   isEnabled = true
-  /** Never answers, as for a container whose packets need one hop more than the service allows. */
+  /** Never responds, as to a container whose packets need one hop more than the service allows. */
   isSilent = false
   readonly #http: LoopbackServer
   readonly #iam: Iam

@@ -3,7 +3,7 @@ import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { ServerTls } from './server-tls.js'
 
-/** A server on 127.0.0.1 and a free port, ended with everything that hangs on it. */
+/** A server on 127.0.0.1 with a free port; closing it also closes its connections. */
 export class LoopbackServer {
   readonly origin: string
   readonly #server: Server
@@ -23,11 +23,11 @@ export class LoopbackServer {
     // A certificate that is not good enough is for the server to deny, with a response that says so.
     const asking = { ...tls, requestCert: true, rejectUnauthorized: false }
     const server = tls === undefined ? createServer(listener) : createSecureServer(asking, listener)
-    // A client that is slow for five seconds must not meet a connection that is just being closed.
+    // A client that is slow for five seconds must not use a connection that is just being closed.
     server.keepAliveTimeout = 0
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
-      // Tests like to begin with a thousand requests at once, which a shorter queue would turn away.
+      // Tests often begin with a thousand requests at once, which a shorter queue would reject.
       server.listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, resolve)
     })
     return new LoopbackServer(server, tls === undefined ? 'http' : 'https')
@@ -46,7 +46,7 @@ export async function readBody(request: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(chunks)
 }
 
-/** A form, or JSON, which App ID's own SDK sends. Empty where it is neither. */
+/** The fields of a form, or of JSON, which App ID's own SDK sends. Empty if the body is neither. */
 export async function readParameters(request: IncomingMessage): Promise<URLSearchParams> {
   const body = (await readBody(request)).toString('utf8')
   if (!request.headers['content-type']?.startsWith('application/json')) return new URLSearchParams(body)

@@ -1,7 +1,7 @@
 import type { SharedToken, SharedTokenCache } from '@mca-auth/core'
 
 /**
- * A shared token cache in this process, for tests of what a fleet does: give the same one to several providers.
+ * A shared token cache in this process, for tests of a fleet: give the same one to several providers.
  *
  * @example
  * ```ts

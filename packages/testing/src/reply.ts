@@ -1,20 +1,20 @@
 import type { ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** One scripted answer. An empty one is a 200 with an empty body. */
+/** One scripted response. An empty one is a 200 with an empty body. */
 export interface Reply {
   /** @default 200 */
   readonly status?: number
   readonly headers?: Readonly<Record<string, string | readonly string[]>>
-  /** Text and bytes go out as they are, anything else as JSON. */
+  /** Text and bytes are sent unchanged, anything else as JSON. */
   readonly body?: unknown
-  /** Wait before answering, in ms. */
+  /** The delay before the response, in ms. */
   readonly delayMs?: number
-  /** Send the body one byte each so many ms. */
+  /** Sends the body one byte at a time, at this interval in ms. */
   readonly trickleMs?: number
-  /** `headers`: never answer; `body`: send the status line and headers, then nothing more. */
+  /** `headers`: never responds; `body`: sends the status line and headers, then nothing more. */
   readonly hang?: 'headers' | 'body'
-  /** `headers`: drop the connection instead of answering; `body`: in the midst of the body. */
+  /** `headers`: drops the connection instead of responding; `body`: in the middle of the body. */
   readonly reset?: 'headers' | 'body'
 }
 
@@ -44,7 +44,7 @@ export async function sendReply(response: ServerResponse, reply: Reply): Promise
 
 function encode(reply: Reply): { headers: Record<string, unknown>; payload: Buffer } {
   const { body = '' } = reply
-  // By the clock that the test may have set. What a server signs or checks has that time too.
+  // By the clock that the test may have set, which tokens and proofs use too.
   const headers = { date: new Date().toUTCString(), ...reply.headers }
   if (typeof body === 'string') return { headers, payload: Buffer.from(body) }
   if (body instanceof Uint8Array) return { headers, payload: Buffer.from(body) }

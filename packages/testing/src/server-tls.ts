@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { TLSSocket } from 'node:tls'
 
-/** The certificate of a server. With it the server speaks https, and asks each client for a certificate too. */
+/** The certificate of a server. With it, the server speaks https and requests a certificate of each client. */
 export interface ServerTls {
   /** As PEM, for `127.0.0.1` or `localhost`. */
   readonly cert: string
@@ -10,22 +10,22 @@ export interface ServerTls {
   readonly key: string
   /**
    * Certificate authorities as PEM: a client is authenticated only by a certificate that one of them issued.
-   * @default any certificate authenticates, also a self-signed one
+   * @default any certificate authenticates, even a self-signed one
    */
   readonly ca?: string
 }
 
-/** The digest of the client's certificate as tokens name it (`x5t#S256`, RFC 8705 §3.1), if the client has shown one. */
+/** The digest of the client's certificate in the form of tokens (`x5t#S256`, RFC 8705 §3.1), if the client has sent one. */
 export function clientThumbprint({ socket }: IncomingMessage): string | undefined {
   const certificate = (socket as Partial<TLSSocket>).getPeerX509Certificate?.()
   return certificate && createHash('sha256').update(certificate.raw).digest('base64url')
 }
 
-/** Client certificates, as an authorization server sees them. */
+/** The client certificates of an authorization server. */
 export class ClientCertificates {
-  /** Of each token request, oldest first: the digest (`x5t#S256`), `undefined` if there was no certificate. */
+  /** The digest (`x5t#S256`) of each token request's certificate, oldest first; `undefined` if there was none. */
   readonly seen: (string | undefined)[] = []
-  /** Digests of certificates that authenticate nobody any more. */
+  /** Digests of certificates that no longer authenticate a client. */
   readonly revoked: Set<string> = new Set<string>()
   readonly #tls: ServerTls | undefined
 
@@ -33,7 +33,7 @@ export class ClientCertificates {
     this.#tls = tls
   }
 
-  /** RFC 8705 §2: whether the connection authenticates the client, who says in the form only who it is. */
+  /** RFC 8705 §2: whether the connection authenticates the client, whose id is in the form. */
   authenticate(request: IncomingMessage, body: URLSearchParams, clientId: string): boolean {
     const thumbprint = clientThumbprint(request)
     if (thumbprint === undefined || this.revoked.has(thumbprint)) return false

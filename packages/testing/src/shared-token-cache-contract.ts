@@ -17,13 +17,13 @@ const token = (name: string, expiresInMs = 60_000): SharedToken => ({
 
 async function leased(cache: SharedTokenCache, key: string, holder: string, ms = 60_000): Promise<number> {
   const fence = await cache.lease(key, holder, ms)
-  ok(fence !== undefined, 'the lease was free, and was not given')
+  ok(fence !== undefined, 'the lease was free, but was not granted')
   return fence
 }
 
 /**
  * Requirements that every `SharedTokenCache` must meet; works with any test runner. Takes about a second. Keys are random,
- * so that a store may be used again.
+ * so that a store can be used again.
  *
  * @example
  * ```ts
@@ -36,7 +36,7 @@ async function leased(cache: SharedTokenCache, key: string, holder: string, ms =
 export function sharedTokenCacheContract(): readonly Requirement[] {
   return [
     {
-      name: 'returns what was stored, with the lifetime that is left, until it expires',
+      name: 'returns the stored token, with its remaining lifetime, until it expires',
       async check(cache) {
         const key = randomUUID()
         equal(await cache.get(key), undefined)
@@ -44,9 +44,9 @@ export function sharedTokenCacheContract(): readonly Requirement[] {
         await cache.set(key, token('a', 60_000), await leased(cache, key, 'me'))
         const stored = performance.now()
         await sleep(100)
-        const asked = performance.now()
+        const requested = performance.now()
         const found = await cache.get(key)
-        const [most, least] = [60_000 - (asked - stored), 60_000 - (performance.now() - before)]
+        const [most, least] = [60_000 - (requested - stored), 60_000 - (performance.now() - before)]
         equal(found?.value, 'sealed-a')
         equal(found?.digest, 'digest-a')
         // The clock of the store may be coarser than ours.
@@ -68,7 +68,7 @@ export function sharedTokenCacheContract(): readonly Requirement[] {
       },
     },
     {
-      name: 'deletes an entry with the digest, and no other',
+      name: 'deletes an entry only if the digest matches',
       async check(cache) {
         const key = randomUUID()
         await cache.set(key, token('new'), await leased(cache, key, 'me'))
@@ -79,7 +79,7 @@ export function sharedTokenCacheContract(): readonly Requirement[] {
       },
     },
     {
-      name: 'gives a lease to one holder at a time',
+      name: 'grants a lease to one holder at a time',
       async check(cache) {
         const key = randomUUID()
         const holders = Array.from({ length: 20 }, (_, i) => cache.lease(key, `holder-${i}`, 60_000))
@@ -87,12 +87,12 @@ export function sharedTokenCacheContract(): readonly Requirement[] {
       },
     },
     {
-      name: 'gives the lease on when it is released or lapses, each time with a greater fence',
+      name: 'grants the lease again when it is released or lapses, each time with a greater fence',
       async check(cache) {
         const key = randomUUID()
         const first = await leased(cache, key, 'first')
         await cache.release(key, 'second')
-        equal(await cache.lease(key, 'second', 100), undefined, 'released by who did not have it')
+        equal(await cache.lease(key, 'second', 100), undefined, 'released by another holder')
         await cache.release(key, 'first')
         const second = await leased(cache, key, 'second', 100)
         await sleep(150)
@@ -103,7 +103,7 @@ export function sharedTokenCacheContract(): readonly Requirement[] {
     {
       name: 'extends a lease for its holder, with the same fence',
       async check(cache) {
-        // Longer and longer, until this machine and this store extend a lease before it lapses.
+        // Increases the duration until this machine and this store extend a lease before it lapses.
         for (let ms = 150; ; ms *= 4) {
           const key = randomUUID()
           const before = performance.now()
@@ -119,7 +119,7 @@ export function sharedTokenCacheContract(): readonly Requirement[] {
       },
     },
     {
-      name: 'never replaces a token by that of a slower writer with an earlier lease',
+      name: 'never replaces a token by one of a slower writer with an earlier lease',
       async check(cache) {
         const key = randomUUID()
         const early = await leased(cache, key, 'slow', 50)
@@ -130,7 +130,7 @@ export function sharedTokenCacheContract(): readonly Requirement[] {
         equal((await cache.get(key))?.value, 'sealed-late')
         await cache.delete(key, 'digest-late')
         await cache.set(key, token('early'), early)
-        equal(await cache.get(key), undefined, 'stored after a later lease was given')
+        equal(await cache.get(key), undefined, 'stored after a later lease was granted')
       },
     },
   ]

@@ -10,7 +10,7 @@ export interface SigningKey {
 
 let made: Promise<SigningKey> | undefined
 
-/** One RS256 key for all servers of the process: making one takes a tenth of a second. */
+/** One RS256 key for all servers of the process, since generating one takes a tenth of a second. */
 export function signingKey(): Promise<SigningKey> {
   made ??= make()
   return made

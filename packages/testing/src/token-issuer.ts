@@ -2,13 +2,13 @@ import { randomUUID } from 'node:crypto'
 import { decodeJwt, jwtVerify, SignJWT } from 'jose'
 import type { SigningKey } from './signing-key.js'
 
-/** What a token says about itself, as far as a resource must know. */
+/** The claims of a token that a resource needs. */
 export interface VerifiedToken {
   readonly audience: readonly string[]
   readonly scope: string
-  /** Whom it is for: a user, or the client itself. */
+  /** The subject: a user, or the client itself. */
   readonly subject?: string
-  /** Of the key that it is bound to (RFC 9449 §6.1), if it is. */
+  /** The thumbprint of the key that it is bound to (RFC 9449 §6.1), if there is one. */
   readonly thumbprint?: string
   /** The digest of the certificate that it is bound to (`x5t#S256`, RFC 8705 §3.1), if it is. */
   readonly certificateThumbprint?: string
@@ -62,7 +62,7 @@ export class TokenIssuer {
     return this.sign({ alg: 'RS256', typ: isV4 ? 'JWT' : 'JOSE', kid: this.keyId, ver: version }, claims, expiresAt)
   }
 
-  /** A token of a user. This client may always use it, whomever it is for. */
+  /** A token of a user. This client may always use it, whatever its audience. */
   signUser(issuer: string, claims: object, expiresAt: number, audience: readonly string[] = []): Promise<string> {
     const all = { iss: issuer, aud: [...new Set([...audience, this.#clientId])], tenant: this.#tenantId, ...claims }
     return this.sign({ alg: 'RS256', typ: 'JWT', kid: this.keyId }, all, expiresAt)
@@ -80,7 +80,7 @@ export class TokenIssuer {
   async verify(token: string): Promise<VerifiedToken | undefined> {
     try {
       const { payload } = await jwtVerify(token, this.#key.publicKey)
-      // To the millisecond: tests have tokens that live a second or two.
+      // To the millisecond: tests use tokens that expire after a second or two.
       if ((payload.exp ?? 0) * 1000 <= Date.now() || this.#revoked.has(payload.jti ?? '')) return undefined
       const scope = payload.scope ?? payload['imf.scope']
       const { jkt, 'x5t#S256': certificate } = (payload.cnf ?? {}) as Record<string, unknown>

@@ -10,12 +10,12 @@ const exchangeable = [`${tokenType}:access_token`, `${tokenType}:jwt`]
 
 /** A user whose token is being exchanged. */
 export interface ExchangedSubject {
-  /** The `sub` of the token that was presented. */
+  /** The `sub` of the presented token. */
   readonly subject: string
   /** The `sub` of the actor token, if one was presented. */
   readonly actor: string | undefined
   readonly audience: readonly string[]
-  /** By the form of RFC 8693, or by that of Microsoft Entra's on-behalf-of flow. */
+  /** The form of RFC 8693, or of Microsoft Entra's on-behalf-of flow. */
   readonly form: 'token-exchange' | 'on-behalf-of'
 }
 
@@ -34,12 +34,12 @@ export interface UserTokenOptions {
 
 /**
  * The users of an authorization server. A service may exchange their tokens for tokens on their behalf: by token exchange
- * (RFC 8693), and by the JWT bearer grant with `requested_token_use=on_behalf_of`, as Microsoft Entra does it.
+ * (RFC 8693), and with the JWT bearer grant and `requested_token_use=on_behalf_of`, like Microsoft Entra.
  */
 export class Users {
-  /** Whose tokens have been exchanged, oldest first. */
+  /** The exchanges so far, oldest first. */
   readonly exchanged: ExchangedSubject[] = []
-  /** Users whose tokens are exchanged no more: their session is over, say. */
+  /** Users whose tokens are no longer exchanged, e.g. because their session has ended. */
   readonly denied: Set<string> = new Set()
   readonly #issuer: TokenIssuer
   readonly #issuerUrl: () => string
@@ -49,13 +49,13 @@ export class Users {
     this.#issuerUrl = issuerUrl
   }
 
-  /** A token as this user's application would get it, to call a service with. */
+  /** A token for calling a service, as this user's application would get it. */
   tokenOf(subject: string, { lifetimeSeconds = 3600, claims = {} }: UserTokenOptions = {}): Promise<string> {
     const expiresAt = Date.now() + lifetimeSeconds * 1000
     return this.#issuer.signUser(this.#issuerUrl(), { scope: 'appid_default', ...claims, sub: subject }, expiresAt)
   }
 
-  /** @internal Whose token is to be exchanged. `undefined`: the request is of another grant. */
+  /** @internal The user whose token should be exchanged. `undefined` if the request has another grant. */
   async evaluate(form: URLSearchParams): Promise<ExchangedSubject | Denial | undefined> {
     switch (form.get('grant_type')) {
       case grantTypes.tokenExchange:
@@ -67,7 +67,7 @@ export class Users {
     }
   }
 
-  /** @internal The response to the exchange (RFC 8693 §2.2.1): each time another token. */
+  /** @internal The response to the exchange (RFC 8693 §2.2.1), with a new token each time. */
   async issue(
     user: ExchangedSubject,
     scope: string,
@@ -90,11 +90,11 @@ export class Users {
     }
   }
 
-  /** RFC 8693 §2.1; §2.2.2: tokens that are no good are `invalid_request`. */
+  /** RFC 8693 §2.1; §2.2.2: invalid tokens are an `invalid_request`. */
   async #evaluateExchange(form: URLSearchParams): Promise<ExchangedSubject | Denial> {
     const error = 'invalid_request'
     if (!exchangeable.includes(form.get('subject_token_type') ?? '')) {
-      return { error, error_description: 'subject_token_type must be that of an access token or a JWT' }
+      return { error, error_description: 'subject_token_type must be the type of an access token or a JWT' }
     }
     const subject = await this.#subjectOf(form.get('subject_token'))
     if (subject === undefined) return { error, error_description: 'the subject token is not valid' }
@@ -110,7 +110,7 @@ export class Users {
     return { subject, actor, audience: form.getAll('audience'), form: 'token-exchange' }
   }
 
-  /** As Microsoft documents it: the assertion is the user's access token for this service. */
+  /** As documented by Microsoft: the assertion is the user's access token for this service. */
   async #evaluateOnBehalfOf(form: URLSearchParams): Promise<ExchangedSubject | Denial> {
     if (form.get('requested_token_use') !== 'on_behalf_of' || form.get('scope') === null) {
       const error_description = 'requested_token_use=on_behalf_of and a scope are required'

@@ -14,11 +14,11 @@ import { type Handler, isModern, noController } from './handler.js'
 import { type ReadableHeaders, withAuthorization } from './headers.js'
 import { responseHandler, type SentRequest } from './response-handler.js'
 
-/** What one dispatch consists of. */
+/** The parts of one dispatch. */
 export interface DispatchParts {
   readonly authorizer: RequestAuthorizer
   readonly authorization: RequestAuthorization
-  /** What the layers around us pass again when they send the same request again. */
+  /** The object that layers around us pass again when they send the same request again. */
   readonly identity: object
   readonly sending: Sending
   readonly headers: ReadableHeaders
@@ -29,7 +29,7 @@ export interface DispatchParts {
 export class AuthorizedRequest implements SentRequest {
   readonly authorization: RequestAuthorization
   readonly #parts: DispatchParts
-  /** As they were sent: the caller may use its own again for another request. */
+  /** A copy as sent, since the caller may use its own options again for another request. */
   #options: DispatchOptions
   readonly #body: RequestBody
   #carried: string | undefined
@@ -41,7 +41,7 @@ export class AuthorizedRequest implements SentRequest {
     this.#body = body
   }
 
-  /** Sends it at once if no token has to be waited for. */
+  /** Sends it at once if there is no wait for a token. */
   send(target: Handler): boolean {
     try {
       const added = this.authorization.headersFor(this.#parts.sending)
@@ -57,7 +57,7 @@ export class AuthorizedRequest implements SentRequest {
     return this.#body.isReplayable
   }
 
-  /** In the caller's context: undici answers in that of whoever opened the connection. */
+  /** Runs in the caller's context: undici delivers responses in the context in which the connection was opened. */
   resend(target: Handler): void {
     this.authorization.run(() => {
       try {
@@ -89,7 +89,7 @@ export class AuthorizedRequest implements SentRequest {
   #sendLater(added: Promise<AuthorizationHeaders>, target: Handler): true {
     const { body, signal } = this.#options
     const { headers } = this.#parts
-    // What the caller changes meanwhile is not sent.
+    // Changes by the caller meanwhile are not sent.
     const { origin, query } = this.#options
     this.#options = {
       ...this.#options,

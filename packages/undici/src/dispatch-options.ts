@@ -3,8 +3,8 @@ import { stringify } from 'node:querystring'
 import { originOf, parseUrl, type RequestAuthorization, type Sending } from '@mca-auth/core/adapter'
 
 /**
- * Travels with the options of a dispatch, which layers copy: the authorization of the outermost `mcaAuth()`. Another one
- * beneath it learns from it whether that one decides, and which dispatches belong together.
+ * The authorization of the outermost `mcaAuth()`, in the options of a dispatch, which layers copy. It tells another one
+ * beneath whether the outermost one decides, and which dispatches belong together.
  */
 export const outermost: unique symbol = Symbol.for('mca-auth.request.1')
 
@@ -21,7 +21,7 @@ export interface DispatchOptions {
   readonly [outermost]?: RequestAuthorization | undefined
 }
 
-/** A dispatch function, for whichever kind of handler. */
+/** A dispatch function, for either kind of handler. */
 export type Dispatch = (options: DispatchOptions, handler: object) => boolean
 
 /** The URL that the request is for, and its origin; both `undefined` if a Client or Pool hides where it is connected to. */
@@ -31,7 +31,7 @@ export function targetOf(
 ): Pick<Sending, 'origin' | 'url' | 'dispatched'> {
   const origin = originIn(options) ?? soleOrigin
   if (origin === undefined) return { origin, url: undefined, dispatched: undefined }
-  // Put together, not resolved: a path that begins with two slashes is a path.
+  // Concatenated, not resolved: a path that begins with two slashes is a path.
   const url = `${origin}${options.path}`
   const query = options.query ? stringify(options.query as Record<string, string>) : ''
   const isNamed = Boolean(options.servername) && originOf(options.origin ?? '') !== origin

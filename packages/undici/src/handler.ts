@@ -8,10 +8,10 @@ export interface Controller {
   abort(reason: unknown): void
 }
 
-/** As a record with lower-case names, or as names and values in turn, in bytes. */
+/** A record with lower-case names, or alternating names and values, in bytes. */
 export type Headers = Extract<ResponseHeaders, readonly unknown[] | null | Readonly<Record<string, unknown>>>
 
-/** What undici calls while it makes a request: in the API of undici 7 and 8, or in that of undici 6 and 7. */
+/** The callbacks of a request: in the API of undici 7 and 8, or in the API of undici 6 and 7. */
 export interface Handler {
   onRequestStart?(controller: Controller, context: unknown): void
   onRequestUpgrade?(controller: Controller, status: number, headers: Headers, socket: unknown): void
@@ -33,13 +33,13 @@ export interface Handler {
 }
 
 /**
- * Whether to talk to a handler in the API of undici 7 and 8. undici 7 puts a `WrapHandler`, which has both, around each
- * handler of the older API; talking to it in that one saves converting every header there and back.
+ * Whether to call a handler through the API of undici 7 and 8. undici 7 puts a `WrapHandler`, which has both, around each
+ * handler of the older API; calling it through the older one avoids converting every header there and back.
  */
 export function isModern(handler: Handler): boolean {
   if (typeof handler.onRequestStart !== 'function') return false
   return typeof handler.onHeaders !== 'function' || handler.constructor?.name !== 'WrapHandler'
 }
 
-/** For a request that failed before there was a connection. */
+/** For a request that fails before it has a connection. */
 export const noController: Controller = { aborted: false, pause() {}, resume() {}, abort() {} }

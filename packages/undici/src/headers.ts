@@ -1,9 +1,9 @@
 import type { AuthorizationHeaders } from '@mca-auth/core/adapter'
 
-/** Headers in a form that can be read twice: a record, or names and values in turn. `undefined`: none. */
+/** Headers in a form that can be read twice: a record, or alternating names and values. `undefined`: none. */
 export type ReadableHeaders = Readonly<Record<string, unknown>> | readonly unknown[] | undefined
 
-/** Every shape that undici takes, and arrays of pairs, which only its types allow. Iterators are read here, once. */
+/** Every shape that undici accepts, and arrays of pairs, which only its types allow. Iterators are read here, once. */
 export function readableHeaders(headers: unknown): ReadableHeaders {
   if (headers === undefined || headers === null) return undefined
   if (Array.isArray(headers)) return Array.isArray(headers[0]) ? headers.flat() : headers
@@ -13,7 +13,7 @@ export function readableHeaders(headers: unknown): ReadableHeaders {
     : (headers as Readonly<Record<string, unknown>>)
 }
 
-/** Some layers beneath take a record only. */
+/** Some layers beneath accept only a record. */
 function recordOf(entries: Iterable<[string, unknown]>): Readonly<Record<string, unknown>> {
   const record: Record<string, unknown> = {}
   for (const [name, value] of entries) {
@@ -34,7 +34,7 @@ export function headerOf(headers: ReadableHeaders, name: string): unknown {
   return undefined
 }
 
-/** A copy, since the caller's headers must not change; a record, since some layers beneath take nothing else. */
+/** A copy, since the caller's headers must not change; a record, since some layers beneath accept nothing else. */
 export function withAuthorization(
   headers: ReadableHeaders,
   { authorization, dpop }: AuthorizationHeaders,

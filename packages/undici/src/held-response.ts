@@ -3,18 +3,18 @@ import type { Controller, Headers } from './handler.js'
 const maxBytes = 64 * 1024
 const discardMs = 1_000
 
-/** How a held response is delivered after all. */
+/** The way in which a held response is finally delivered. */
 export interface Receiver {
-  /** Returns whether the response should be resumed then. */
+  /** Returns whether the response should then be resumed. */
   start(): boolean
   data(chunk: Uint8Array): void
   end(trailers: Headers): void
 }
 
 /**
- * A response that says that the token was rejected, while another token is awaited. In the end it is either discarded or
+ * A response that says that the token was rejected, while a new token is awaited. In the end it is either discarded or
  * delivered. Up to 64 KiB of it are read meanwhile: the token request may need the connection. A longer one is
- * paused; if that does not help (a MockAgent knows no pause), it is delivered.
+ * paused; if that has no effect (a MockAgent cannot pause), it is delivered.
  */
 export class HeldResponse {
   readonly #receiver: Receiver
@@ -24,7 +24,7 @@ export class HeldResponse {
   readonly #chunks: Uint8Array[] = []
   #bytes = 0
   #end: { readonly trailers: Headers } | undefined
-  /** A server may close at once after its 401. Another token may still save the request. */
+  /** A server may close the connection right after its 401. A new token may still save the request. */
   #lost: { readonly error: unknown } | undefined
   #timer: NodeJS.Timeout | undefined
   isPaused = false
@@ -35,7 +35,7 @@ export class HeldResponse {
     this.#reportError = reportError
   }
 
-  /** Whether it keeps this part of the body to itself. */
+  /** Whether it holds this part of the body back. */
   data(chunk: Uint8Array): boolean {
     if (this.#state === 'delivered') return false
     this.#bytes += chunk.byteLength
@@ -53,7 +53,7 @@ export class HeldResponse {
     return true
   }
 
-  /** Whether it keeps the end to itself. */
+  /** Whether it holds the end back. */
   end(trailers: Headers): boolean {
     clearTimeout(this.#timer)
     if (this.#state === 'delivered') return false
@@ -61,7 +61,7 @@ export class HeldResponse {
     return true
   }
 
-  /** Whether it keeps the error to itself. */
+  /** Whether it holds the error back. */
   fail(error: unknown, isAborted: boolean): boolean {
     clearTimeout(this.#timer)
     if (this.#state === 'discarded') return true
@@ -73,7 +73,7 @@ export class HeldResponse {
     return true
   }
 
-  /** Drops it, for the request is resent. Returns whether it was still held. */
+  /** Discards it, because the request is resent. Returns whether it was still held. */
   discard(): boolean {
     if (this.#state !== 'held') return false
     this.#state = 'discarded'
@@ -87,7 +87,7 @@ export class HeldResponse {
     return true
   }
 
-  /** The caller has aborted, and hears of it from undici unless the response is complete. */
+  /** The caller has aborted, and undici reports it unless the response is complete. */
   abandon(reason: unknown): void {
     if (this.#state === 'held' && this.#end !== undefined) {
       this.#state = 'discarded'
@@ -106,7 +106,7 @@ export class HeldResponse {
       else if (this.#lost !== undefined) this.#reportError(this.#lost.error)
       else if (resumes && this.isPaused) this.#controller.resume()
     } catch (error) {
-      // Not within undici's own stack, which would catch it: a layer such as retry throws what it wants to hear as an error.
+      // Runs outside undici's own stack, which would catch this: a layer such as retry throws the error that it wants reported.
       this.#state = 'discarded'
       if (this.#end === undefined) this.#controller.abort(error)
       this.#reportError(error)

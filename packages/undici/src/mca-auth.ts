@@ -5,7 +5,7 @@ import { type Dispatch, type DispatchOptions, outermost, targetOf } from './disp
 import type { Handler } from './handler.js'
 import { headerOf, readableHeaders } from './headers.js'
 
-/** One of undici's, whose types differ between its versions. */
+/** An interceptor of undici, whose types differ between versions. */
 type InnerDispatch = (options: never, handler: never) => boolean
 
 /**
@@ -48,7 +48,7 @@ export function mcaAuth(
         method: options.method ?? 'GET',
         authorization: headerOf(headers, 'authorization'),
         signal: options.signal instanceof AbortSignal ? options.signal : undefined,
-        // fetch dispatches each hop of a redirect anew; a WebSocket follows none.
+        // fetch dispatches each hop of a redirect separately; a WebSocket does not follow redirects.
         hidesRedirects: fetchMode !== undefined && String(fetchMode) !== 'websocket',
       }
       const authorization = authorizer.beginOrContinue(identity, sending)
@@ -59,7 +59,7 @@ export function mcaAuth(
   }
 }
 
-/** An iterator among headers can be read once, and has been. */
+/** An iterator among the headers can be read only once, and has been. */
 function asRead(options: DispatchOptions, headers: unknown): DispatchOptions {
   return options.headers == null || options.headers === headers ? options : { ...options, headers }
 }

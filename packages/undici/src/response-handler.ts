@@ -1,5 +1,5 @@
-// undici 6 calls handlers by other names and with other arguments than undici 8; undici 7 has both. What stands between a
-// dispatcher and the caller's handler uses that handler's own API, so nothing needs converting.
+// undici 6 and undici 8 call handlers by different names and with different arguments; undici 7 has both. A handler between a
+// dispatcher and the caller's handler uses the latter's own API, so nothing needs converting.
 import type { RequestAuthorization } from '@mca-auth/core/adapter'
 import { type Controller, type Handler, type Headers, isModern } from './handler.js'
 import { HeldResponse, type Receiver } from './held-response.js'
@@ -8,12 +8,12 @@ import { HeldResponse, type Receiver } from './held-response.js'
 export interface SentRequest {
   readonly authorization: RequestAuthorization
   readonly isReplayable: boolean
-  /** The same again, with another token. */
+  /** Sends the same again, with a new token. */
   resend(target: Handler): void
   fail(target: Handler, controller: Controller | undefined, error: unknown): void
   /** The error without the token that the request carries: layers beneath may put the request into it. */
   conceal(error: unknown): unknown
-  /** Calls what ends the response, or says that there is none: a layer may send the request again from there. */
+  /** Calls the callback for the end of the response or for an error, in which a layer may send the request again. */
   end(callback: () => void): void
 }
 
@@ -71,7 +71,7 @@ abstract class ResponseHandler {
     return false
   }
 
-  /** Whether the caller should hear of this error. One that carries a status is a response that a layer beneath us turned into an error. */
+  /** Whether the caller should get this error. One that carries a status is a response that a layer beneath us turned into an error. */
   protected passesError(controller: Controller | undefined, error: unknown): boolean {
     if (this.held?.fail(error, controller?.aborted === true)) return false
     const { statusCode, headers = null } = (error ?? {}) as { statusCode?: unknown; headers?: Headers }
@@ -144,7 +144,7 @@ class LegacyHandler extends ResponseHandler implements Handler, Controller {
   #abort: ((reason?: unknown) => void) | undefined
   #resume: (() => void) | undefined
 
-  pause(): void {} // says so by what `onHeaders` and `onData` return
+  pause(): void {} // the return values of `onHeaders` and `onData` do this
 
   resume(): void {
     this.#resume?.()

@@ -20,15 +20,15 @@ export function anyProvider(provider: TokenProvider): ProviderInternals {
 }
 
 /**
- * Adapts a provider that core did not create: a stub in a test, a wrapper around another vendor's credential. Caching is
- * up to it, so it is called for every request.
+ * Adapts a provider that core did not create: a stub in a test, a wrapper around another vendor's credential. It does its
+ * own caching, so it is called for every request.
  */
 class AnyProvider implements ProviderInternals {
   readonly rules = {}
   readonly #provider: TokenProvider
-  /** The token rejected last, by key: many late rejections of one token count once. */
+  /** The last rejected token, by key: many late rejections of one token count once. */
   readonly #rejected = new Map<string, string>()
-  /** Settles when the provider has heard of every rejection. */
+  /** Settles when the provider has been notified of every rejection. */
   #invalidated: Promise<unknown> = Promise.resolve()
 
   constructor(provider: TokenProvider) {
@@ -70,7 +70,7 @@ class AnyProvider implements ProviderInternals {
   }
 }
 
-/** A token that such a provider gave; redacted when logged. */
+/** A token from such a provider; redacted when logged. */
 class GivenToken implements ProvidedToken {
   readonly key: string
   readonly #accessToken: string
@@ -78,10 +78,10 @@ class GivenToken implements ProvidedToken {
   constructor(key: string, given: unknown) {
     const { accessToken, tokenType = 'Bearer' } = (given ?? {}) as { accessToken?: unknown; tokenType?: unknown }
     if (!fitsHeader(accessToken)) {
-      throw new McaAuthError('TOKEN_RESPONSE_INVALID', 'the token provider gave no usable `accessToken`')
+      throw new McaAuthError('TOKEN_RESPONSE_INVALID', 'the token provider returned no usable `accessToken`')
     }
     if (typeof tokenType !== 'string' || tokenType.toLowerCase() !== 'bearer') {
-      throw new McaAuthError('TOKEN_RESPONSE_INVALID', 'the token provider gave a token of another type than Bearer')
+      throw new McaAuthError('TOKEN_RESPONSE_INVALID', 'the token provider returned a token whose type is not Bearer')
     }
     this.key = key
     this.#accessToken = accessToken
@@ -100,7 +100,7 @@ class GivenToken implements ProvidedToken {
   }
 }
 
-/** An abort ends the wait, whatever the provider makes of the signal. */
+/** An abort ends the wait, even if the provider ignores the signal. */
 async function untilAborted<T>(signal: AbortSignal | undefined, work: Promise<T> | T): Promise<T> {
   if (signal === undefined) return work
   if (signal.aborted) throw signal.reason
@@ -115,13 +115,13 @@ async function untilAborted<T>(signal: AbortSignal | undefined, work: Promise<T>
   }
 }
 
-/** A provider that never hears of a rejection must not hold up the requests that follow. */
+/** A provider that never settles a notification must not delay later requests. */
 function withinReason(work: Promise<unknown>): Promise<unknown> {
   const timeout = new Promise((resolve) => setTimeout(resolve, invalidateTimeoutMs).unref())
   return Promise.race([work, timeout])
 }
 
-/** Code or name of an error of anybody's, which may be anything. */
+/** Code or name of a foreign error, which may be any value. */
 function nameOf(error: unknown): string {
   try {
     const { name, code } = error as { name?: unknown; code?: unknown }

@@ -1,8 +1,8 @@
 import { inspect } from 'node:util'
 
 /**
- * Hides a token in an error of another layer, which may carry the request. What would show it stays where it is, but is
- * no longer enumerable: neither `inspect` nor `JSON.stringify` nor a logger that copies properties prints it.
+ * Hides a token in an error of another layer, which may carry the request. The properties that would show it remain, but
+ * are no longer enumerable: neither `inspect` nor `JSON.stringify` nor a logger that copies properties prints it.
  */
 export function conceal(error: unknown, header: string | undefined): unknown {
   if (header === undefined) return error
@@ -22,7 +22,7 @@ export function conceal(error: unknown, header: string | undefined): unknown {
   return new TypeError('the request failed with an error that shows the request and cannot be changed')
 }
 
-/** The same in a response: the standard's show nothing of the request, others have it in a property. */
+/** The same for a response: a standard Response does not contain the request, others have it in a property. */
 export function concealIn(response: unknown, header: string | undefined): void {
   if (typeof response !== 'object' || response === null || header === undefined) return
   const token = header.slice(header.indexOf(' ') + 1)
@@ -65,7 +65,7 @@ function jsonOf(value: unknown): string {
   try {
     return JSON.stringify(value) ?? ''
   } catch {
-    // Circular, or a getter that throws: it cannot be printed like this.
+    // Circular, or with a getter that throws, so JSON cannot show it.
     return ''
   }
 }

@@ -30,10 +30,10 @@ export class IncomingToken {
   }
 }
 
-/** `'none'` within an incoming request that came without a token; `undefined` outside of any. */
+/** `'none'` within an incoming request without a token; `undefined` outside of any. */
 export type Incoming = IncomingToken | 'none' | undefined
 
-// One for all copies of this package: an application's forwardIncoming() and an adapter's core may be two of them.
+// Shared by all copies of this package: an application and an adapter may use different ones.
 const shared = globalThis as { [key: symbol]: AsyncLocalStorage<Incoming> | undefined }
 const name = Symbol.for('mca-auth.incoming.1')
 shared[name] ??= new AsyncLocalStorage<Incoming>()
@@ -45,7 +45,8 @@ const current: AsyncLocalStorage<Incoming> = shared[name]
  * With `incoming: 'exchange'` they send a token that they request in exchange for it, and fail if there is none.
  *
  * The token is not checked here: authenticate the caller before. Only a Bearer token is forwarded; one that is bound to the
- * caller's key (DPoP) can only be exchanged. Of App ID's `Bearer <access token> <identity token>` it is the access token.
+ * caller's key (DPoP) can only be exchanged. If the header is App ID's `Bearer <access token> <identity token>`, only the
+ * access token is used.
  *
  * @param request - an `http.IncomingMessage`, a `Request`, or any object with the same `headers`.
  * @returns what the function returns.
@@ -70,7 +71,7 @@ export function forwardIncoming<T>(request: IncomingRequest, run: () => T): T {
   return current.run(typeof value === 'string' ? tokenIn(value) : 'none', run)
 }
 
-/** Two headers that were joined by a comma are none: it would be anybody's guess who the caller is. */
+/** Two headers joined by a comma count as no token, since the caller would be ambiguous. */
 function tokenIn(authorization: string): IncomingToken | 'none' {
   const [, bearer] = /^\s*Bearer\s+([!-+\--~]+)(?:\s+[!-+\--~]+)*\s*$/i.exec(authorization) ?? []
   if (bearer !== undefined) return new IncomingToken(`Bearer ${bearer}`, false)
@@ -78,7 +79,7 @@ function tokenIn(authorization: string): IncomingToken | 'none' {
   return bound === undefined ? 'none' : new IncomingToken(`DPoP ${bound}`, true)
 }
 
-/** What the incoming request that is being served brought along. */
+/** The token of the current incoming request. */
 export function incomingToken(): Incoming {
   return current.getStore()
 }

@@ -4,12 +4,12 @@ import { headerValues, type ResponseHeaders } from './response-headers.js'
 import type { Sending } from './sending.js'
 
 /**
- * `begun`: nothing sent yet. `redirect-received`: the response names another URL. `redirected`: the client follows it.
+ * `begun`: not sent yet. `redirect-received`: the response names another URL. `redirected`: the client follows it.
  * `finished`: it is not sent again.
  */
 type State = 'begun' | 'sending' | 'failed' | 'redirect-received' | 'redirected' | 'finished'
 
-/** What became of the last sending of a request, and so which sending continues it. */
+/** The outcome of the last sending of a request, which decides which sending continues the request. */
 export class LastSending {
   #state: State = 'begun'
   #sending: Sending
@@ -55,7 +55,7 @@ export class LastSending {
     return this.#state === 'failed' && method === this.#sending.method && this.#isSameUrl(url)
   }
 
-  /** With the host by its name, if a DNS layer that repeats the request gives an address instead. */
+  /** With the name of the host, even if a DNS layer that repeats the request gives an address instead. */
   byName(sending: Sending): Sending {
     if (this.#state !== 'failed' || sending.url === this.#sending.url || !this.#isSameUrl(sending.url)) return sending
     return { ...sending, url: this.#sending.url }

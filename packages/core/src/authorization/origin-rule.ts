@@ -3,7 +3,7 @@ import type { Sending } from './sending.js'
 
 /**
  * The origin of a request that leaves through a Unix socket: it stays on this machine, and no entry of `origins` can name
- * it. An adapter that knows the socket's path appends it, so that each socket is an origin of its own.
+ * it. An adapter that knows the socket's path appends it, so that each socket is a separate origin.
  */
 export const unixSocket = 'unix:'
 
@@ -31,7 +31,7 @@ export class OriginList {
     return this.#exact.has(origin)
   }
 
-  /** The only origin that can be meant, if a client does not say which one it is connected to. */
+  /** The only possible origin, for a client that does not say which one it is connected to. */
   get sole(): string | undefined {
     return this.#suffixes.length === 0 && this.#exact.size === 1 ? [...this.#exact][0] : undefined
   }
@@ -60,7 +60,7 @@ function suffixOf(entry: string): string {
   return url.origin.slice('https://wildcard'.length)
 }
 
-/** Where a token may go. One for each client. Remembers its last origin, which is mostly the next one too. */
+/** The rule for where a token may go, one for each client. Caches the last origin, since the next one is mostly the same. */
 export class OriginRule {
   readonly list: OriginList | undefined
   readonly #insecureAllowed: boolean
@@ -80,7 +80,7 @@ export class OriginRule {
     return this.#lastListed
   }
 
-  /** HTTPS, loopback that no proxy sees, or plain HTTP that the caller consented to. */
+  /** HTTPS, loopback without a proxy, or plain HTTP with the caller's consent. */
   isSecure(origin: string, isProxied?: Sending['isProxied']): boolean {
     if (origin !== this.#lastOrigin) this.#evaluate(origin)
     if (this.#insecureAllowed || origin.startsWith('https:') || origin.startsWith(unixSocket)) return true

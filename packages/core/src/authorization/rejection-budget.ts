@@ -5,18 +5,18 @@ const oneBackPerMs = 15_000
 
 interface Budget {
   left: number
-  /** When one was last given back, in ms since the epoch. */
+  /** When a refresh was last added, in ms since the epoch. */
   at: number
 }
 
 /**
- * How many refreshes rejected tokens may still cause, per token request and origin. Prevents a resource that rejects
+ * The number of refreshes that rejected tokens may still cause, per token request and origin. Prevents a resource that rejects
  * every token from causing a storm of refreshes, without affecting other origins.
  */
 export class RejectionBudget {
   readonly #budgets = new LRUCache<string, Budget>({ max: 1000 })
 
-  /** Takes one refresh, if any is left. Returns whether. */
+  /** Uses one refresh, if any is left, and returns whether there was one. */
   take(key: string, origin: string): boolean {
     const budget = this.#budget(key, origin, Date.now())
     if (budget.left === 0) return false
@@ -24,7 +24,7 @@ export class RejectionBudget {
     return true
   }
 
-  /** The refresh was worth it: the resent request was accepted. */
+  /** Returns a refresh, since the resent request was accepted. */
   giveBack(key: string, origin: string): void {
     const budget = this.#budget(key, origin, Date.now())
     budget.left = Math.min(maxRefreshes, budget.left + 1)

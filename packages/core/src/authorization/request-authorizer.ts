@@ -7,7 +7,7 @@ import { reportSkipped } from './skipped-requests.js'
 import { currentTrail, type Trail, withoutTrail, withTrail } from './trail.js'
 
 /**
- * Authorizes the requests of one client. One for each `mcaAuth()`; what concerns a single request is decided in
+ * Authorizes the requests of one client. One for each `mcaAuth()`; decisions about a single request are made in
  * {@link RequestAuthorization}.
  */
 export class RequestAuthorizer {
@@ -44,17 +44,17 @@ export class RequestAuthorizer {
   /**
    * For clients whose layers send a request again by themselves (undici): continues the authorization of a sending that
    * failed or was redirected, if `identity` is the same object as in {@link runEnd} and the request is the same, or
-   * follows the redirect. Everything else begins anew, in the context that it is made in.
+   * follows the redirect. Any other request is a new one, in its own context.
    *
-   * A layer in between may hide the identity. Then the trail in the async context hands on what is forbidden, and
-   * nothing else: never a token, an incoming token or a scope.
+   * A layer in between may hide the identity. Then the trail in the async context passes on only the restrictions, never
+   * a token, an incoming token or a scope.
    */
   beginOrContinue(identity: object, given: BeginRequest): RequestAuthorization | undefined {
     const known = this.#unfinished.get(identity)
     const trail = currentTrail()
     if (known === undefined && trail === undefined) return this.begin(given)
     const before = known ?? (trail as Trail).authorization
-    // A redirect may name an address itself. Then the name that a layer has given to an earlier one says nothing.
+    // A redirect may name an address itself. Then the host name that a layer gave earlier does not apply.
     const address = before.isFollowedBy({ url: given.dispatched }) ? given.dispatched : undefined
     const request = address === undefined ? given : { ...given, url: address, origin: undefined }
     this.#unfinished.delete(identity)
@@ -71,13 +71,13 @@ export class RequestAuthorizer {
     return known
   }
 
-  /** Outside of the trail: what this request calls back is not part of it. */
+  /** Outside of the trail: callbacks of this request are not part of it. */
   #beginAfter(before: RequestAuthorization, trail: Trail | undefined, request: BeginRequest) {
-    const anew = withoutTrail(() => this.begin(request))
-    if (anew === undefined || !before.isOf(this.#rules)) return anew
-    if (trail?.authorization === before && trail.useFor(request)) anew.inherit(before)
-    else anew.avoidWhereLed(before)
-    return anew
+    const fresh = withoutTrail(() => this.begin(request))
+    if (fresh === undefined || !before.isOf(this.#rules)) return fresh
+    if (trail?.authorization === before && trail.useFor(request)) fresh.inherit(before)
+    else fresh.avoidWhereLed(before)
+    return fresh
   }
 
   /**

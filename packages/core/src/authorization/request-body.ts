@@ -5,17 +5,17 @@ export const maxRecordedBytes: number = 64 * 1024
 
 /** The body of a request that may have to be sent twice. */
 export interface RequestBody {
-  /** What to send first. */
+  /** The body for the first sending. */
   readonly first: unknown
   /** Whether it can be sent again, byte for byte the same. */
   readonly isReplayable: boolean
-  /** What to send the second time, if it is replayable. */
+  /** The body for the resend, if it is replayable. */
   again(): unknown
 }
 
 /**
- * Decides once for all clients whether a body can be sent again. Text, bytes, blobs and forms can. An iterable is read
- * by sending it, so up to 64 KiB of it are recorded on the way. A stream can't.
+ * Decides, for all clients, whether a body can be sent again. Text, bytes, blobs and forms can, a stream cannot. Sending an
+ * iterable consumes it, so up to 64 KiB of it are recorded meanwhile.
  */
 export function requestBody(body: unknown): RequestBody {
   const isReplayable = isReusable(body)
@@ -27,8 +27,8 @@ export function isReusable(body: unknown): boolean {
   if (body === undefined || body === null || typeof body === 'string') return true
   if (typeof body !== 'object') return false
   if (body instanceof ArrayBuffer || ArrayBuffer.isView(body)) return true
-  // By what they are rather than by class: other copies of fetch bring their own. The package form-data says that it is
-  // a FormData too, but it is a stream.
+  // Recognised by their tag rather than by class, since other copies of fetch have their own classes. The package form-data
+  // has the tag of a FormData too, but it is a stream.
   if ('pipe' in body) return false
   return /^\[object (FormData|Blob|File|URLSearchParams|SharedArrayBuffer)\]$/.test(
     Object.prototype.toString.call(body),
@@ -36,8 +36,7 @@ export function isReusable(body: unknown): boolean {
 }
 
 /**
- * A body as it is now, for a request that has to wait for its token: what the caller changes meanwhile must not change
- * what is sent.
+ * A copy of a body, for a request that has to wait for its token: changes by the caller meanwhile must not be sent.
  */
 export function bodySnapshot(body: unknown): unknown {
   if (body instanceof ArrayBuffer) return body.slice(0)
@@ -52,8 +51,8 @@ export function bodySnapshot(body: unknown): unknown {
 }
 
 /**
- * Waits for `work` while the request's body could fail: a Node.js stream that nobody reads yet throws its error at the
- * process. Rejects with the body's error, also if it was destroyed before.
+ * Waits for `work` while the request's body could fail: an error of a Node.js stream without a reader ends the process.
+ * Rejects with the body's error, even if it was destroyed before.
  */
 export async function whileBodyWaits<T>(body: unknown, work: Promise<T>): Promise<T> {
   const stream = body as NodeJS.ReadableStream & { destroyed?: boolean }
@@ -72,7 +71,7 @@ export async function whileBodyWaits<T>(body: unknown, work: Promise<T>): Promis
   }
 }
 
-/** Keeps up to 64 KiB of what passes through. */
+/** Keeps up to 64 KiB of the data that passes through. */
 class Recording implements RequestBody {
   readonly first: AsyncIterable<unknown>
   #chunks: Buffer[] | undefined = []
@@ -93,7 +92,7 @@ class Recording implements RequestBody {
   async *#record(source: Iterable<unknown> | AsyncIterable<unknown>): AsyncGenerator<unknown> {
     let size = 0
     for await (const chunk of source) {
-      // The client itself says what is wrong with anything but text and bytes.
+      // The client itself reports anything but text and bytes.
       const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : ArrayBuffer.isView(chunk) && bytesOf(chunk)
       size += bytes === false ? Number.POSITIVE_INFINITY : bytes.byteLength
       if (size > maxRecordedBytes) this.#chunks = undefined
@@ -109,7 +108,7 @@ function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Arra
   return new Uint8Array(buffer, byteOffset, byteLength)
 }
 
-/** Not a stream of Node.js or of the web: clients treat those in their own ways. */
+/** Excludes the streams of Node.js and of the web, which clients treat in their own ways. */
 function isIterable(body: unknown): body is Iterable<unknown> | AsyncIterable<unknown> {
   if (typeof body !== 'object' || body === null || 'pipe' in body || 'pipeTo' in body) return false
   return Symbol.asyncIterator in body || Symbol.iterator in body

@@ -1,14 +1,14 @@
 import type { ResponseHeaders } from './response-headers.js'
 
-/** What a client knows of a redirect besides its target. */
+/** Details of a redirect besides its target. */
 export interface RedirectDetails {
   /** Whether the adapter sends the hop, or sees it being sent. @default false */
   readonly hopIsOurs?: boolean | undefined
-  /** Of the response that redirects. */
+  /** The headers of the response that redirects. */
   readonly headers?: ResponseHeaders
 }
 
-/** What a client knows of a response besides its status and headers. */
+/** Details of a response besides its status and headers. */
 export interface ResponseDetails {
   /** Whether the body of the request can be sent again, byte for byte. @default false */
   readonly replayable?: boolean | undefined

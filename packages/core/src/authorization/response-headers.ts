@@ -1,7 +1,7 @@
 /**
  * The headers of a response in any of the forms that HTTP clients have: an object with `get()` (fetch's `Headers`), a
- * record with lower-case names, names and values in turn (Node's `rawHeaders`, undici 6, in bytes), or none at all, as
- * mocks like to respond.
+ * record with lower-case names, alternating names and values (Node's `rawHeaders`, undici 6, in bytes), or none at all, as
+ * in responses of mocks.
  */
 export type ResponseHeaders =
   | { get(name: string): unknown }
@@ -19,7 +19,7 @@ export function headerValues(headers: ResponseHeaders, name: string): string[] {
   return value === null || value === undefined || value === false ? [] : [value].flat().map(latin1)
 }
 
-/** Clients give lower-case names, mocks whatever the test's author wrote. */
+/** Clients use lower-case names, mocks the spelling of the test's author. */
 function recordValue(headers: object, name: string): unknown {
   const record = headers as Readonly<Record<string, unknown>>
   if (record[name] !== undefined) return record[name]

@@ -1,15 +1,15 @@
-/** One sending of a request: what is final when the client hands it to the wire. */
+/** One sending of a request, in its final form. */
 export interface Sending {
   /** Absolute. `undefined` if the client hides where it is connected to. */
   readonly url: string | URL | undefined
   readonly method: string
-  /** The same URL with the address that a DNS layer put in the place of the host, if one did. */
+  /** The same URL with the address that a DNS layer put in place of the host, if one did. */
   readonly dispatched?: string | undefined
   /** Its origin, if the URL does not name it: {@link unixSocket}. */
   readonly origin?: string | undefined
   /** The `Authorization` that the request has now. `undefined`: none yet; `false` and `null`: the caller wants none. */
   readonly authorization?: unknown
-  /** Whether it goes through a proxy that would see a token sent over plain HTTP; called only where that matters. */
+  /** Whether it goes through a proxy that would see a token sent over plain HTTP; called only if that matters. */
   readonly isProxied?: (() => boolean) | undefined
 }
 
@@ -19,14 +19,14 @@ export interface BeginRequest extends Sending {
   readonly signal?: AbortSignal | undefined
   /** The base URL of the client, which names the origin that may have the token unless `origins` does. */
   readonly base?: string | URL | undefined
-  /** The client follows redirects in a way that the adapter can't see. Without `origins` such a request is not sent. */
+  /** The client follows redirects in a way that the adapter cannot see. Without `origins` such a request is not sent. */
   readonly hidesRedirects?: boolean | undefined
 }
 
-/** The headers that we add to a sending. What the adapter set before and is missing here must be removed. */
+/** The headers that we add to a sending. Headers that the adapter set before and that are missing here must be removed. */
 export interface AuthorizationHeaders {
   readonly authorization?: string
-  /** The proof for a token that is bound to a key (RFC 9449): of this sending alone. */
+  /** The proof for a token that is bound to a key (RFC 9449), only for this sending. */
   readonly dpop?: string
 }
 

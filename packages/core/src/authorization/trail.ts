@@ -3,8 +3,8 @@ import type { RequestAuthorization } from './request-authorization.js'
 import type { Sending } from './sending.js'
 
 /**
- * What a sending that failed or was redirected leaves in the async context of the layer that hears of it, for the request
- * that this layer sends next. Used up by the first request that it leads to.
+ * The record of a sending that failed or was redirected, in the async context of the layer that is notified of it, for the
+ * request that this layer sends next. Consumed by the first request that follows from it.
  */
 export class Trail {
   readonly authorization: RequestAuthorization
@@ -22,7 +22,7 @@ export class Trail {
     this.#used = true
   }
 
-  /** Uses the trail up, if this request repeats the sending or is the first one after its redirect. Returns whether. */
+  /** Consumes the trail if this request repeats the sending or is the first one after its redirect, and returns whether. */
   useFor(request: Sending): boolean {
     if (this.#used || !this.authorization.mayLeadTo(request)) return false
     this.#used = true
@@ -30,7 +30,7 @@ export class Trail {
   }
 }
 
-// Created by the first sending that fails: on Node.js 20 it turns on hooks that cost every promise of the process.
+// Created by the first sending that fails, since on Node.js 20 it enables hooks that slow down every promise of the process.
 let trails: AsyncLocalStorage<Trail | undefined> | undefined
 
 export function currentTrail(): Trail | undefined {

@@ -4,15 +4,15 @@ import { type PrivateKeyInput, signingKey } from './private-key.js'
 /** A key to which tokens are bound (RFC 9449), given by the user. */
 export interface BoundKey {
   readonly key: KeyObject
-  /** What it may sign with, the usual one first. One that names its `alg` signs with nothing else. */
+  /** Its possible algorithms, the usual one first. A key that names its `alg` has no other. */
   readonly algorithms: readonly string[]
 }
 
-/** @throws TypeError for a key that cannot sign at once, or that no proof can name. */
+/** @throws TypeError for a key that cannot sign synchronously, or that a proof cannot name. */
 export function boundKey(given: true | PrivateKeyInput): BoundKey | true {
   if (given === true) return true
   const { key, alg, algorithms } = signingKey(given)
-  // WebCrypto and signers give promises; a key for PSS alone has no JWK.
+  // WebCrypto and signers return promises; a key for PSS only has no JWK.
   if (!('asymmetricKeyType' in key) || key.asymmetricKeyType === 'rsa-pss') {
     throw new TypeError('`dpop` must be true, or a private key as PEM, JWK or KeyObject')
   }

@@ -35,7 +35,7 @@ export function boundServices(variable: string): BoundService[] {
 function instancesOf(variable: string, wanted: string | undefined): ServiceInstance[] {
   return boundServices(variable)
     .filter(({ label, name, credential }) =>
-      // An API key of another service is no credential of ours, but a message should say that it is there.
+      // An API key of another service is not one of our credentials, but a message should mention it.
       wanted === undefined ? isOurs(label) || isApiKey(credential) : name === wanted,
     )
     .map(({ name, credential }) => ({ source: variable, name, credential, unusable: whyUnusable(credential, name) }))

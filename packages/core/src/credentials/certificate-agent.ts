@@ -21,7 +21,7 @@ export class CertificateAgent extends Agent {
     return super.createConnection({ ...options, ...this.#tlsOptions(options) }, callback)
   }
 
-  /** Keeps no connection any more. Those in use end with the response. */
+  /** Stops keeping connections alive. Those in use end with the response. */
   retire(): void {
     ;(this as { keepAlive?: boolean }).keepAlive = false
     for (const sockets of Object.values(this.freeSockets)) for (const socket of [...(sockets ?? [])]) socket.destroy()

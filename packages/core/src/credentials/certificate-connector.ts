@@ -3,7 +3,7 @@ import { connect as connectTls } from 'node:tls'
 import type { ConnectionCertificate } from './credential-part.js'
 import type { LiveConnections } from './live-connections.js'
 
-/** Where undici wants to connect to. */
+/** The target of a connection, from undici. */
 export interface ConnectOptions {
   readonly hostname: string
   readonly host?: string | undefined
@@ -17,14 +17,14 @@ export interface ConnectOptions {
 
 export type ConnectCallback = (...args: [error: null, socket: Socket] | [error: Error, socket: null]) => void
 
-/** As undici's own, which a connector of one's own takes the place of. */
+/** The same as in undici's own connector, which this one replaces. */
 const timeoutMs = 10_000
 const keepAliveDelayMs = 60_000
 
 /**
- * Connects for undici, which gives connectors of one's own neither its timeout nor its settings. Only HTTP/1.1 is
- * offered: whether the caller wants HTTP/2 cannot be seen. No TLS session is resumed, because it would keep the certificate that it
- * began with.
+ * Connects for undici, which passes neither its timeout nor its settings to a custom connector. Offers only HTTP/1.1, since
+ * it is unknown whether the caller wants HTTP/2. Never resumes a TLS session, because that would keep its first
+ * certificate.
  */
 export function connect(
   certificate: ConnectionCertificate,
@@ -59,7 +59,7 @@ export function connect(
   socket.once('close', () => settle(closed(), null))
 }
 
-/** A host without its port, for SNI, which takes no address (RFC 6066 §3). */
+/** A host without its port, for SNI, which does not allow an address (RFC 6066 §3). */
 function nameIn(host: string): string | undefined {
   const name = host.replace(/:\d+$/, '').replace(/^\[|\]$/g, '')
   return /^[\d.]+$|:/.test(name) ? undefined : name

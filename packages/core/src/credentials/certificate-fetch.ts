@@ -6,9 +6,9 @@ import { Readable } from 'node:stream'
 const withoutBody = [101, 103, 204, 205, 304]
 
 /**
- * As much of `fetch` as token requests need, over connections of an agent: the global fetch takes no client certificate. It
- * follows no redirect, and fails as the global fetch does: with a `TypeError` whose cause has a code, or with the
- * reason of its signal.
+ * The parts of `fetch` that token requests need, over connections of an agent, since the global fetch does not support client
+ * certificates. Does not follow redirects, and fails like the global fetch: with a `TypeError` whose cause has a code, or
+ * with the reason of its signal.
  */
 export function httpsFetch(agent: Agent): typeof globalThis.fetch {
   return async (input, init = {}) => {

@@ -9,32 +9,32 @@ import { type CertificateSources, pairOf, pathsIn } from './certificate-sources.
 import { unusable } from './text-source.js'
 import { TlsCertificate } from './tls-certificate.js'
 
-/** Requests look for a change of the files at most so often: some microseconds each time. */
+/** The minimum time between checks of the files, which take some microseconds each. */
 const checkMs = 1_000
 /** A file that was written within this time may be written again without a change that `stat` shows. */
 const settledMs = 2_000
-/** More than any list of authorities. */
+/** More than any list of authorities needs. */
 const maxFileBytes = 4 * 1024 * 1024
 
 const ignored = channel('mca-auth:certificate:ignored')
 const debug = debuglog('mca-auth')
 
 /**
- * The certificate that a list of files and texts holds. There is no timer and no watcher: whoever asks for the certificate
- * makes it look at the files, by their paths, since a platform may replace them by swapping a symbolic link.
+ * The certificate in a list of files and texts. There is no timer and no watcher: each use of the certificate checks the
+ * files, by their paths, since a platform may replace them by swapping a symbolic link.
  *
- * Files change one after the other. So what cannot be used, such as a certificate with the key of another one, is ignored
- * in favour of what they held before, until it can be used.
+ * Files change one after the other. So unusable content, such as a certificate with the key of another one, is ignored, and
+ * the previous content used until it is complete.
  */
 export class CertificateFiles {
   readonly #sources: CertificateSources
   readonly #paths: readonly string[]
   #current: TlsCertificate | undefined
-  /** What the current certificate was made of. */
+  /** The contents that the current certificate was made from. */
   #currentText: string | undefined
-  /** What could not be used, and why. */
+  /** The contents that could not be used, and the reason. */
   #rejected: { readonly text: string; readonly problem: McaAuthError } | undefined
-  /** Why the files do not hold a certificate that can be used now. */
+  /** Why the files do not contain a usable certificate now. */
   #problem: McaAuthError | undefined
   #checkedAt = Number.NEGATIVE_INFINITY
   #stamp: string | undefined
@@ -45,13 +45,13 @@ export class CertificateFiles {
     this.#paths = pathsIn(sources)
   }
 
-  /** The certificate, with a look at the files if the last one is a second ago. @throws McaAuthError `INVALID_CREDENTIALS_SOURCE` */
+  /** The certificate. Checks the files if the last check was a second ago. @throws McaAuthError `INVALID_CREDENTIALS_SOURCE` */
   read(): TlsCertificate {
     this.#look(checkMs)
     return this.#usable()
   }
 
-  /** The same, with a look at the files in any case. */
+  /** The same, but always checks the files. */
   readAgain(): TlsCertificate {
     this.#look(0)
     return this.#usable()
@@ -75,7 +75,7 @@ export class CertificateFiles {
 
   #usable(): TlsCertificate {
     const current = this.#current
-    const why = this.#problem === undefined ? '' : `, and what is there now is not used: ${this.#problem.message}`
+    const why = this.#problem === undefined ? '' : `, and its replacement cannot be used: ${this.#problem.message}`
     if (current === undefined) throw this.#problem ?? unusable('the client certificate cannot be read')
     if (current.hasExpired) {
       const at = new Date(current.expiresAt).toISOString()
@@ -85,7 +85,7 @@ export class CertificateFiles {
   }
 
   #look(maxAgeMs: number): void {
-    // What is no file never changes.
+    // A text that was given never changes.
     if (this.#paths.length === 0 && this.#current !== undefined) return
     const now = performance.now()
     if (now - this.#checkedAt < maxAgeMs) return
@@ -104,7 +104,7 @@ export class CertificateFiles {
     const newest = Math.max(0, ...stats.map(({ mtimeMs, ctimeMs }) => Math.max(mtimeMs, ctimeMs)))
     const isSettled = newest < Date.now() - settledMs
     const pair = pairOf(this.#sources, (path) => this.#text(path))
-    // What was read belongs to this stamp, or to a later one.
+    // The content belongs to this stamp, or to a later one.
     this.#stamp = stamp
     this.#isSettled = isSettled
     const text = JSON.stringify(pair)
@@ -128,7 +128,7 @@ export class CertificateFiles {
     this.#problem = undefined
   }
 
-  /** Reported once, not at each look. */
+  /** Reported once, not at each check. */
   #ignore(problem: McaAuthError): void {
     const isNew = problem.message !== this.#problem?.message
     this.#problem = problem
@@ -158,10 +158,10 @@ export class CertificateFiles {
   }
 
   #unreadable(path: string, error: unknown): unknown {
-    // The same file may be back later.
+    // The same file may reappear later.
     this.#stamp = undefined
     const { code = '' } = error as NodeJS.ErrnoException
-    return code === 'INVALID_CREDENTIALS_SOURCE' ? error : unusable(`${this.#nameOf(path)} can't be read (${code})`)
+    return code === 'INVALID_CREDENTIALS_SOURCE' ? error : unusable(`${this.#nameOf(path)} cannot be read (${code})`)
   }
 
   #nameOf(path: string): string {

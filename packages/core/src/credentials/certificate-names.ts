@@ -1,15 +1,15 @@
 import type { PartNames } from './certificate-pair.js'
 import { type CertificateSources, isPath } from './certificate-sources.js'
 
-/** How messages call the parts. */
+/** The names of the parts in messages. */
 export function namesOf({ cert, key, ca = [] }: CertificateSources): PartNames {
   const name = (setting: string, list: readonly string[]) => list.map((source) => nameOf(setting, source)).join(', ')
   return { cert: name('cert', cert), key: name('key', key), ca: name('ca', ca) }
 }
 
 /**
- * The path, if it looks like one. A key without its frame, as base64 or JSON, would be taken for a path as well, and must not
- * be shown.
+ * The path, if it looks like one. A key without its frame, as base64 or JSON, would count as a path too, and must not be
+ * shown.
  */
 export function nameOf(setting: string, source: string): string {
   const looksLikePath =

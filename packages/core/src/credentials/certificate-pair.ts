@@ -1,16 +1,16 @@
-/** A certificate with its key, and what else a TLS connection needs. All are PEM. */
+/** A certificate with its key and its authorities for a TLS connection, all as PEM. */
 export interface CertificatePair {
-  /** With the intermediate certificates after it. */
+  /** Includes the intermediate certificates after it. */
   readonly cert: string
   readonly key: string
   readonly ca: string | undefined
   readonly passphrase: string | undefined
 }
 
-/** How messages call the parts: by the path of a file, or by the setting. */
+/** The names of the parts in messages: the path of a file, or the setting. */
 export type PartNames = Readonly<Record<'cert' | 'key' | 'ca', string>>
 
-/** What a certificate says. */
+/** The properties of a certificate. */
 export interface CertificateFacts {
   /** The digest that a bound token names in `cnf` (`x5t#S256`, RFC 8705 §3.1). */
   readonly thumbprint: string
@@ -21,7 +21,7 @@ export interface CertificateFacts {
 /**
  * Checks that a pair can be used for a TLS connection.
  *
- * @throws TypeError that says what is wrong with which part, and shows nothing of it.
+ * @throws TypeError that names the part and the fault, without showing its content.
  */
 export function checkPair({ cert, key, ca, passphrase }: CertificatePair, names: PartNames): CertificateFacts {
   // Not loaded when the package is imported, and not resolved at run time.
@@ -36,14 +36,14 @@ export function checkPair({ cert, key, ca, passphrase }: CertificatePair, names:
   }
   if (!matches) {
     throw new TypeError(
-      `the certificate in ${names.cert} does not belong to the key in ${names.key}: the client's own one must come first`,
+      `the certificate in ${names.cert} does not belong to the key in ${names.key}: the client's own certificate must come first`,
     )
   }
   const thumbprint = createHash('sha256').update(own.raw).digest('base64url')
   return { thumbprint, expiresAt: Date.parse(own.validTo) }
 }
 
-/** At least one. Each is parsed, because TLS ignores what it cannot read at the end of a file that is being written. */
+/** Requires at least one. Parses each, because TLS ignores unreadable content at the end of a file that is being written. */
 function certificatesIn(text: string, name: string) {
   const { X509Certificate } = process.getBuiltinModule('node:crypto')
   const begun = text.match(/-----BEGIN [A-Z0-9 ]*CERTIFICATE-----/g) ?? []
@@ -52,14 +52,14 @@ function certificatesIn(text: string, name: string) {
     const [first, ...others] = whole.map((pem) => new X509Certificate(pem))
     if (first !== undefined && whole.length === begun.length) return [first, ...others] as const
   } catch {
-    // Said below.
+    // Reported below.
   }
-  throw new TypeError(`${name} does not hold ${begun.length > 0 ? 'whole certificates' : 'a certificate'} as PEM`)
+  throw new TypeError(`${name} does not contain ${begun.length > 0 ? 'complete certificates' : 'a certificate'} as PEM`)
 }
 
 function whyUnreadable(key: string, passphrase: string | undefined): string {
-  if (!/ENCRYPTED/.test(key)) return 'does not hold a private key as PEM'
+  if (!/ENCRYPTED/.test(key)) return 'does not contain a private key as PEM'
   return passphrase === undefined
-    ? 'holds an encrypted key: give its `passphrase`'
-    : 'holds a key that cannot be decrypted: is `passphrase` right?'
+    ? 'contains an encrypted key: give its `passphrase`'
+    : 'contains a key that cannot be decrypted: is `passphrase` right?'
 }

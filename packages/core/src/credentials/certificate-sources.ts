@@ -1,10 +1,10 @@
 import { nonEmptyString } from '../validate.js'
 import type { CertificatePair } from './certificate-pair.js'
 
-/** PEM, or the path of a file that holds it. */
+/** PEM, or the path of a file that contains it. */
 export type PemSource = string | Uint8Array
 
-/** Where the parts of a certificate come from, in the form in which they are kept: each is PEM or a path. */
+/** The sources of the parts of a certificate: each is PEM or a path. */
 export interface CertificateSources {
   readonly cert: readonly string[]
   readonly key: readonly string[]
@@ -20,7 +20,7 @@ export function pathsIn({ cert, key, ca = [] }: CertificateSources): readonly st
   return [...cert, ...key, ...ca].filter(isPath)
 }
 
-/** A copy, so that what the caller changes afterwards changes nothing. @throws TypeError that names the setting. */
+/** A copy, unaffected by later changes of the caller. @throws TypeError that names the setting. */
 export function sourcesOf(name: string, value: unknown): readonly string[] {
   const list = Array.isArray(value) ? value : [value]
   if (list.length === 0) throw new TypeError(`\`${name}\` must not be an empty list`)
@@ -31,7 +31,7 @@ export function sourcesOf(name: string, value: unknown): readonly string[] {
     }
     const text = isText ? source : Buffer.from(source).toString('utf8')
     nonEmptyString(name, text)
-    // Whatever has several lines is no path, and may be a key without its frame.
+    // A text of several lines is not a path, and may be a key without its frame.
     if (isPath(text) && (!isText || /[\r\n\0]/.test(text))) {
       throw new TypeError(`\`${name}\` must be PEM, which begins with -----BEGIN, or the path of a file`)
     }
@@ -39,9 +39,9 @@ export function sourcesOf(name: string, value: unknown): readonly string[] {
   })
 }
 
-/** The parts, each with the text that `read` gives for a path. */
+/** The parts, each with the text that `read` returns for a path. */
 export function pairOf(sources: CertificateSources, read: (path: string) => string): CertificatePair {
-  // Without the mark that some editors put at the beginning of a file.
+  // Removes the byte order mark that some editors put at the beginning of a file.
   const text = (source: string) => (isPath(source) ? read(source) : source).replace(/^\uFEFF/, '')
   const join = (list: readonly string[]) => list.map(text).join('\n')
   const { cert, key, ca, passphrase } = sources

@@ -4,16 +4,16 @@ import type { TokenRequestDraft } from './credential-part.js'
 /** How long an assertion is valid. It is sent at once. */
 const lifetimeSeconds = 60
 
-/** What of an assertion can be chosen. */
+/** The settings of an assertion. */
 export interface AssertionSettings {
   readonly audience?: string | undefined
   readonly typ?: string | undefined
 }
 
 /**
- * Claims of a client's assertion (RFC 7523 §3), and its `typ`. Its audience is the issuer, and the type says what it is
- * for, so that no server can use it at another (rfc7523bis §4). Without a known issuer it is the token endpoint, which most
- * servers still take. There is no `nbf`: a clock that is fast would make the assertion invalid.
+ * Claims of a client's assertion (RFC 7523 §3), and its `typ`. Its audience is the issuer, and the type states its purpose,
+ * so that no server can use it at another (rfc7523bis §4). If the issuer is unknown, the audience is the token endpoint,
+ * which most servers still accept. There is no `nbf`: with a fast clock, it would make the assertion invalid.
  */
 export function assertionClaims(
   { server, issuerIsKnown, clientId, now }: TokenRequestDraft,

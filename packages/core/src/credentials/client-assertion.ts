@@ -5,7 +5,7 @@ import { asFunction } from './grant.js'
 import { tokenReading } from './presented-token.js'
 import { canChange, checkTextSource, copyOf, readSource, type TextSource } from './text-source.js'
 
-/** What kind of assertion it is. */
+/** The kind of assertion. */
 export interface ClientAssertionSettings {
   /**
    * The end of `client_assertion_type`, after `urn:ietf:params:oauth:client-assertion-type:`, e.g. `'jwt-spiffe'`; or all
@@ -20,7 +20,7 @@ export interface ClientAssertionSettings {
  * projected service account token of Kubernetes, a JWT-SVID of SPIFFE, an ID token of a CI job.
  *
  * @param source - `{ file }`, which is read for each token request and again after a denial; a function, which is
- *   called as often; or the text.
+ *   called just as often; or the text.
  * @throws TypeError for bad settings. A file that is missing or empty, and an assertion that has expired, is
  *   `INVALID_CREDENTIALS_SOURCE`, when a token is requested.
  * @example

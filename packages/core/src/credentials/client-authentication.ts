@@ -55,7 +55,7 @@ export const publicClient: CredentialPart = {
   }),
 }
 
-/** Authentication by the client's secret; with `method: undefined` as the server's metadata say. */
+/** Authentication by the client's secret; if `method` is `undefined`, as the server's metadata says. */
 export function secretPart(method: SecretMethod | undefined, secret: Secret): CredentialPart {
   const readingOf = (text: string): Reading => ({
     text,
@@ -98,7 +98,7 @@ export function withSecretInIdentity(part: CredentialPart, secret: Secret): Cred
 async function currentSecret(read: () => string | Promise<string>): Promise<string> {
   const secret: unknown = await callFunction('secret', read)
   if (typeof secret === 'string' && secret !== '') return secret
-  throw new McaAuthError('MISSING_SECRET_ERROR', 'the `secret` function returned no non-empty string')
+  throw new McaAuthError('MISSING_SECRET_ERROR', 'the `secret` function did not return a non-empty string')
 }
 
 /**
@@ -134,12 +134,12 @@ async function writeSecret(method: SecretMethod, secret: string, draft: TokenReq
   headers.set('authorization', `Basic ${Buffer.from(pair, 'utf8').toString('base64')}`)
 }
 
-/** Whether RFC 6749's form encoding changes this id or secret, so that a server which takes them raw denies it. */
+/** Whether RFC 6749's form encoding changes this id or secret, so that a server which expects them raw denies the request. */
 function encodingMatters(...texts: string[]): boolean {
   return texts.some((text) => formEncode(text) !== text)
 }
 
-/** application/x-www-form-urlencoded as the WHATWG has it: leaves `-._*` alone (RFC 6749 appendix B). */
+/** application/x-www-form-urlencoded as defined by the WHATWG: leaves `-._*` alone (RFC 6749 appendix B). */
 export function formEncode(text: string): string {
   return new URLSearchParams([['', text]]).toString().slice(1)
 }

@@ -6,22 +6,22 @@ import { type CertificateSources, type PemSource, pairOf, pathsIn, sourcesOf } f
 import type { ClientAuth } from './client-authentication.js'
 import { asFunction } from './grant.js'
 
-/** The certificate of a client, and whom it trusts. Each part is PEM, or the path of a file that is read again when it changes. */
+/** A client's certificate and the authorities that it trusts. Each part is PEM, or the path of a file that is read again when it changes. */
 export interface ClientCertificateSettings {
-  /** The client's certificate, with intermediate certificates after it: in one text or file, or as a list. */
+  /** The client's certificate, followed by intermediate certificates: in one text or file, or as a list. */
   readonly cert: PemSource | readonly PemSource[]
   /** The private key of the certificate: RSA, EC or Ed25519. */
   readonly key: PemSource
   /**
-   * Certificate authorities that servers are verified with, in place of those of Node.js, as in its TLS options.
+   * Certificate authorities for the verification of servers, in place of those of Node.js, as in its TLS options.
    * @default those of Node.js
    */
   readonly ca?: PemSource | readonly PemSource[] | undefined
-  /** Of an encrypted key. @default none */
+  /** The passphrase of an encrypted key. @default none */
   readonly passphrase?: string | undefined
 }
 
-/** What {@link clientCertificate} returns: for the option `clientAuth`, and for undici. */
+/** The result of {@link clientCertificate}, for the option `clientAuth`, and for undici. */
 export type ClientCertificate = ClientAuth & {
   /** Makes the connections of an undici `Agent`, `Pool` or `Client`: `new Agent({ connect: certificate.connect })`. */
   readonly connect: (options: ConnectOptions, callback: ConnectCallback) => void
@@ -37,14 +37,14 @@ const checks: Checks<ClientCertificateSettings> = {
 }
 
 /**
- * For `clientAuth`: authenticates by the certificate of the TLS connection (mutual TLS, RFC 8705), and gives tokens that are bound
- * to it the connections that they need. axios and got get them from `mcaAuth()`, undici by `connect`.
+ * For `clientAuth`: authenticates with the certificate of the TLS connection (mutual TLS, RFC 8705), and provides the
+ * connections for tokens that are bound to it. axios and got get them from `mcaAuth()`, undici from `connect`.
  *
  * Files are read again when they change, and a certificate that does not belong to its key is ignored until it does. Tokens
- * of a certificate that was replaced are not used any more.
+ * that are bound to a replaced certificate are no longer used.
  *
- * @throws TypeError for bad settings, and for PEM that cannot be used. A file that is missing or cannot be used, and a
- *   certificate that has expired, is `INVALID_CREDENTIALS_SOURCE`, when a token is requested.
+ * @throws TypeError for bad settings, and for unusable PEM. A file that is missing or unusable, and a certificate that has
+ *   expired, is `INVALID_CREDENTIALS_SOURCE`, when a token is requested.
  * @example
  * ```ts
  * import { clientCertificate, createTokenProvider } from '@mca-auth/core'
@@ -56,7 +56,7 @@ const checks: Checks<ClientCertificateSettings> = {
 export function clientCertificate(settings: ClientCertificateSettings): ClientCertificate {
   const sources = checkedSources(settings)
   let files: Promise<CertificateFiles> | undefined
-  // What makes connections is loaded by the first one.
+  // The code for connections is loaded by the first one.
   const load = () => {
     files ??= import('./certificate-files.js').then(({ CertificateFiles }) => new CertificateFiles(sources))
     return files
@@ -75,7 +75,7 @@ export function clientCertificate(settings: ClientCertificateSettings): ClientCe
       const { thumbprint } = certificate
       return {
         ...{ text: thumbprint, owner: thumbprint, isShareable: true, secrets: [], certificate },
-        // RFC 8705 §2: nothing but the id, which says whose certificate it is.
+        // RFC 8705 §2: only the id, which identifies the client of the certificate.
         write: ({ clientId, body }) => {
           if (clientId !== undefined) body.set('client_id', clientId)
         },

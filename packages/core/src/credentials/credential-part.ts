@@ -1,7 +1,7 @@
 import type { Agent } from 'node:https'
 import type { SecureContext, SecureContextOptions } from 'node:tls'
 
-/** Metadata of an authorization server, as far as they are of use (RFC 8414 §2). */
+/** The relevant metadata of an authorization server (RFC 8414 §2). */
 export interface ServerMetadata {
   /** The issuer, or the token endpoint if the issuer is not known. */
   readonly issuer: string
@@ -22,13 +22,13 @@ export interface TokenRequestDraft {
   readonly headers: Headers
   /** The time by the server's clock, in ms since the epoch. */
   readonly now: number
-  /** What to try if the request is denied, to be added to the message. */
+  /** Advice for a denied request, added to the message. */
   readonly hints: string[]
 }
 
-/** What a part of a token request presents, as it was read for one attempt. It holds secrets. */
+/** The credential that a part of a token request presents, as read for one attempt. Contains secrets. */
 export interface Reading {
-  /** Differs if another reading gave something else: then a denial is worth another token request. */
+  /** Differs if a new reading differs: then a denied token request is worth repeating. */
   readonly text: string
   /**
    * Identifies the client or subject in the same way in every process. Used for a shared cache, which sees only a keyed
@@ -39,20 +39,20 @@ export interface Reading {
   readonly isShareable: boolean
   /** Secrets to mask in messages, in addition to what is sent. */
   readonly secrets: readonly string[]
-  /** What the connection of the token request must have, and those of all requests with the token. */
+  /** The client certificate for the connection of the token request, and of all requests with the token. */
   readonly certificate?: ConnectionCertificate
   /** What may name the subject, to mask in messages as well. Called if there is a message. */
   readonly names?: () => readonly string[]
   write(draft: TokenRequestDraft): void | Promise<void>
 }
 
-/** A client certificate as it was read once (RFC 8705). */
+/** One reading of a client certificate (RFC 8705). */
 export interface ConnectionCertificate {
   /** `x5t#S256` of a token that is bound to it. */
   readonly thumbprint: string
-  /** Whether it has been neither replaced nor expired: then no resource accepts a token that is bound to it. */
+  /** False once it has been replaced or has expired: then no resource accepts a token that is bound to it. */
   readonly isCurrent: boolean
-  /** Makes its connections. `undefined` if the process has an agent of another kind for all requests. */
+  /** Makes its connections. `undefined` if the process has a custom agent for all requests. */
   readonly agent: Agent | undefined
   /** Sends token requests over its connections. */
   readonly fetch: typeof globalThis.fetch
@@ -62,64 +62,64 @@ export interface ConnectionCertificate {
 
 export interface TlsOptions {
   readonly secureContext: SecureContext
-  /** Without a meaning for clients; pools that go by their connections' options tell certificates apart by it. */
+  /** Without a meaning for clients. It distinguishes certificates in pools that compare connection options. */
   readonly sessionIdContext: string
 }
 
-/** How a grant sends that has no token request of OAuth's form. */
+/** How a grant sends if its token request does not have OAuth's form. */
 export interface OwnSending {
   readonly scope: string | undefined
   readonly resource: readonly string[] | undefined
   readonly parameters: Readonly<Record<string, string>> | undefined
   readonly signal: AbortSignal
   readonly hints: string[]
-  /** With the option `fetch`, as all token requests. What is sent is masked in messages. */
+  /** Sends with the option `fetch`, like all token requests. Secrets in the request are masked in messages. */
   fetch(url: URL, init: { method: string; headers: Readonly<Record<string, string>>; body?: string }): Promise<Response>
-  /** The `access_token` of a response, read as that of a token endpoint. */
+  /** The `access_token` of a response, read like a response of a token endpoint. */
   tokenIn(response: Response): Promise<string>
 }
 
 /**
- * One part of a token request: the grant, or the client's authentication. What `ibmIam()`, `privateKeyJwt()` and the
- * like return is a function that carries one.
+ * One part of a token request: the grant, or the client's authentication. `ibmIam()`, `privateKeyJwt()` and the like return
+ * a function that carries one.
  */
 export interface CredentialPart {
-  /** What it is, without any secret. */
+  /** A description without any secret. */
   readonly name: string
-  /** Of what a helper returns: the option that it is for. */
+  /** The option that it is for, if a helper returned it. */
   readonly option?: 'grant' | 'clientAuth'
-  /** Its settings, comparable within this process, as `canonical()` does it. They may hold secrets. */
+  /** Its settings, comparable within this process by `canonical()`. They may contain secrets. */
   readonly settings: readonly unknown[]
-  /** What of the settings other processes can compare, and that holds no secret. */
+  /** The settings that other processes can compare, without secrets. */
   readonly sharedSettings: readonly unknown[]
-  /** Whether other processes can have the same identity. If `true`, a reading may still turn out not to be shareable. */
+  /** Whether other processes can have the same identity. Even if `true`, a reading may turn out not to be shareable. */
   readonly isShareable: boolean
-  /** Whether another reading may give something else. */
+  /** Whether a later reading may differ. */
   readonly canChange: boolean
   /** A static secret, from which keys of a shared cache can be derived. */
   readonly sealingSecret?: string | undefined
-  /** The server that it is for, if it is for one only. */
+  /** The only server that it is for, if there is one. */
   readonly server?: { readonly kind: 'iam' | 'vpc'; readonly url: URL; readonly further?: readonly URL[] } | undefined
-  /** Whether a client can authenticate by it without a `clientId`. */
+  /** Whether a client can authenticate with it without a `clientId`. */
   readonly needsNoClient?: boolean
-  /** In place of OAuth's token request: a response with the token, or the fields that one would have. */
+  /** Replaces OAuth's token request: returns a response with the token, or the fields of such a response. */
   readonly send?: (sending: OwnSending) => Promise<Response | Readonly<Record<string, unknown>>>
   /**
-   * Of a grant that presents the token of an incoming request: the same part with this token. Whose token it is belongs
-   * into the key of the token request: `owner` says who asks, which is the same for all of them.
+   * For a grant that presents the token of an incoming request: returns the same part with this token. The subject is in
+   * the key of the token request, since `owner` identifies the client, which is the same for all of them.
    */
   readonly forSubject?: (subjectToken: string) => CredentialPart
-  /** Sends with what it presents in the TLS connection, unless the option `fetch` is given. */
+  /** Sends over a TLS connection with the certificate, unless the option `fetch` is given. */
   readonly fetch?: typeof globalThis.fetch
   /** The client certificate that the connections need. */
   readonly certificate?: () => Promise<ConnectionCertificate>
-  /** What to look at if nothing answers. */
+  /** Advice for the case that the server does not respond. */
   readonly silenceHint?: string
-  /** @throws McaAuthError, or what a function of the user's threw, marked by `callFunction()`. */
+  /** @throws McaAuthError, or the error of a function of the user's, marked by `callFunction()`. */
   read(): Reading | Promise<Reading>
 }
 
-/** Copies of core know each other's by it. */
+/** Copies of core recognise each other's parts by it. */
 const brand = Symbol.for('mca-auth.credential-part.1')
 
 /** Attaches a part to the function that represents it. Stored behind a closure, so that `inspect()` never shows it. */

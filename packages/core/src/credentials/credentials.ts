@@ -11,9 +11,9 @@ import { type Server, secured, serverOf, serverOfInstance, text, tokenEndpointOf
 import { isSinglePage, type ServiceInstance } from './service-instance.js'
 import { sourcePart } from './token-source.js'
 
-/** Who requests tokens, with what, and where. */
+/** The client that requests tokens, its credentials, and the server. */
 export interface Credentials {
-  /** `undefined` if a function of the user's gives the tokens. */
+  /** `undefined` if a function of the user's returns the tokens. */
   readonly server: Server | undefined
   readonly clientId: string | undefined
   readonly clientAuth: CredentialPart
@@ -21,7 +21,7 @@ export interface Credentials {
   /** How the tokens of incoming requests are exchanged, if they can be. */
   readonly exchange: ExchangeGrant | undefined
   readonly identity: string | undefined
-  /** What tokens are bound to; `undefined`: they are Bearer tokens. */
+  /** The key that tokens are bound to; `undefined` for Bearer tokens. */
   readonly dpop: BoundKey | true | undefined
 }
 
@@ -31,16 +31,16 @@ export interface Found<T> {
   readonly from: string
 }
 
-/** What the options and the platform offer, complete or not. */
+/** The credentials in the options and the platform, complete or not. */
 export interface FoundCredentials {
   readonly server: Found<Server> | undefined
   /** MCA's tenant id; no other server has one. */
   readonly appId: Found<string> | undefined
   readonly clientId: Found<string> | undefined
   readonly secret: Found<Secret> | undefined
-  /** How the platform says that its client authenticates. */
+  /** How the client authenticates, according to the platform. */
   readonly clientAuth?: CredentialOptions['clientAuth']
-  /** About the first of them that is missing. */
+  /** The error for the first missing one. */
   readonly missing: McaAuthError | undefined
 }
 
@@ -50,7 +50,7 @@ const nothingNeeded: FoundCredentials = {
 
 /**
  * Options override field by field; everything else comes from exactly one source. A secret is not taken from the
- * platform if the options name the client or the server: it belongs to another one.
+ * platform if the options name the client or the server, since it belongs to another one.
  *
  * @throws McaAuthError if a source is malformed, or offers several instances.
  */
@@ -63,11 +63,11 @@ export function findCredentials(options: CredentialOptions): FoundCredentials {
     appId: options.appId,
     secret: options.secret,
   }
-  // With a grant, the client is one more thing that may be presented, or not.
+  // With a grant, the client's authentication is optional.
   const named = [explicit.clientId, explicit.secret, typeof options.clientAuth === 'string' || undefined]
   const isClient = options.grant === undefined || named.some((given) => given !== undefined)
   const needsId = clientAuth === undefined ? isClient : clientAuth.needsNoClient !== true
-  // A server of IBM's takes id and secret together; others have public clients.
+  // IBM's servers require id and secret together; others have public clients.
   const needsOne = options.grant === undefined || options.clientAuth !== undefined || grant?.server !== undefined
   const needsSecret = isClient && needsOne && typeof options.clientAuth !== 'function' && options.clientAuth !== 'none'
   const complete =
@@ -141,7 +141,7 @@ function clientAuthPart(
     return secret === undefined ? part : withSecretInIdentity(part, secret)
   }
   if (given === 'none' || secret === undefined) return publicClient
-  // What an issuer takes is known once its metadata are.
+  // The methods of an issuer are known once its metadata is.
   if (kind === 'issuer') return secretPart(given, secret)
   return secretPart(given ?? (kind === 'other' ? 'client_secret_basic' : 'client_secret_basic_raw'), secret)
 }
@@ -155,10 +155,10 @@ function findInstance(options: CredentialOptions): ReturnType<typeof findService
   return { instance: readBindingFile(options.bindingFile), unusable: [] }
 }
 
-/** Why an instance lacks a field, as far as can be seen. */
+/** Why an instance lacks a field, as far as is known. */
 function notIn({ source, name, credential, unusable }: ServiceInstance): string {
   const reason = isSinglePage(credential)
-    ? 'a single-page application has no secret, and can request no token: bind a regular web application'
+    ? 'a single-page application has no secret and cannot request tokens: bind a regular web application'
     : unusable
   const which = source === name ? source : `${source}, instance ${JSON.stringify(name)}`
   return `found no such field in ${which}${reason === undefined ? '' : `: ${reason}`}`

@@ -28,7 +28,7 @@ export const prefixVariables: PlatformReader = {
   },
 }
 
-/** As the IBM Cloud Operator's secrets are with `envFrom`. Their names are nobody's own, so that both must be there. */
+/** The IBM Cloud Operator's secrets with `envFrom`. Their names are common ones, so both must be present. */
 const required = ['clientId', 'oauthServerUrl'] as const
 const optional = ['secret', 'tenantId', 'type'] as const
 const operatorName = required.join('+')
@@ -46,7 +46,7 @@ export const operatorVariables: PlatformReader = {
   },
 }
 
-/** A secret of Kubernetes Service as a variable: the credential as JSON. The name is a common one: it may hold anything. */
+/** A secret of Kubernetes Service as a variable: the credential as JSON. The name is a common one: it may contain anything. */
 export const jsonVariable: PlatformReader = {
   name: 'BINDING',
   isSet: () => Boolean(process.env.BINDING),

@@ -5,7 +5,7 @@ import { tokenExchange } from './token-exchange.js'
 /** A grant that presents the token of an incoming request. */
 export type ExchangeGrant = CredentialPart & Required<Pick<CredentialPart, 'forSubject'>>
 
-/** How the tokens of incoming requests are exchanged; `undefined` if the `grant` presents a token of its own, or none. */
+/** How the tokens of incoming requests are exchanged; `undefined` if the `grant` presents its own token, or none. */
 export function exchangeGrant(grant: Grant | undefined): ExchangeGrant | undefined {
   const part = partOf(grant ?? tokenExchange())
   return part !== undefined && isExchange(part) ? part : undefined
@@ -15,7 +15,7 @@ function isExchange(part: CredentialPart): part is ExchangeGrant {
   return part.forSubject !== undefined
 }
 
-/** The options that say how the tokens of incoming requests are exchanged. */
+/** The options for the exchange of incoming requests' tokens. */
 interface ExchangeOptions {
   readonly incoming?: 'forward' | 'ignore' | 'exchange' | undefined
   readonly grant?: Grant | undefined
@@ -34,11 +34,11 @@ export function checkExchange({ incoming, grant, source, service }: ExchangeOpti
   }
   for (const [name, given] of Object.entries({ source, service })) {
     if (given === undefined) continue
-    throw new TypeError(`\`${name}\` cannot be combined with \`incoming: 'exchange'\`: it exchanges no tokens`)
+    throw new TypeError(`\`${name}\` cannot be combined with \`incoming: 'exchange'\`: it does not exchange tokens`)
   }
   if (grant === undefined || part?.forSubject !== undefined) return
   throw new TypeError(
-    "with `incoming: 'exchange'`, the incoming request's token is what the `grant` presents: use `tokenExchange()` " +
+    "with `incoming: 'exchange'`, the `grant` must present the incoming request's token: use `tokenExchange()` " +
       'without `subjectToken`, or `jwtBearer()` without `assertion`',
   )
 }

@@ -3,11 +3,11 @@ import { type CredentialPart, partOf, type Reading, type TokenRequestDraft, with
 import { callFunction } from './user-function.js'
 
 /**
- * What a token request presents: `(as, client, body, headers) => void | Promise<void>` sets `grant_type` and what goes
- * with it in `body`, the form. It is called for each token request, before the client's authentication is added.
+ * The grant of a token request: `(as, client, body, headers) => void | Promise<void>` sets `grant_type` and its parameters
+ * in `body`, the form. It is called for each token request, before the client's authentication is added.
  * `client.client_id` is empty if there is no `clientId`.
  *
- * A function of your own shares tokens through a `sharedCache` only if the option `identity` says whose they are.
+ * A custom function shares tokens through a `sharedCache` only if the option `identity` says whose they are.
  *
  * @example
  * ```ts
@@ -24,7 +24,7 @@ export type Grant = ClientAuth
 
 const nothing: Reading = { text: '', owner: '', isShareable: true, secrets: [], write: () => {} }
 
-/** RFC 6749 §4.4. `grant_type` is there already. */
+/** RFC 6749 §4.4. `grant_type` is already set. */
 const clientCredentials: CredentialPart = {
   name: 'client credentials',
   settings: ['client-credentials'],
@@ -34,10 +34,10 @@ const clientCredentials: CredentialPart = {
   read: () => nothing,
 }
 
-/** What is presented for the tokens of the service itself. */
+/** The grant for the tokens of the service itself. */
 export function grantPart(grant: Grant | undefined): CredentialPart {
   const part = partOf(grant)
-  // One that says how the tokens of callers are exchanged presents nothing of the service's own.
+  // A grant that exchanges the tokens of callers presents nothing for the service itself.
   if (grant === undefined || part?.forSubject !== undefined) return clientCredentials
   return part ?? ownFunction('grant', grant)
 }
@@ -56,7 +56,7 @@ export function ownFunction(option: 'grant' | 'clientAuth', write: ClientAuth): 
   return { ...own, name: `a \`${option}\` function`, read: () => reading }
 }
 
-/** Wraps a part in a function, the type of the options `grant` and `clientAuth`, of which it is for one. */
+/** Wraps a part in a function, as the option `grant` or `clientAuth` requires. */
 export function asFunction(option: 'grant' | 'clientAuth', part: CredentialPart): ClientAuth {
   const write: ClientAuth = async (server, client, body, headers) => {
     const reading = await part.read()

@@ -5,7 +5,7 @@ import { invalid, readText } from './platform-text.js'
 
 const fileName = 'ibm-credentials.env'
 
-/** A line of it, as `dotenv` reads them: IBM's own client does. */
+/** A line of the file, in the syntax of `dotenv`, which IBM's own client uses. */
 const assignment =
   /^[^\S\n]*(?:export\s+)?([\w.-]+)(?:\s*=|:\s)[^\S\r\n]*('[^']*'|"(?:\\"|[^"])*"|`[^`]*`|[^#\r\n]*)[^\S\n]*(?:#.*)?$/gm
 
@@ -20,7 +20,7 @@ export function ibmCredentialsFile():
   return { path, variables: Object.fromEntries(lines) }
 }
 
-/** What decides which file that is. */
+/** Everything that decides which file is read. */
 export function credentialsFilePlaces(): readonly (string | undefined)[] {
   return [process.env.IBM_CREDENTIALS_FILE, ...directories()]
 }
@@ -32,11 +32,11 @@ function pathOf(given: string | undefined): string | undefined {
       .map((directory) => join(directory, fileName))
       .find(isFile)
   const path = [given, join(given, fileName)].find(isFile)
-  if (path === undefined) throw invalid(`IBM_CREDENTIALS_FILE names ${given}, where there is no file`)
+  if (path === undefined) throw invalid(`IBM_CREDENTIALS_FILE names ${given}, which does not exist`)
   return path
 }
 
-/** Those that there are: the working directory may be gone, and the user of a container may have no home. */
+/** Only existing ones: the working directory may have been deleted, and the user of a container may have no home. */
 function directories(): string[] {
   return [() => process.cwd(), homedir].flatMap((find) => {
     try {

@@ -9,12 +9,12 @@ export type IbmIamSettings =
   | { readonly apikey: string | (() => string | Promise<string>); readonly url?: string | undefined }
   | {
       readonly trustedProfile: IbmTrustedProfile
-      /** The compute resource's token. @default the first that exists of the places where IBM Cloud mounts it */
+      /** The compute resource's token. @default the first file that exists at a path where IBM Cloud mounts one */
       readonly tokenFile?: string | undefined
       readonly url?: string | undefined
     }
 
-/** A trusted profile, by one of its names. Everywhere known is its `id`. */
+/** A trusted profile, by one of its names. Only the `id` is valid everywhere. */
 export type IbmTrustedProfile = { readonly id: string } | { readonly name: string } | { readonly crn: string }
 
 interface AllSettings {
@@ -35,7 +35,7 @@ const cloud = 'https://iam.cloud.ibm.com'
 const path = '/identity/token'
 const grantTypes = 'urn:ibm:params:oauth:grant-type:'
 
-/** Vault's agent, Kubernetes Service and OpenShift, Code Engine: in the order in which IBM's own client looks. */
+/** Vault's agent, Kubernetes Service and OpenShift, Code Engine: in the order of IBM's own client. */
 const tokenFiles = [
   '/var/run/secrets/tokens/vault-token',
   '/var/run/secrets/tokens/sa-token',
@@ -46,7 +46,7 @@ const tokenFiles = [
  * Tokens of IBM Cloud IAM: for Cloudant, watsonx.ai, Object Storage, Code Engine and all other services of IBM Cloud. It
  * has its own server and does not need a `clientId`. If `clientId` and `secret` are given, they are sent to IAM as well.
  *
- * With a trusted profile nothing secret is stored: the platform mounts a token of the compute resource (`--trusted-profiles-enabled`
+ * With a trusted profile, no secret is stored: the platform mounts a token of the compute resource (`--trusted-profiles-enabled`
  * in Code Engine, a projected service account token in Kubernetes), which is read again for each token request.
  *
  * @param settings - `apikey`: a string, or a function that is called for each token request. `trustedProfile`: its `id`,
@@ -137,7 +137,7 @@ function trustedProfilePart(
   }
 }
 
-/** It may appear after the process has started, so it is looked for each time. */
+/** Looked up each time, since it may appear after the process has started. */
 async function findTokenFile(): ReturnType<typeof readTokenFile> {
   const { access } = await import('node:fs/promises')
   for (const file of tokenFiles) {
@@ -153,7 +153,7 @@ async function findTokenFile(): ReturnType<typeof readTokenFile> {
   )
 }
 
-/** With or without a final `/` or `/identity/token`, as IBM's client takes it. */
+/** With or without a trailing `/` or `/identity/token`, as IBM's client accepts it. */
 function tokenEndpoint(given: string): URL {
   const url = httpUrl('url', given)
   const base = url.pathname

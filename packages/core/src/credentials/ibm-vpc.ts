@@ -3,7 +3,7 @@ import type { CredentialPart, OwnSending } from './credential-part.js'
 import { asFunction, type Grant } from './grant.js'
 import { type IbmTrustedProfile, profileField } from './ibm-iam.js'
 
-/** Which profile, and which metadata service. */
+/** The profile, and the metadata service. */
 export interface IbmVpcSettings {
   /** The trusted profile, by `id` or `crn`. @default the instance's default profile */
   readonly trustedProfile?: { readonly id: string } | { readonly crn: string } | undefined
@@ -30,10 +30,10 @@ const checks: Checks<IbmVpcSettings> = {
 
 /**
  * For `grant`: tokens of IBM Cloud IAM for a virtual server, a bare metal server or a Power Virtual Server, from its
- * instance metadata service, for a trusted profile. Nothing secret is stored. It names the server, and needs no `clientId`.
+ * instance metadata service, for a trusted profile. No secret is stored. It implies the server, and needs no `clientId`.
  *
- * The metadata service must be enabled for the instance. It answers a container with a network of its own only if its hop
- * limit is more than 1. Who asks is the instance: a `sharedCache` is used only with an `identity`.
+ * The metadata service must be enabled for the instance. It responds to a container with its own network only if its hop
+ * limit is more than 1. The client is the instance itself, so a `sharedCache` is used only with an `identity`.
  * Its tokens have no scope: `scope`, `resource` and `parameters` are not sent.
  *
  * @throws TypeError for bad settings.
@@ -63,7 +63,7 @@ export function ibmVpc(settings: IbmVpcSettings = {}): Grant {
     name: 'the instance metadata service',
     settings: ['ibm-vpc', iamToken.href, profile],
     sharedSettings: ['ibm-vpc', profile],
-    // Which instance asks cannot be known without asking.
+    // The identity of the instance is not known before the request.
     isShareable: false,
     canChange: false,
     server: { kind: 'vpc', url: iamToken, further: [identityToken] },

@@ -5,9 +5,9 @@ const ids = new WeakMap<object, number>()
 let lastId = 0
 
 /**
- * A text that is equal for equal values only, whatever they hold. Strings, numbers, booleans, lists and plain objects
- * are compared by their content, without fields that are `undefined`; what `ibmIam()` and the like return by its settings;
- * all other functions and objects by what they are.
+ * A text that is equal only for equal values, whatever they contain. Strings, numbers, booleans, lists and plain objects
+ * are compared by content, without fields that are `undefined`; the results of `ibmIam()` and the like by their settings;
+ * all other functions and objects by identity.
  * Every key under which a token is kept is built from it.
  */
 export function canonical(value: unknown): string {
@@ -17,7 +17,7 @@ export function canonical(value: unknown): string {
   if (typeof value === 'function' || (typeof value === 'object' && value !== null)) {
     return isContent(value) ? `{${fieldsOf(value)}}` : `#${idOf(value)}`
   }
-  // Quoted, so that no string looks like one of the other forms, or seems to end earlier.
+  // Quoted, so that a string cannot look like one of the other forms, or seem to end earlier.
   return typeof value === 'string' ? JSON.stringify(value) : String(value)
 }
 
@@ -29,7 +29,7 @@ function fieldsOf(value: object): string {
     .join(',')
 }
 
-/** What has methods is more than its content: a shared cache, say. */
+/** An object with methods, such as a shared cache, is more than its content. */
 function isContent(value: object): boolean {
   if (typeof value === 'function') return false
   return isPlain(value) && !Object.values(value).some((field) => typeof field === 'function')
@@ -42,25 +42,25 @@ function idOf(value: object): number {
   return lastId
 }
 
-/** What an owner is made of. */
+/** The parts of an owner. */
 export interface OwnerFields {
   readonly server: { readonly url: URL; readonly issuer?: string | undefined } | undefined
   readonly clientId: string | undefined
   readonly clientAuth: CredentialPart
   readonly grant: CredentialPart
   readonly identity: string | undefined
-  /** Names the key that its tokens are bound to. */
+  /** Identifies the key that its tokens are bound to. */
   readonly thumbprint?: string | undefined
 }
 
-/** Whether another process can know that it is the same: of a function there is nothing to compare. */
+/** Whether another process can recognise it as the same: a function cannot be compared. */
 export function isShareable({ clientAuth, grant, identity }: OwnerFields): boolean {
   return identity !== undefined || (clientAuth.isShareable && grant.isShareable)
 }
 
 /**
- * Who requests a token, for a cache that others use as well: server, client, what is presented and how, and with which
- * credentials (a digest of them). A wrong one is somebody else's token.
+ * Identifies who requests a token, for a cache that others use as well: the server, the client, how it authenticates, the
+ * grant, and a digest of the credentials. If it is wrong, callers get somebody else's token.
  */
 export function ownerOf(
   { server, clientId, clientAuth, grant, identity, thumbprint }: OwnerFields,

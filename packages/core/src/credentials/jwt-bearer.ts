@@ -17,9 +17,9 @@ export interface JwtBearerSettings {
 const reserved = ['grant_type', 'client_id', 'client_secret', 'client_assertion', 'scope', 'resource']
 
 /**
- * For `grant`: presents a JWT that somebody else has signed (RFC 7523 §2.1).
+ * For `grant`: presents a JWT that another party has signed (RFC 7523 §2.1).
  *
- * With `incoming: 'exchange'` it presents the tokens of incoming requests, as Microsoft Entra's on-behalf-of flow wants it:
+ * With `incoming: 'exchange'` it presents the tokens of incoming requests, as Microsoft Entra's on-behalf-of flow requires:
  * `jwtBearer({ requested_token_use: 'on_behalf_of' })`.
  *
  * @throws TypeError for bad settings. A file that is missing or empty, and an assertion that has expired, is

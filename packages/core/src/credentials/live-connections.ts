@@ -1,17 +1,17 @@
 import { subscribe } from 'node:diagnostics_channel'
 import type { Socket } from 'node:net'
 
-/** Of the connections that were made here: how many requests undici has sent on them that it has had no response to. */
+/** The number of requests without a response on each connection that was made here. */
 const pendingOn = new WeakMap<object, number>()
-/** By undici's request, the connection on which it was sent. */
+/** The connection of each request of undici. */
 const connectionOf = new WeakMap<object, Socket>()
 const retired = new WeakSet<Socket>()
 let isListening = false
 
 /**
- * The connections that undici has with one certificate. undici uses a connection for as long as it is busy, so that under
- * load an old certificate would never go away. They are closed between two requests, which undici's diagnostics tell: then it
- * connects again.
+ * The connections that undici has with one certificate. undici keeps a busy connection open, so under load an old certificate
+ * would stay in use forever. They are closed between two requests, according to undici's diagnostics, and undici then
+ * reconnects.
  */
 export class LiveConnections {
   readonly #sockets = new Set<Socket>()
@@ -27,13 +27,13 @@ export class LiveConnections {
   retire(): void {
     for (const socket of this.#sockets) {
       retired.add(socket)
-      // Before the first request nothing is known: it may be about to be sent.
+      // Before its first request, the state is unknown: one may be about to be sent.
       if (pendingOn.get(socket) === 0) socket.destroy()
     }
   }
 }
 
-/** By the first connection, for the rest of the process. Other dispatchers' messages cost a look-up. */
+/** Started by the first connection, for the rest of the process. Messages of other dispatchers cost a lookup. */
 function listen(): void {
   if (isListening) return
   isListening = true
@@ -55,6 +55,6 @@ function ended(message: unknown): void {
   connectionOf.delete(request)
   const pending = (pendingOn.get(socket) ?? 1) - 1
   pendingOn.set(socket, pending)
-  // At once: a moment later undici may have sent the next request.
+  // Synchronously: a moment later, undici may have sent the next request.
   if (pending === 0 && retired.has(socket)) socket.destroy()
 }

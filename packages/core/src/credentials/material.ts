@@ -1,40 +1,40 @@
 import type { ConnectionCertificate, CredentialPart, Reading, TokenRequestDraft } from './credential-part.js'
 import { canonical } from './identity.js'
 
-/** What one attempt of a token request presents: the grant and the client's authentication, as they were read for it. */
+/** The credentials of one attempt of a token request: the grant and the client's authentication, as read for it. */
 export interface Material {
-  /** Differs if anything of it has changed. Secret. */
+  /** Differs if any of it has changed. Secret. */
   readonly text: string
   /** Identifies the client or subject, for a shared cache. Secret. */
   readonly owner: string
   /** Whether `owner` identifies it fully. */
   readonly isShareable: boolean
   readonly secrets: readonly string[]
-  /** What the connection must have. */
+  /** The certificate that the connection must have. */
   readonly certificate: ConnectionCertificate | undefined
   /** What may name the subject. */
   readonly names: () => readonly string[]
   readonly write: (draft: TokenRequestDraft) => Promise<void>
 }
 
-/** The material during one token request. What can change is read again for each attempt: it may have been rotated. */
+/** The material during one token request. Anything that can change is read again for each attempt, as it may be rotated. */
 export class MaterialReader {
   readonly #parts: readonly CredentialPart[]
   /** Read ahead, for the first attempt. */
   #ahead: Material | undefined
   #last: Material | undefined
 
-  /** The parts write in their order. */
+  /** The parts write in this order. */
   constructor(parts: readonly CredentialPart[]) {
     this.#parts = parts
   }
 
-  /** Whether another reading may give something else. */
+  /** Whether a later reading may differ. */
   get canChange(): boolean {
     return this.#parts.some((part) => part.canChange)
   }
 
-  /** What was read last. */
+  /** The last reading. */
   get last(): Material | undefined {
     return this.#last
   }
@@ -48,7 +48,7 @@ export class MaterialReader {
   /**
    * The material for the next attempt.
    *
-   * @throws McaAuthError, or what a function of the user's threw.
+   * @throws McaAuthError, or the error of a function of the user's.
    */
   async next(): Promise<Material> {
     const ahead = this.#ahead

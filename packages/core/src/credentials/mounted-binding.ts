@@ -45,7 +45,7 @@ function fieldsOf(path: string): Json {
   return Object.fromEntries(files.map((key) => [key, readText(join(path, key)).trim()]))
 }
 
-/** A client of any authorization server, as Spring's bindings have it. */
+/** A client of any authorization server, as in Spring's bindings. */
 function isOauth2({ type }: Json): boolean {
   return typeof type === 'string' && type.toLowerCase() === 'oauth2'
 }
@@ -65,13 +65,13 @@ function fromOauth2(fields: Json): Json {
 function whyNotForServices(fields: Json): string | undefined {
   const grants = fields['authorization-grant-types'] ?? fields['authorization-grant-type']
   if (typeof grants !== 'string' || /\bclient_credentials\b/.test(grants)) return undefined
-  return 'its `authorization-grant-types` do not include client_credentials'
+  return 'its `authorization-grant-types` does not include client_credentials'
 }
 
 function directory(path: string): string[] {
   try {
     return readdirSync(path).sort()
   } catch {
-    throw invalid(`the directory ${path} of SERVICE_BINDING_ROOT can't be read`)
+    throw invalid(`the directory ${path} of SERVICE_BINDING_ROOT cannot be read`)
   }
 }

@@ -15,12 +15,12 @@ export const platformReaders: readonly PlatformReader[] = [
   jsonVariable,
 ]
 
-/** All that the environment says about the first so many sources: if it is the same, the same instances are found there. */
+/** The environment of the first `count` sources: if it is the same, the same instances are found there. */
 export function platformEnvironment(readers: number): readonly (string | undefined)[] {
   return platformReaders.slice(0, readers).flatMap((reader) => reader.environment())
 }
 
-/** How many sources are looked at for an instance: none behind the one that has it. */
+/** How many sources are read to find an instance: none after the one that has it. */
 export function readersFor(instanceName: string | undefined): number {
   const { instance } = findServiceInstance(instanceName)
   const found =
@@ -28,15 +28,15 @@ export function readersFor(instanceName: string | undefined): number {
   return found === -1 ? platformReaders.length : found + 1
 }
 
-/** The readers' names as a message lists them. */
+/** The readers' names, as listed in messages. */
 export const readerNames: string = platformReaders
   .map(({ name }) => name)
   .join(', ')
   .replace(/, (\w+)$/, ' and $1')
 
 /**
- * The one instance that the platform offers, by name if one is given. `unusable`: those that were seen and cannot be
- * used, for a message.
+ * The one instance that the platform offers, by name if one is given. `unusable`: the instances that cannot be used, for a
+ * message.
  */
 export function findServiceInstance(name: string | undefined): {
   readonly instance?: ServiceInstance
@@ -56,7 +56,7 @@ export function findServiceInstance(name: string | undefined): {
     }
     if (usable[0] !== undefined) return { instance: usable[0], unusable }
   }
-  // For the message that says what it lacks.
+  // For the message about the missing part.
   if (singlePage !== undefined) return { instance: singlePage, unusable }
   if (name !== undefined) {
     throw invalid(`no instance named ${JSON.stringify(name)} in ${readerNames}${unusableNote(unusable)}`)
@@ -64,7 +64,7 @@ export function findServiceInstance(name: string | undefined): {
   return { unusable }
 }
 
-/** Names the instances that were seen and cannot be used, with the reasons. */
+/** Names the instances that were found but cannot be used, with the reasons. */
 export function unusableNote(unusable: readonly ServiceInstance[]): string {
   const reasons = unusable.map(
     ({ source, name, unusable: reason }) => `${JSON.stringify(name)} in ${source}: ${reason}`,
@@ -72,7 +72,7 @@ export function unusableNote(unusable: readonly ServiceInstance[]): string {
   return reasons.length === 0 ? '' : ` that can be used (${reasons.join('; ')})`
 }
 
-/** `application_id` of VCAP_APPLICATION, which the published module took for the tenant id. */
+/** `application_id` of VCAP_APPLICATION, which the published module used as the tenant id. */
 export function applicationId(): unknown {
   const text = process.env.VCAP_APPLICATION
   return text ? parseObject(text, 'VCAP_APPLICATION').application_id : undefined

@@ -8,7 +8,7 @@ export function readText(path: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch (error) {
-    throw invalid(`${path} can't be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`)
+    throw invalid(`${path} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`)
   }
 }
 
@@ -19,7 +19,7 @@ export function parseObject(text: string, where: string): Json {
   return json
 }
 
-/** The JSON object that a text holds, or `undefined`. */
+/** The JSON object in a text, or `undefined`. */
 export function objectIn(text: string): Json | undefined {
   try {
     const json: unknown = JSON.parse(text)

@@ -68,7 +68,9 @@ async function currentKey(read: () => Key | Promise<Key>, settings: PrivateKeyJw
   try {
     return await reading(checkedKey(key, settings), settings)
   } catch (error) {
-    throw error instanceof TypeError ? unusable(`the \`key\` function returned no usable key: ${error.message}`) : error
+    throw error instanceof TypeError
+      ? unusable(`the \`key\` function did not return a usable key: ${error.message}`)
+      : error
   }
 }
 
@@ -85,11 +87,11 @@ async function reading(key: SigningKey, settings: PrivateKeyJwtSettings): Promis
   }
 }
 
-/** @throws TypeError if the key cannot sign, or not as the settings say. */
+/** @throws TypeError if the key cannot sign, or not with these settings. */
 function checkedKey(input: unknown, { alg, certificate, passphrase }: PrivateKeyJwtSettings): SigningKey {
   const key = signingKey(input, passphrase)
   if (alg !== undefined && !key.algorithms.includes(alg)) {
-    throw new TypeError(`this key cannot sign with ${alg}, but with ${key.algorithms.join(', ')}`)
+    throw new TypeError(`this key cannot sign with ${alg}, only with ${key.algorithms.join(', ')}`)
   }
   if (certificate !== undefined) checkCertificate(certificate, key)
   return key

@@ -30,7 +30,7 @@ async function exported(key: webcrypto.CryptoKey): Promise<KeyObject | undefined
   return createPrivateKey({ key: Buffer.from(pkcs8), format: 'der', type: 'pkcs8' })
 }
 
-/** A signature as a JWS has it (RFC 7518 §3), made at once. */
+/** A signature in the format of a JWS (RFC 7518 §3), made synchronously. */
 export function signByKeyObject(key: KeyObject, alg: string, data: Buffer): Buffer {
   if (/^[RP]S/.test(alg)) {
     const padding = alg.startsWith('P') ? constants.RSA_PKCS1_PSS_PADDING : constants.RSA_PKCS1_PADDING
@@ -54,9 +54,9 @@ async function bySigner(signer: Signer, alg: string, data: Buffer): Promise<Uint
   const bytes = types.isArrayBuffer(signature) ? new Uint8Array(signature) : signature
   const size = coordinates[alg]
   if (!types.isUint8Array(bytes) || bytes.length === 0) {
-    throw new McaAuthError('INVALID_CREDENTIALS_SOURCE', 'the `sign` function returned no signature, which is bytes')
+    throw new McaAuthError('INVALID_CREDENTIALS_SOURCE', 'the `sign` function did not return a signature as bytes')
   }
-  // As key management services give it: a SEQUENCE of two INTEGERs (RFC 3279 §2.2.3).
+  // The format of key management services: a SEQUENCE of two INTEGERs (RFC 3279 §2.2.3).
   return size !== undefined && bytes[0] === 0x30 && bytes.length !== 2 * size ? fromDer(bytes, size) : bytes
 }
 
@@ -67,7 +67,7 @@ function fromDer(der: Uint8Array, size: number): Buffer {
   for (const end of [size, 2 * size]) {
     const length = der[at + 1] ?? 0
     const integer = der.subarray(at + 2, at + 2 + length)
-    // One more byte keeps it from being negative, leading zeros are left out.
+    // An extra byte keeps it from being negative; leading zeros are left out.
     const digits = integer.subarray(Math.max(0, integer.length - size))
     result.set(digits, end - digits.length)
     at += 2 + length

@@ -12,17 +12,17 @@ export interface Signer {
   readonly alg: string
   /** The key's id, for the assertion's header. */
   readonly kid?: string | undefined
-  /** The signature of `data`. Of ECDSA as r‖s (RFC 7518 §3.4), or in DER. */
+  /** The signature of `data`. For ECDSA as r‖s (RFC 7518 §3.4), or in DER. */
   sign(data: Uint8Array): Promise<Uint8Array | ArrayBuffer> | Uint8Array | ArrayBuffer
 }
 
-/** How an assertion is signed, and what of it can be chosen. */
+/** How an assertion is signed, and its other settings. */
 export interface PrivateKeyJwtSettings {
   /** The key's id, for the header. @default the JWK's own, or none */
   readonly kid?: string | undefined
   /**
    * The JWS algorithm (RFC 7518 §3.1).
-   * @default what the key allows and the server's metadata list; for RSA `'RS256'`, for Ed25519 `'EdDSA'`
+   * @default the first that the key allows and the server's metadata lists; for RSA `'RS256'`, for Ed25519 `'EdDSA'`
    */
   readonly alg?: string | undefined
   /** `aud`. @default the issuer, if it is known, else the token endpoint */
@@ -31,11 +31,11 @@ export interface PrivateKeyJwtSettings {
   readonly typ?: string | undefined
   /** The certificate as PEM, whose digest goes into the header as `x5t#S256`: for Microsoft Entra ID. */
   readonly certificate?: string | Uint8Array | undefined
-  /** Of an encrypted PEM. */
+  /** The passphrase of an encrypted PEM. */
   readonly passphrase?: string | undefined
 }
 
-/** A key that can sign, and the algorithms it can be used with: first the one that servers most likely take. */
+/** A key that can sign, and the algorithms that it can be used with, the most widely supported one first. */
 export interface SigningKey {
   readonly key: KeyObject | webcrypto.CryptoKey | Signer
   readonly algorithms: readonly string[]
@@ -44,7 +44,7 @@ export interface SigningKey {
   readonly alg: string | undefined
 }
 
-// https://www.iana.org/assignments/jose; Ed25519 has had two names (RFC 9864), of which servers know the older one.
+// https://www.iana.org/assignments/jose; Ed25519 has two names (RFC 9864), and servers support the older one.
 const rsa = ['RS256', 'PS256', 'RS384', 'PS384', 'RS512', 'PS512']
 const pss = ['PS256', 'PS384', 'PS512']
 const curves: { readonly [name: string]: string | undefined } = {
@@ -72,7 +72,7 @@ function keyObject(input: unknown, passphrase: string | undefined): KeyObject {
   // Not loaded when the package is imported, and not resolved at run time.
   const { createPrivateKey } = process.getBuiltinModule('node:crypto')
   if (isKeyObject(input)) {
-    if (input.type !== 'private') throw new TypeError(`a private key is needed, this one is ${input.type}`)
+    if (input.type !== 'private') throw new TypeError(`the key must be private, this one is ${input.type}`)
     return input
   }
   try {
@@ -121,7 +121,7 @@ function ofCryptoKey({ type, usages, algorithm }: webcrypto.CryptoKey): readonly
 
 /** RFC 7518 §3.3. */
 function checkLength(bits = 0): void {
-  if (bits < leastRsaBits) throw new TypeError(`an RSA key of ${bits} bits is too short: ${leastRsaBits} are needed`)
+  if (bits < leastRsaBits) throw new TypeError(`an RSA key of ${bits} bits is too short: ${leastRsaBits} are required`)
 }
 
 function isSigner(value: unknown): value is Signer {
@@ -139,7 +139,7 @@ function isKeyObject(value: unknown): value is KeyObject {
   )
 }
 
-/** Of any realm, or of a WebCrypto that is not Node's. */
+/** Whether it is a CryptoKey of any realm, or of a WebCrypto that is not Node's. */
 function isCryptoKey(value: unknown): value is webcrypto.CryptoKey {
   const { algorithm, usages, type } = (value ?? {}) as Partial<webcrypto.CryptoKey>
   return typeof algorithm?.name === 'string' && Array.isArray(usages) && typeof type === 'string'

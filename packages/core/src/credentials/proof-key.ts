@@ -1,16 +1,16 @@
 import { createHash, createPublicKey, type JsonWebKey, type KeyObject, randomUUID } from 'node:crypto'
 import { signByKeyObject } from './private-key-signature.js'
 
-/** What a proof says besides the time and the request (RFC 9449 §4.2). */
+/** Claims of a proof besides the time and the request (RFC 9449 §4.2). */
 export interface ProofDetails {
-  /** Digest of the access token that goes with it, if one does. */
+  /** Digest of the access token that is sent with it, if there is one. */
   readonly ath?: string | undefined
   readonly nonce?: string | undefined
 }
 
 /** The key that tokens are bound to, and the proofs that it signs. Synchronous: clients sign while they send. */
 export class ProofKey {
-  /** RFC 7638: names the key, and tells nothing of its private part. */
+  /** RFC 7638: identifies the key, and reveals nothing about its private part. */
   readonly thumbprint: string
   readonly alg: string
   readonly #key: KeyObject
@@ -20,7 +20,7 @@ export class ProofKey {
   constructor(key: KeyObject, alg: string) {
     this.#key = key
     this.alg = alg
-    // Of a public key, Node.js exports just the members that its thumbprint is made of (RFC 7638 §3.2).
+    // Node.js exports only those members of a public key that its thumbprint is made of (RFC 7638 §3.2).
     const jwk = createPublicKey(key as Parameters<typeof createPublicKey>[0]).export({ format: 'jwk' })
     this.#header = encode(JSON.stringify({ typ: 'dpop+jwt', alg, jwk }))
     this.thumbprint = createHash('sha256')

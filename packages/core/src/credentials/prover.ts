@@ -6,18 +6,18 @@ import { ProofKey } from './proof-key.js'
 import type { ServerClock } from './server-clock.js'
 
 const maxOrigins = 1000
-/** A nonce is of the characters of RFC 9449 §8.1; anything longer is none that we would want to carry. */
+/** A nonce consists of the characters of RFC 9449 §8.1. A longer one is ignored. */
 const nonceForm = /^[\x21\x23-\x5b\x5d-\x7e]{1,1024}$/
 
-/** Who may ask for a nonce: on one origin, an authorization server and a resource have nonces of their own (RFC 9449 §8, §9). */
+/** The kinds of servers with nonces: an authorization server and a resource on one origin have different ones (RFC 9449 §8, §9). */
 export type NonceRole = 'authorization-server' | 'resource'
 
 /**
  * Proves possession of the key that the tokens of one provider are bound to (RFC 9449), at the token endpoint and at
- * resources. It knows the newest nonce of each origin, which every response may change.
+ * resources. Keeps the latest nonce of each origin, which every response may change.
  */
 export class Prover {
-  /** Names the key that was given. One of this provider's own needs no name: no other process has its tokens. */
+  /** Identifies a given key. A generated key needs no name, since no other process has its tokens. */
   readonly thumbprint: string | undefined
   readonly #given: BoundKey | true
   #key: ProofKey | undefined
@@ -41,11 +41,11 @@ export class Prover {
   }
 
   /**
-   * Chooses the algorithm by what the authorization server lists (RFC 9449 §5.1), before the first proof. A key that was
-   * given signs in any case, with the first of its algorithms that is listed, for a list may be wrong. One of this
-   * provider's own is made once: the tokens that are cached are bound to it.
+   * Chooses the algorithm from the authorization server's list (RFC 9449 §5.1), before the first proof. A given key signs
+   * in any case, if possible with one of its algorithms that is listed, since the list may be wrong. Otherwise, a key is
+   * generated once, since cached tokens are bound to it.
    *
-   * @throws McaAuthError if a key would have to be made for an algorithm that we make none for.
+   * @throws McaAuthError if we cannot generate a key for any of the listed algorithms.
    */
   choose(listed: readonly string[] | undefined): void {
     const given = this.#given
@@ -68,7 +68,7 @@ export class Prover {
     return this.#nonces[role].get(origin)
   }
 
-  /** Takes the `DPoP-Nonce` of a response: the newest one counts. Returns whether it is a nonce. */
+  /** Records the `DPoP-Nonce` of a response: the latest one counts. Returns whether it is a nonce. */
   learnNonce(role: NonceRole, origin: string, nonce: string | null | undefined): nonce is string {
     if (typeof nonce !== 'string' || !nonceForm.test(nonce)) return false
     this.#nonces[role].set(origin, nonce)
@@ -76,21 +76,21 @@ export class Prover {
   }
 }
 
-/** ES256, which nearly every server takes, also those that list nothing; else Ed25519, which has two names (RFC 9864). */
+/** ES256, which nearly every server accepts, even without a list; else Ed25519, which has two names (RFC 9864). */
 function madeKey(listed: readonly string[] = []): ProofKey {
   const alg = ['ES256', 'EdDSA', 'Ed25519'].find((one) => listed.length === 0 || listed.includes(one))
   if (alg === 'ES256') return new ProofKey(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey, alg)
   if (alg !== undefined) return new ProofKey(generateKeyPairSync('ed25519').privateKey, alg)
   throw new McaAuthError(
     'INVALID_CREDENTIALS_SOURCE',
-    `the server takes proofs that are signed with ${printable(listed)}, for which \`dpop: true\` makes no key: give one as \`dpop\``,
+    `the server accepts proofs signed with ${printable(listed)}, for which \`dpop: true\` cannot generate a key: give one as \`dpop\``,
   )
 }
 
-/** Algorithms as a server names them, fit for a log. */
+/** A server's names of algorithms, safe for a log. */
 function printable(names: readonly string[]): string {
   const known = names.filter((name) => /^[\w-]{1,20}$/.test(name)).slice(0, 10)
-  return known.length === 0 ? 'no algorithm that is known' : known.join(', ')
+  return known.length === 0 ? 'no known algorithm' : known.join(', ')
 }
 
 /** The digest of a token that a proof for it carries (RFC 9449 §4.2). */

@@ -4,12 +4,12 @@ import { httpUrl } from '../validate.js'
 import type { CredentialOptions } from './credential-options.js'
 import type { ServiceInstance } from './service-instance.js'
 
-/** Where tokens are issued; its kind decides the path of the token endpoint and how the client authenticates. */
+/** The authorization server; its kind decides the path of the token endpoint and how the client authenticates. */
 export interface Server {
   readonly kind: 'mca' | 'appid' | 'iam' | 'vpc' | 'other' | 'issuer'
   /** The server, its token endpoint, or the issuer whose metadata names it. */
   readonly url: URL
-  /** The issuer, as it was written: it is compared as text (RFC 8414 §3.3). */
+  /** The issuer as given, since it is compared as text (RFC 8414 §3.3). */
   readonly issuer?: string | undefined
   /** More endpoints of a server that has several. */
   readonly further?: readonly URL[] | undefined
@@ -36,8 +36,8 @@ function isAppId({ pathname }: URL): boolean {
 }
 
 /**
- * The server that an instance's credential names. MCA's own `tokenEndpoint` field is left alone: it serves the
- * authorization-code grant only.
+ * The server that an instance's credential names. MCA's own `tokenEndpoint` field is ignored: it is only for
+ * the authorization-code grant.
  */
 export function serverOfInstance({ credential, source }: ServiceInstance): Server | undefined {
   const discovery = text(credential.discoveryEndpoint)?.replace(/\/+\.well-known\/openid-configuration\/*$/, '')
@@ -82,7 +82,7 @@ export function secured(endpoint: URL, kind: Server['kind'], allowInsecureReques
   )
 }
 
-/** A string that says something. */
+/** A string with content. */
 export function text(value: unknown): string | undefined {
   return typeof value === 'string' && value.trim() !== '' ? value : undefined
 }

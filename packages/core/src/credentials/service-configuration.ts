@@ -12,21 +12,21 @@ export interface ServiceConfiguration {
   readonly fields: Readonly<Record<string, string>>
 }
 
-/** What IBM Cloud calls a service whose SDK has a shorter name. */
+/** IBM Cloud's names of services whose SDKs have shorter names. */
 const labels: ReadonlyMap<string, string> = new Map([
   ['cloudant', 'cloudantnosqldb'],
   ['event-streams', 'messagehub'],
   ['key-protect', 'kms'],
 ])
 
-/** Fields without which variables say nothing: others with the same prefix may be the program's own. */
+/** Without one of these fields, variables are ignored: others with the same prefix may be the program's own. */
 const decisive =
   /^(authtype|apikey|iamprofile(id|name|crn)|authurl|url|host|username|password|bearertoken|clientid|oauthserverurl)$/
 
 /**
  * The configuration of a service, from the first source that has one: the credentials file of IBM's SDKs, variables with
  * its name as prefix, the bindings of Code Engine, Cloud Foundry and Kubernetes by the name of the instance or binding,
- * then by the service's. Nothing of a second source is added.
+ * then by the name of the service. Sources are never combined.
  *
  * @throws McaAuthError `INVALID_CREDENTIALS_SOURCE` if there is none, if it cannot be read, or if several match.
  */
@@ -41,10 +41,10 @@ export function findServiceConfiguration(service: string): ServiceConfiguration 
   if (found !== undefined) return found
   const [prefix] = prefixesOf(service)
   const places = `${file?.path ?? 'ibm-credentials.env'}, ${prefix}*, CE_SERVICES, VCAP_SERVICES and SERVICE_BINDING_ROOT`
-  throw invalid(`the service ${JSON.stringify(service)} is not configured: found nothing about it in ${places}`)
+  throw invalid(`the service ${JSON.stringify(service)} is not configured: not found in ${places}`)
 }
 
-/** All that the environment says about a service: if it is the same, the same configuration is found. */
+/** Everything in the environment about a service: if it is the same, the same configuration is found. */
 export function serviceEnvironment(service: string): readonly unknown[] {
   const prefixes = prefixesOf(service)
   const own = Object.entries(process.env).filter(([name]) => prefixes.some((prefix) => name.startsWith(prefix)))
@@ -57,7 +57,7 @@ function namesOf(service: string): string[] {
   return label === undefined ? [service] : [service, label]
 }
 
-/** Of the variables: as IBM's SDKs make it of the name, and as Code Engine makes it of the label. */
+/** The prefixes of the variables: IBM's SDKs derive one from the name, Code Engine one from the label. */
 function prefixesOf(service: string): string[] {
   return namesOf(service).map((name) => `${name.toUpperCase().replaceAll('-', '_')}_`)
 }
@@ -75,7 +75,7 @@ function withPrefix(
   return undefined
 }
 
-/** By servicebinding.io, `type` says which service it is. */
+/** In servicebinding.io, `type` names the service. */
 function mountedServices(): BoundService[] {
   return mountedCredentials().map(({ name, fields }) => ({
     label: String(fields.type ?? ''),
@@ -113,7 +113,7 @@ function spelling(name: string): string {
   return name.toLowerCase().replaceAll('_', '-')
 }
 
-/** Texts only: what else a credential holds is not about tokens. */
+/** Only texts: other fields of a credential are not about tokens. */
 function fieldsOf(entries: readonly (readonly [name: string, value: unknown])[]): Record<string, string> {
   const texts = entries
     .filter(([, value]) => typeof value === 'string' || typeof value === 'number')

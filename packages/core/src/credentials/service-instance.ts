@@ -1,6 +1,6 @@
 import type { Json } from './platform-text.js'
 
-/** A service instance that the platform offers: where it was found, its name, and its credential as is. */
+/** A service instance of the platform: its source, its name, and its credential as is. */
 export interface ServiceInstance {
   readonly source: string
   readonly name: string
@@ -9,24 +9,24 @@ export interface ServiceInstance {
   readonly unusable?: string | undefined
 }
 
-/** One place where a platform puts the credentials of bound services. */
+/** A source of the platform for credentials of bound services. */
 export interface PlatformReader {
-  /** Its environment variable, by which messages and the doctor call it. */
+  /** Its environment variable, which is its name in messages and in the doctor. */
   readonly name: string
   /** Whether there is anything to read. */
   isSet(): boolean
-  /** All that the environment says about it: if it is the same, the same instances are found. */
+  /** Everything in the environment about it: if it is the same, the same instances are found. */
   environment(): readonly (string | undefined)[]
   /**
    * The instances of our services, or those of this name, and those that cannot be used.
    *
-   * @throws McaAuthError `INVALID_CREDENTIALS_SOURCE` if what is there cannot be read.
+   * @throws McaAuthError `INVALID_CREDENTIALS_SOURCE` if its content cannot be read.
    */
   read(instanceName?: string): ServiceInstance[]
 }
 
 /**
- * Why no client can request tokens with this credential, if that is because of what it is.
+ * Why no client can request tokens with this kind of credential, if that is so.
  *
  * @param service - the name by which the option `service` finds it, if it does.
  */
@@ -38,7 +38,7 @@ export function whyUnusable(credential: Json, service: string | undefined): stri
   return `it has an \`apikey\` and no \`clientId\`: for tokens of IBM Cloud IAM use \`${option}\``
 }
 
-/** Likewise, for a place that holds more than the credentials of our services. */
+/** Likewise, for a source that also has credentials of other services. */
 export function whyNotOurs(credential: Json, service: string | undefined): string | undefined {
   return whyUnusable(credential, service) ?? ('clientId' in credential ? undefined : 'it has no `clientId`')
 }
@@ -48,7 +48,7 @@ export function isApiKey(credential: Json): boolean {
   return 'apikey' in credential && !('clientId' in credential)
 }
 
-/** A single-page application of App ID has no secret, and can request no token. */
+/** A single-page application of App ID has no secret and cannot request tokens. */
 export function isSinglePage({ type, secret }: Json): boolean {
   return typeof type === 'string' && /^single-?page/i.test(type) && !secret
 }

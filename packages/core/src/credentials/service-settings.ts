@@ -6,19 +6,19 @@ import { invalid } from './platform-text.js'
 import { serverOfInstance } from './server.js'
 import { findServiceConfiguration, type ServiceConfiguration } from './service-configuration.js'
 
-/** What the configuration of a service means for the options. */
+/** The options that follow from the configuration of a service. */
 export interface ServiceSettings {
-  /** Where it was found. */
+  /** The source. */
   readonly from: string
   readonly credentials: CredentialOptions
-  /** The service, if it is known, as it was written: perhaps with a password. */
+  /** The URL of the service as given, if it is known; may contain a password. */
   readonly url: string | undefined
   readonly scope: string | undefined
 }
 
 type Fields = ServiceConfiguration['fields']
 
-/** What to do about the ways to authenticate of IBM's SDKs that are not ours. In lower case, as they are compared. */
+/** Advice for authentication types of IBM's SDKs that we do not support. In lower case, as they are compared. */
 const others: ReadonlyMap<string, string> = new Map([
   ['basic', 'use an API key instead of user name and password'],
   ['bearertoken', 'use an API key or a trusted profile, since a fixed token cannot be refreshed'],
@@ -31,7 +31,7 @@ const others: ReadonlyMap<string, string> = new Map([
 ])
 
 /**
- * Reads the configuration of a service, and what it means: `AUTH_TYPE` as IBM's SDKs take it, or the fields of App ID.
+ * Reads and interprets the configuration of a service: `AUTH_TYPE` as in IBM's SDKs, or the fields of App ID.
  *
  * @throws McaAuthError with the source and the field, never with a value.
  */
@@ -41,7 +41,7 @@ export function serviceSettings(service: string): ServiceSettings {
     return { from, credentials: credentialsOf(fields, from), url: urlOf(fields), scope: fields.scope }
   } catch (error) {
     if (error instanceof McaAuthError) throw error
-    // Of a helper, about a setting: the configuration is what is wrong.
+    // A TypeError of a helper is about a setting, which comes from the configuration.
     throw invalid(`${from}: ${(error as TypeError).message}`)
   }
 }
@@ -51,7 +51,7 @@ function credentialsOf(fields: Fields, from: string): CredentialOptions {
   const { authurl: url } = fields
   switch (type) {
     case 'iam':
-      if (fields.apikey === undefined) throw invalid(`${from}: APIKEY is missing, which AUTH_TYPE iam needs`)
+      if (fields.apikey === undefined) throw invalid(`${from}: APIKEY is missing, which AUTH_TYPE iam requires`)
       return { grant: ibmIam({ apikey: fields.apikey, url }), ...clientOf(fields) }
     case 'container': {
       const trustedProfile = profileOf(fields)
@@ -79,7 +79,7 @@ function credentialsOf(fields: Fields, from: string): CredentialOptions {
   }
 }
 
-/** As IBM's SDKs choose it; for a credential of App ID, whose own API key is for its management, App ID. */
+/** As in IBM's SDKs; but for a credential of App ID, whose own API key is for its management, App ID. */
 function impliedType(fields: Fields): string {
   const server = fields.oauthserverurl ?? fields.appidserviceendpoint ?? fields.discoveryendpoint ?? fields.serverurl
   if (server !== undefined && fields.clientid !== undefined) return 'appid'
@@ -93,7 +93,7 @@ function clientOf({ clientid: clientId, clientsecret: secret }: Fields): Credent
   return clientId === undefined || secret === undefined ? {} : { clientId, secret }
 }
 
-/** By id if there is one: that is the only name that is known everywhere. */
+/** By id if there is one, since only the id is valid everywhere. */
 function profileOf({ iamprofileid: id, iamprofilename: name, iamprofilecrn: crn }: Fields) {
   return id ? { id } : crn ? { crn } : name ? { name } : undefined
 }

@@ -1,4 +1,4 @@
-// What signs, in one file: the first token request that needs it loads it.
+// The signing code in one file, which the first token request that needs it loads.
 export { addSecretAssertion } from './client-secret-jwt.js'
 export { addPrivateKeyAssertion } from './private-key-assertion.js'
 export { publicKeyDigest } from './private-key-signature.js'

@@ -11,7 +11,7 @@ export class SubjectToken {
 
   constructor(text: string) {
     this.#text = text
-    // Not imported, since an application that exchanges nothing should not pay for it at start.
+    // Not imported, so that an application without exchanges does not pay for it at start.
     const { createHash } = process.getBuiltinModule('node:crypto')
     this.#digest = createHash('sha256').update(text).digest('base64url')
     const exp = claimsOf(text)?.exp
@@ -22,12 +22,12 @@ export class SubjectToken {
     return this.#text
   }
 
-  /** Equal for equal tokens only. Two tokens of one user may have different rights: they are two subjects. */
+  /** Equal only for equal tokens. Two tokens of one user may have different rights, so they are two subjects. */
   get digest(): string {
     return this.#digest
   }
 
-  /** By its issuer's clock, in ms since the epoch; `undefined` if it does not say. Not verified. */
+  /** Its expiry by the issuer's clock, in ms since the epoch; `undefined` if unknown. Not verified. */
   get expiresAt(): number | undefined {
     return this.#expiresAt
   }

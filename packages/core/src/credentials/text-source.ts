@@ -3,12 +3,12 @@ import { McaAuthError } from '../error.js'
 import { nonEmptyString, rejectUnknownKeys } from '../validate.js'
 import { callFunction } from './user-function.js'
 
-/** More than any header or form that a server takes. */
+/** More than any header or form that a server accepts. */
 const maxFileBytes = 64 * 1024
 
 /**
- * Where a token or an assertion comes from: its text; a file, which is read for each token request; or a function, which
- * is called for each.
+ * The source of a token or an assertion: its text; a file, which is read for each token request; or a function, which is
+ * called for each.
  */
 export type TextSource = string | { readonly file: string } | (() => string | Promise<string>)
 
@@ -24,7 +24,7 @@ export function checkTextSource(name: string, value: unknown): asserts value is 
   }
 }
 
-/** What was checked, so that what the caller changes afterwards changes nothing. */
+/** A checked copy, unaffected by later changes of the caller. */
 export function copyOf(source: TextSource): TextSource {
   return typeof source === 'object' ? { file: source.file } : source
 }
@@ -33,7 +33,7 @@ export function canChange(source: TextSource): boolean {
   return typeof source !== 'string'
 }
 
-/** A token from a source, and how messages call it. */
+/** A token from a source, and its name in messages. */
 export interface SourceText {
   readonly text: string
   readonly from: string
@@ -53,12 +53,12 @@ export async function readSource(name: string, source: TextSource): Promise<Sour
 
 /** @throws McaAuthError `INVALID_CREDENTIALS_SOURCE` with the path, never with the content. */
 export async function readTokenFile(path: string): Promise<SourceText> {
-  // Read by its path each time: a platform replaces it, also by swapping a symbolic link.
+  // Read by its path each time: a platform replaces it, sometimes by swapping a symbolic link.
   const { open } = await import('node:fs/promises')
   const { O_NONBLOCK, O_RDONLY } = (await import('node:fs')).constants
   let text: string
   try {
-    // Not blocking: the open of a named pipe would hold one of the process's few threads for as long as nobody writes.
+    // Non-blocking: opening a named pipe without a writer would block one of the process's few threads.
     // Windows has no such pipes, and no such flag.
     const file = await open(path, O_RDONLY | (O_NONBLOCK ?? 0))
     try {
@@ -68,12 +68,12 @@ export async function readTokenFile(path: string): Promise<SourceText> {
     }
   } catch (error) {
     if (error instanceof McaAuthError) throw error
-    throw unusable(`${path} can't be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`)
+    throw unusable(`${path} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`)
   }
   return { text: tokenIn(text, path), from: path, canChange: true }
 }
 
-/** Not of a device, which may have no end, nor of a file that somebody has mistaken for that of a token. */
+/** Rejects a device, which may be endless, and a file that is too long to be a token. */
 async function textOf(file: FileHandle, path: string): Promise<string> {
   if (!(await file.stat()).isFile()) throw unusable(`${path} is not a file`)
   const bytes = Buffer.alloc(maxFileBytes + 1)
@@ -81,7 +81,7 @@ async function textOf(file: FileHandle, path: string): Promise<string> {
   for (;;) {
     const { bytesRead } = await file.read(bytes, size, bytes.length - size)
     size += bytesRead
-    if (size > maxFileBytes) throw unusable(`${path} has more than ${maxFileBytes} bytes: it is not a token's`)
+    if (size > maxFileBytes) throw unusable(`${path} has more than ${maxFileBytes} bytes: it does not contain a token`)
     if (bytesRead === 0) return bytes.toString('utf8', 0, size)
   }
 }
@@ -91,7 +91,7 @@ function tokenIn(value: unknown, from: string): string {
   if (typeof value !== 'string') throw unusable(`${from} is not a string`)
   const text = value.trim()
   if (text === '') throw unusable(`${from} is empty`)
-  if (!/^[\x21-\x7e]+$/.test(text)) throw unusable(`${from} holds white space or other characters that no token has`)
+  if (!/^[\x21-\x7e]+$/.test(text)) throw unusable(`${from} contains white space or other characters that no token has`)
   return text
 }
 

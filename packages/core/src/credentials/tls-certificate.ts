@@ -6,7 +6,7 @@ import { type CertificatePair, checkPair, type PartNames } from './certificate-p
 import type { ConnectionCertificate, TlsOptions } from './credential-part.js'
 import { LiveConnections } from './live-connections.js'
 
-/** Settings of a connection that are part of a context, in which the certificate has to be too. */
+/** Settings of a connection that are part of a context, which must also contain the certificate. */
 const contextSettings = [
   ...(['ca', 'ciphers', 'crl', 'dhparam', 'ecdhCurve', 'honorCipherOrder', 'maxVersion', 'minVersion'] as const),
   ...(['secureOptions', 'secureProtocol', 'sigalgs'] as const),
@@ -14,22 +14,22 @@ const contextSettings = [
 
 let lastId = 0
 
-/** A certificate as it was read, and what makes connections with it. Another one has connections of its own. */
+/** A certificate as read, and the functions that connect with it. Each certificate has separate connections. */
 export class TlsCertificate implements ConnectionCertificate {
   readonly thumbprint: string
   /** In ms since the epoch. */
   readonly expiresAt: number
   readonly fetch: typeof globalThis.fetch
-  /** Those of undici. */
+  /** The connections of undici. */
   readonly live: LiveConnections = new LiveConnections()
   readonly #pair: CertificatePair
   readonly #isLatest: (certificate: TlsCertificate) => boolean
   readonly #context: SecureContext
   readonly #agent: CertificateAgent
-  /** Tells the connections of one certificate from those of another, for a pool that both use. */
+  /** Distinguishes the connections of different certificates in a common pool. */
   readonly #id: string
 
-  /** @throws TypeError that says what is wrong, without any of it. */
+  /** @throws TypeError that names the fault, without showing the content. */
   constructor(pair: CertificatePair, names: PartNames, isLatest: (certificate: TlsCertificate) => boolean) {
     const { thumbprint, expiresAt } = checkPair(pair, names)
     this.#pair = pair
@@ -55,7 +55,7 @@ export class TlsCertificate implements ConnectionCertificate {
   }
 
   get agent(): Agent | undefined {
-    // Somebody else's, such as one for a proxy, has been put in for all requests of the process.
+    // The agent for all requests of the process has been replaced, e.g. by one for a proxy.
     return https.globalAgent.constructor === https.Agent ? this.#agent : undefined
   }
 
@@ -64,7 +64,7 @@ export class TlsCertificate implements ConnectionCertificate {
     return { secureContext: isPlain ? this.#context : this.#contextWith(given), sessionIdContext: this.#id }
   }
 
-  /** New requests use the connections of another certificate. Those that are being answered end first. */
+  /** Called when new requests use the connections of another certificate. Pending responses are completed first. */
   retire(): void {
     this.#agent.retire()
     this.live.retire()
@@ -81,7 +81,7 @@ export class TlsCertificate implements ConnectionCertificate {
   }
 }
 
-/** Those of the connections that no certificate was set for. A request's own settings come before them. */
+/** The settings of connections without a certificate. A request's own settings take precedence. */
 function withoutContext(options: AgentOptions | undefined): AgentOptions {
   const own: Partial<Record<string, unknown>> = { ...options }
   for (const name of [...contextSettings, 'cert', 'key', 'passphrase', 'pfx']) delete own[name]

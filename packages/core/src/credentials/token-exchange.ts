@@ -4,7 +4,7 @@ import { asFunction, type Grant } from './grant.js'
 import { missingSubject, subjectReading, tokenReading } from './presented-token.js'
 import { canChange, checkTextSource, copyOf, readSource, type TextSource } from './text-source.js'
 
-/** What is exchanged, and for what. */
+/** The token that is exchanged, and the requested type. */
 export interface TokenExchangeSettings {
   /**
    * The token that is exchanged (RFC 8693 §2.1): `{ file }`, a function, or the text. Left out with `incoming: 'exchange'`,
@@ -32,11 +32,11 @@ const checks: Checks<TokenExchangeSettings> = {
 
 /**
  * For `grant`: exchanges a token that the platform issues for one of the server's (RFC 8693), e.g. a projected service
- * account token of Kubernetes. Most servers don't require a client for it. `audience` and other
- * parameters that a server asks for go into `parameters`.
+ * account token of Kubernetes. Most servers do not require a client for it. `audience` and other
+ * parameters that a server requires go into `parameters`.
  *
- * With `incoming: 'exchange'` it says how the tokens of incoming requests are exchanged: give no `subjectToken`. Tokens of
- * the service itself are requested with the client's own credentials then.
+ * With `incoming: 'exchange'`, it exchanges the tokens of incoming requests: do not give a `subjectToken`. Tokens of the
+ * service itself are then requested with the client's own credentials.
  *
  * @throws TypeError for bad settings. A file that is missing or empty, and a token that has expired, is
  *   `INVALID_CREDENTIALS_SOURCE`, when a token is requested.

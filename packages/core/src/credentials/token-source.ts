@@ -1,7 +1,7 @@
 import type { CredentialPart } from './credential-part.js'
 import { callFunction } from './user-function.js'
 
-/** Which token is wanted: what `getToken()` was asked for. */
+/** The token request of `getToken()`. */
 export interface TokenSourceRequest {
   /** Scopes, space-separated. */
   readonly scope: string | undefined

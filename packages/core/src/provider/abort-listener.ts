@@ -1,4 +1,4 @@
-/** One listener on a signal, and what to do when it aborts. Node warns about more than ten listeners. */
+/** One listener on a signal for all waits, since Node warns about more than ten listeners. */
 interface Listener {
   readonly leaves: Set<() => void>
   readonly stop: () => void
@@ -9,7 +9,7 @@ const listeners = new WeakMap<AbortSignal, Listener>()
 /** Calls `leave` when the signal aborts, unless the returned function is called before. */
 export function onAbort(signal: AbortSignal, leave: () => void): () => void {
   const { leaves, stop } = listeners.get(signal) ?? listen(signal)
-  // A function of its own, so that each wait counts, whatever it is given.
+  // A new function, so that each wait counts, even with the same `leave`.
   const entry = () => leave()
   leaves.add(entry)
   return () => {

@@ -7,7 +7,7 @@ import { type ResolvedRefreshPolicy, type TokenState, thresholds, tokenState } f
 export interface AccessToken {
   /** The token itself, without its type. */
   readonly accessToken: string
-  /** `Bearer` (RFC 6750); with the option `dpop` `DPoP` (RFC 9449), of no use without a proof for each request. */
+  /** `Bearer` (RFC 6750); with the option `dpop`, `DPoP` (RFC 9449), useless without a proof for each request. */
   readonly tokenType: TokenType
   /** When the token request was started, in ms since the epoch. */
   readonly issuedAt: number
@@ -29,7 +29,7 @@ export class CachedToken implements AccessToken {
   readonly staleAt: number
   /** From here on callers wait for the refresh. */
   readonly expiredAt: number
-  /** What the connections of its requests need. */
+  /** The client certificate for the connections of its requests. */
   readonly certificate: ConnectionCertificate | undefined
 
   constructor(
@@ -74,7 +74,7 @@ export class CachedToken implements AccessToken {
     return this.#header.startsWith('D') ? 'DPoP' : 'Bearer'
   }
 
-  /** What proves the possession of its key, if it is bound to one. */
+  /** Proves the possession of its key, if it is bound to one. */
   get binding(): TokenBinding | undefined {
     return undefined
   }

@@ -12,7 +12,7 @@ export function createProver(key: BoundKey | true, clock: ServerClock): Prover {
   return new Prover(key, clock)
 }
 
-/** A token that is bound to a key (RFC 9449): each sending needs a proof of its own. */
+/** A token that is bound to a key (RFC 9449): each sending needs its own proof. */
 export class BoundToken extends CachedToken implements TokenBinding {
   readonly #prover: Prover
   readonly #digest: string

@@ -1,6 +1,6 @@
 import type { ConnectionCertificate } from '../credentials/credential-part.js'
 
-/** The client certificate for connections of requests whose token is not ours: a caller's, that is passed on. */
+/** The client certificate for requests whose token is not ours, but a forwarded one of a caller. */
 export class CertificateReader {
   readonly #read: () => Promise<ConnectionCertificate>
   #last: ConnectionCertificate | undefined
@@ -9,12 +9,12 @@ export class CertificateReader {
     this.#read = read
   }
 
-  /** What was read last. */
+  /** The last reading. */
   get last(): ConnectionCertificate | undefined {
     return this.#last
   }
 
-  /** Whether that can be used for a new connection. */
+  /** Whether the last reading can be used for a new connection. */
   get isReady(): boolean {
     return this.#last?.isCurrent === true
   }

@@ -8,7 +8,7 @@ import { TokenCache } from './token-cache.js'
 
 /** How a provider exchanges the tokens of callers. */
 export interface ExchangeParts {
-  /** What makes its own tokens. */
+  /** Creates its own tokens. */
   readonly refresher: TokenRefresherParts
   readonly server: TokenServer
   readonly grant: ExchangeGrant
@@ -20,7 +20,7 @@ export function createExchangedTokens(own: TokenCache, exchange: ExchangeParts):
   const coolDowns = new SubjectCoolDowns(cacheSize)
   const subjectLifetime = new SubjectLifetime(server.clock)
   const credentials = { ...parts.credentials, grant }
-  // Tokens of users leave the process only if somebody has decided so.
+  // Tokens of users are shared outside this process only if `exchanged` allows it.
   const sharing = parts.sharing?.cache.exchanged === true ? { ...parts.sharing, cacheSize } : undefined
   const refresher = async () => {
     const { createTokenRefresher } = await import('./create-token-refresher.js')

@@ -12,18 +12,18 @@ import type { ResolvedRefreshPolicy } from './refresh-policy.js'
 import type { SubjectLifetime } from './subject-lifetime.js'
 import { type TokenMaker, TokenRefresher } from './token-refresher.js'
 
-/** What a refresher is made of. */
+/** The parts of a refresher. */
 export interface TokenRefresherParts extends TokenRequestSender {
   readonly timeoutMs: number
   readonly coolDowns: CoolDowns
   readonly telemetry: Telemetry
   readonly refresh: ResolvedRefreshPolicy
   readonly sharing: Sharing | undefined
-  /** If tokens are requested on behalf of others. */
+  /** Set if tokens are requested on behalf of others. */
   readonly subjectLifetime?: SubjectLifetime | undefined
 }
 
-/** A shared cache, and what is needed to use it. */
+/** A shared cache and its prerequisites. */
 interface Sharing extends CoordinatorOptions {
   readonly cache: SharedTokenCache
   readonly sealingKeys: readonly (string | Uint8Array)[]
@@ -50,7 +50,7 @@ async function bindingOf({ credentials: { dpop }, server }: TokenRefresherParts)
   return binding
 }
 
-/** Loaded by the providers that use it only. */
+/** Loaded only by providers that use it. */
 async function createBinding(dpop: BoundKey | true, server: TokenServer) {
   const { BoundToken, createProver } = await import('./bound-token.js')
   const prover = createProver(dpop, server.clock)
@@ -58,7 +58,7 @@ async function createBinding(dpop: BoundKey | true, server: TokenServer) {
   return { prover, tokens }
 }
 
-/** `undefined` if no other process could tell that a token is its own too. */
+/** `undefined` if no other process could recognise a token as its own. */
 async function createCoordinator(sharing: Sharing, credentials: OwnerFields) {
   if (!isShareable(credentials)) return undefined
   const { SharedCacheCoordinator } = await import('../shared-cache/shared-cache-coordinator.js')

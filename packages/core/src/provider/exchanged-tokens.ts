@@ -8,11 +8,11 @@ import type { SubjectLifetime } from './subject-lifetime.js'
 import type { TokenCache } from './token-cache.js'
 
 /**
- * The tokens that one provider requests on behalf of the callers of its service, apart from the service's own: callers who
- * come and go never push those out, and a failure of theirs is no failure of the service.
+ * The tokens that one provider requests on behalf of the callers of its service, apart from the service's own: many callers
+ * never evict the latter, and a failure of a caller's token request does not count as a failure of the service's.
  */
 export class ExchangedTokens implements ExchangingProvider {
-  /** Also kept so that the provider stays registered for as long as somebody uses this. */
+  /** Also kept so that the provider stays registered for as long as this is in use. */
   readonly #own: TokenCache
   readonly #tokens: TokenCache
   readonly #coolDowns: CoolDowns
@@ -62,7 +62,7 @@ export class ExchangedTokens implements ExchangingProvider {
     this.#tokens.reject(token, origin)
   }
 
-  /** The error that every caller gets now, if any: what concerns one of them only is not for others to see. */
+  /** The error that every caller gets now, if any. The error of a single caller must not be shown to others. */
   failure(now: number): McaAuthError | undefined {
     return this.#coolDowns.blockingAll(now)
   }
@@ -84,8 +84,8 @@ export class ExchangedTokens implements ExchangingProvider {
   }
 
   #hasEnded({ subject }: PreparedTokenRequest): boolean {
-    // Never without one: the token would be the service's own.
-    if (subject === undefined) throw new TypeError('nobody to request a token on behalf of')
+    // Never without a subject: the token would be the service's own.
+    if (subject === undefined) throw new TypeError('there is no caller to request a token for')
     return this.#lifetime.hasEnded(subject)
   }
 }

@@ -8,8 +8,8 @@ interface Waiter<T> {
 
 /**
  * One token request that several callers wait for. An abort ends that caller's wait and nothing else; the work runs to
- * its own outcome, unless {@link Flight.resolve} or {@link Flight.reject} settle it earlier. A caller who
- * has left holds no memory.
+ * its own outcome, unless {@link Flight.resolve} or {@link Flight.reject} settle it earlier. A caller that
+ * has left occupies no memory.
  */
 export class Flight<T> implements PendingTokenRequest {
   readonly waits: PendingTokenRequest['waits'] = new Set()
@@ -24,7 +24,7 @@ export class Flight<T> implements PendingTokenRequest {
     this.#settled = settled
   }
 
-  /** Not in the constructor: the work may need this very token at once, and must find this flight then. */
+  /** Not in the constructor: the work may need this very token at once, and must then find this flight. */
   start(work: () => Promise<T>): void {
     const [result, end] = runTokenRequest(this, work)
     // The work may already have closed the provider.

@@ -23,15 +23,15 @@ import type {
   TokenProviderHealth,
 } from './token-provider.js'
 
-/** What each layer receives: its own fields, checked and with their defaults. */
+/** The options of each layer: its own fields, checked and with their defaults. */
 export interface ResolvedProviderOptions {
   readonly credentials: CredentialOptions & { readonly allowInsecureRequests: boolean }
-  /** What is requested if a caller says nothing. */
+  /** The token request of a caller that does not specify one. */
   readonly tokenRequest: TokenRequest
   readonly tokenEndpoint: {
     readonly timeoutMs: number
     readonly fetch: typeof globalThis.fetch
-    /** Whether the user gave it. */
+    /** Whether the user has set it. */
     readonly isOwnFetch: boolean
   }
   readonly sharedCache: {
@@ -47,10 +47,10 @@ export interface ResolvedProviderOptions {
 }
 
 // Unregister the token endpoint of providers that are garbage-collected without `close()`. The cache is registered, not
-// the provider: an adapter keeps the former only. Not by a closure of the constructor, which would keep the provider.
+// the provider: an adapter keeps the former only. A closure of the constructor would keep the provider.
 const unregister = new FinalizationRegistry<OwnEndpoints>((endpoints) => endpoints.free())
 
-/** What `createTokenProvider()` returns: the public interface of a {@link TokenCache}. */
+/** The result of `createTokenProvider()`: the public interface of a {@link TokenCache}. */
 export class OAuthTokenProvider implements CachingTokenProvider {
   readonly #cache: TokenCache
   readonly #coolDowns: CoolDowns
@@ -85,7 +85,7 @@ export class OAuthTokenProvider implements CachingTokenProvider {
     const { sharedCache: cache, ...limits } = sharedCache
     const sharing = cache && { cache, sealingKeys: sealingKeysOf(cache, credentials), cacheSize, ...limits }
     const parts = { credentials, server, fetch, timeoutMs, coolDowns, telemetry, refresh, sharing }
-    // What only a token request needs is loaded by the first one, so that an application does not pay for it at start.
+    // Code for token requests is loaded by the first one, so that an application does not pay for it at start.
     const refresher = async () => {
       const { createTokenRefresher } = await import('./create-token-refresher.js')
       return createTokenRefresher(parts)
@@ -136,7 +136,7 @@ export class OAuthTokenProvider implements CachingTokenProvider {
   }
 
   invalidate(token: AccessToken | string): boolean {
-    // Servers reissue the same string: our token is compared as the object, anything else by its string.
+    // Servers reissue the same string, so our own token is compared as an object, anything else by its string.
     if (token instanceof CachedToken) return this.#cache.drop(token) || this.#exchanged?.drop(token) === true
     const text: unknown = typeof token === 'string' ? token : (token as AccessToken | null | undefined)?.accessToken
     if (typeof text !== 'string') throw new TypeError('`token` must be an AccessToken or a string')
@@ -156,7 +156,7 @@ export class OAuthTokenProvider implements CachingTokenProvider {
   #checkHeaderAlone(called: string): void {
     if (!this.#isBound) return
     throw new TypeError(
-      `with \`dpop\`, ${called} is of no use: each request needs a proof, from headersFor({ url, method })`,
+      `with \`dpop\`, ${called} is useless: each request needs a proof, from headersFor({ url, method })`,
     )
   }
 

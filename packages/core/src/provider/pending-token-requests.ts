@@ -1,10 +1,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { McaAuthError } from '../error.js'
 
-/** A token request in flight, as far as copies of core know of each other's. */
+/** A token request in flight, as seen by all copies of core. */
 export interface PendingTokenRequest {
   readonly pending: boolean
-  /** The token requests that this one waits for, each as often as it does. */
+  /** The token requests that this one waits for, once for each wait. */
   readonly waits: Set<{ readonly on: PendingTokenRequest }>
 }
 
@@ -19,7 +19,7 @@ const name = Symbol.for('mca-auth.pending-token-requests.1')
 const holder = globalThis as { [key: symbol]: Shared | undefined }
 
 /**
- * Runs the work of a token request, so that code which it calls is known to belong to it. The returned function must be
+ * Runs the work of a token request, so that the code it calls is known to belong to it. The returned function must be
  * called when it is no longer pending: on Node 20 and 22 a storage in use slows down every promise of the process.
  */
 export function runTokenRequest<T>(request: PendingTokenRequest, work: () => T): [result: T, end: () => void] {
@@ -39,11 +39,11 @@ export function runTokenRequest<T>(request: PendingTokenRequest, work: () => T):
  * Records that the running code, if it belongs to a pending token request, waits for another one. The returned function
  * ends the wait.
  *
- * @throws McaAuthError if the other one waits for the first: neither would ever end.
+ * @throws McaAuthError if the other one waits for the first, since neither would ever end.
  */
 export function waitFor(other: PendingTokenRequest): () => void {
   const current = holder[name]?.storage.getStore()
-  // A timer that the code has started goes on when the token request has ended, and belongs to nothing then.
+  // A timer that the code has started continues when the token request has ended, and then no longer belongs to it.
   if (current === undefined || !current.pending) return () => {}
   if (dependsOn(other, current)) throw loop()
   const wait = { on: other }

@@ -1,7 +1,7 @@
 import { type Checks, duration, positiveInteger, record, rejectUnknownKeys } from '../validate.js'
 import type { RefreshPolicy } from './refresh-policy.js'
 
-/** How tokens are kept. */
+/** How tokens are cached. */
 export interface ProviderOptions {
   /** Maximum number of cached tokens. @default 100 */
   readonly cacheSize?: number | undefined

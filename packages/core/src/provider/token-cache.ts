@@ -9,7 +9,7 @@ import { Flight } from './flight.js'
 import type { AuthorizationOptionsAsGiven, ExchangingProvider, ProviderInternals } from './provider-internals.js'
 import type { TokenRefresher } from './token-refresher.js'
 
-/** What a cache is made of. */
+/** The parts of a cache. */
 export interface TokenCacheParts {
   readonly rules: AuthorizationOptionsAsGiven
   readonly tokenRequest: TokenRequest
@@ -23,17 +23,17 @@ export interface TokenCacheParts {
   readonly certificates?: CertificateReader | undefined
 }
 
-/** The tokens of one provider, one flight for each that is being requested. */
+/** The tokens of one provider, with one flight for each token that is being requested. */
 export class TokenCache implements ProviderInternals {
   readonly rules: AuthorizationOptionsAsGiven
   readonly certificates: CertificateReader | undefined
   readonly #requests: PreparedTokenRequests
   readonly #loadRefresher: () => Promise<TokenRefresher>
-  /** There since the first token request. */
+  /** Set by the first token request. */
   #refresher: TokenRefresher | undefined
   readonly #coolDowns: CoolDowns
   readonly #telemetry: Telemetry
-  /** Bounded; whether a token is still good is decided by its own times. */
+  /** Bounded; a token's own times decide whether it is still usable. */
   readonly #tokens: LRUCache<string, CachedToken>
   /** The last token returned is already the most recent LRU entry, so returning it again skips the lookup. */
   #last: CachedToken | undefined
@@ -101,7 +101,7 @@ export class TokenCache implements ProviderInternals {
     if (this.drop(token)) this.#telemetry.rejected(token, origin)
   }
 
-  /** The token of this key, whatever its state; counts as no use of it. */
+  /** The token of this key, whatever its state. Does not count as a use. */
   peek(key: string): CachedToken | undefined {
     return this.#tokens.peek(key)
   }
@@ -115,7 +115,7 @@ export class TokenCache implements ProviderInternals {
     return true
   }
 
-  /** Drops every token that reads so: servers may issue one string for several token requests. */
+  /** Drops every token with this string: servers may issue one string for several token requests. */
   dropByText(accessToken: string): boolean {
     const rejected = [...this.#tokens.values()].filter((token) => token.accessToken === accessToken)
     for (const token of rejected) this.drop(token)
@@ -128,7 +128,7 @@ export class TokenCache implements ProviderInternals {
     this.#coolDowns.clear()
   }
 
-  /** Settles all flights at once, whatever their work waits for. */
+  /** Settles all flights at once, even if their work still waits. */
   close(): void {
     this.#closed = true
     this.#refresher?.close()

@@ -5,17 +5,17 @@ import type { TokenState } from './refresh-policy.js'
 
 /** Which token, and how long to wait for it. All fields are optional. */
 export interface GetTokenOptions extends TokenRequest {
-  /** Ends this caller's wait only; the token request goes on for others. */
+  /** Ends only this caller's wait; the token request continues for others. */
   readonly signal?: AbortSignal | undefined
 }
 
-/** The request that headers are for, and which token it is to carry. */
+/** The request that headers are for, and the token that it should carry. */
 export interface HeadersForOptions extends GetTokenOptions {
   /** Absolute. */
   readonly url: string | URL
   /** @default 'GET' */
   readonly method?: string | undefined
-  /** The `DPoP-Nonce` of the last response from this origin, if it had one: kept for the requests to come. */
+  /** The `DPoP-Nonce` of the last response from this origin, if it had one: kept for later requests. */
   readonly nonce?: string | undefined
 }
 
@@ -23,12 +23,12 @@ export interface HeadersForOptions extends GetTokenOptions {
 export interface RequestHeaders {
   /** `Bearer …`, or `DPoP …`. */
   readonly authorization: string
-  /** With the option `dpop`: the proof, which is for this request and to be sent once (RFC 9449 §4.2). */
+  /** With the option `dpop`: the proof, for this request only, and to be sent only once (RFC 9449 §4.2). */
   readonly dpop?: string
 }
 
 /**
- * Anything that provides access tokens: what `createTokenProvider()` returns, a stub in a test, a wrapper around another
+ * Anything that provides access tokens: the result of `createTokenProvider()`, a stub in a test, a wrapper around another
  * vendor's credential. It is called for each request, and should cache.
  *
  * @example
@@ -64,14 +64,14 @@ export interface CachingTokenProvider extends TokenProvider {
    */
   getToken(options?: GetTokenOptions): Promise<AccessToken>
   /**
-   * `Bearer …`, else like {@link CachingTokenProvider.getToken}.
+   * The header value `Bearer …`; otherwise like {@link CachingTokenProvider.getToken}.
    *
-   * @throws TypeError with the option `dpop`, as a rejection: a header alone is of no use then.
+   * @throws TypeError with the option `dpop`, as a rejection: a header alone is then useless.
    */
   getAuthorizationHeader(options?: GetTokenOptions): Promise<string>
   /**
    * The headers of one request, for a client that has no adapter: with the option `dpop` also the proof, which must be
-   * new for each sending, each redirect and each retry. Else like {@link CachingTokenProvider.getToken}.
+   * new for each sending, each redirect and each retry. Otherwise like {@link CachingTokenProvider.getToken}.
    *
    * @example
    * ```ts
@@ -99,7 +99,7 @@ export interface CachingTokenProvider extends TokenProvider {
   invalidate(token: AccessToken | string): boolean
   /** A snapshot for health checks. Contains no secrets. */
   health(): TokenProviderHealth
-  /** Forgets tokens and failures. Pending token requests go on. */
+  /** Forgets tokens and failures. Pending token requests continue. */
   clear(): void
   /** Aborts pending token requests so that the process can exit. Cached tokens remain usable; no new ones are requested. */
   close(): void

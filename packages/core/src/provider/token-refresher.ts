@@ -10,7 +10,7 @@ import type { CachedToken } from './access-token.js'
 import type { ResolvedRefreshPolicy } from './refresh-policy.js'
 import type { SubjectLifetime } from './subject-lifetime.js'
 
-/** Makes a token of a response: one that is bound to a key, or not. */
+/** Makes a token from a response, bound to a key or not. */
 export type TokenMaker = (
   key: string,
   response: TokenResponse,
@@ -53,7 +53,7 @@ export class TokenRefresher {
     this.#subjectLifetime = subjectLifetime
   }
 
-  /** A token other than the one that is held, which may still be valid. */
+  /** A token other than the cached one, which may still be valid. */
   async refresh(request: PreparedTokenRequest, held: CachedToken | undefined): Promise<CachedToken> {
     const start = performance.now()
     let fromEndpoint = false
@@ -72,7 +72,7 @@ export class TokenRefresher {
         isFreshEnough,
         requestToken,
       )
-      // What was read last is what the token was requested with, or found for.
+      // The last reading is the one for which the token was requested or found.
       const token = this.#tokenOf(request, response, reader.last?.certificate)
       this.#telemetry.refreshed(token, performance.now() - start, !fromEndpoint)
       return token
@@ -103,10 +103,10 @@ export class TokenRefresher {
     if (this.#shared === undefined) return requestToken()
     let material: Material
     try {
-      // The cache is searched by who asks: after a rotation nothing is found.
+      // The cache is searched by owner, so after a rotation nothing is found.
       material = await this.#endpoint.readMaterial(reader, deadline)
     } catch {
-      return requestToken() // which reads it again, and says what is wrong
+      return requestToken() // which reads it again, and reports what is wrong
     }
     // Other processes could not recognise the token as theirs without an `identity`.
     if (!material.isShareable && this.#credentials.identity === undefined) return requestToken()
@@ -117,7 +117,7 @@ export class TokenRefresher {
     })
   }
 
-  /** While the held token is valid, only a fresher one is of use. */
+  /** While the cached token is valid, only a fresher one is useful. */
   #isFreshEnough(request: PreparedTokenRequest, response: TokenResponse, held: CachedToken | undefined): boolean {
     const token = this.#tokenOf(request, response)
     if (token.expiresAt !== response.issuedAt + response.lifetimeMs) return false // it has expired

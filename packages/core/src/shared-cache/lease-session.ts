@@ -4,7 +4,7 @@ import type { SharedTokenCache } from './shared-token-cache.js'
 const leaseMs = 2_000
 const pollMs = 60
 
-/** What one token request does with the shared cache: within its time budget, and with a lease that lasts as long. */
+/** One token request's use of the shared cache: within a time budget, with a lease that lasts as long as the request. */
 export class LeaseSession {
   readonly #cache: SharedTokenCache
   readonly #holder = crypto.randomUUID()
@@ -25,7 +25,7 @@ export class LeaseSession {
       return await Promise.race([
         work,
         new Promise<never>((_, reject) => {
-          // Yield once more: if the event loop was blocked, the reply may already be buffered but unread.
+          // Yield again: if the event loop was blocked, the reply may already be buffered but unread.
           timer = setTimeout(() => setImmediate(reject, new Error('too slow')), Math.max(1, this.#leftMs))
         }),
       ])

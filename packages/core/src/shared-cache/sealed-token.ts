@@ -3,8 +3,8 @@ import type { Sealer } from './sealing.js'
 import type { SharedToken } from './shared-token-cache.js'
 
 /**
- * The clocks of hosts differ. A token that lasts an hour merely expires that much earlier on a host whose clock is
- * ahead; one that lasts a minute would never be shared, and is allowed this difference.
+ * The clocks of hosts differ. A token of an hour merely expires that much earlier on a host whose clock is ahead; a token
+ * of a minute would never be shared, so this difference is tolerated.
  */
 const clockToleranceMs = 125_000
 const shortLifetimeMs = 600_000

@@ -2,9 +2,9 @@ import type { Credentials } from '../credentials/credentials.js'
 import type { SharedTokenCache } from './shared-token-cache.js'
 
 /**
- * From which keys those of a shared cache are derived.
+ * The keys from which the keys of a shared cache are derived.
  *
- * @throws TypeError if there is nothing to seal with.
+ * @throws TypeError if there are none.
  */
 export function sealingKeysOf(cache: SharedTokenCache, credentials: Credentials): readonly (string | Uint8Array)[] {
   const secret = credentials.clientAuth.sealingSecret ?? credentials.grant.sealingSecret

@@ -1,16 +1,16 @@
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto'
 
-/** Seals what leaves the process for a shared cache, and names it, so that a reader there learns neither. */
+/** Seals the entries of a shared cache and hides their keys, so that a reader of the cache learns neither. */
 export interface Sealer {
-  /** The key under which to store what belongs to this subject. */
+  /** The key under which to store the entry for this subject. */
   keyFor(subject: string): string
-  /** The text, bound to the key: moved to another one, it does not open. */
+  /** The sealed text, bound to the key: if it is moved to another key, it does not open. */
   seal(key: string, text: string): string
-  /** `undefined` for what was not sealed by this sealer for this key, or was altered since. */
+  /** `undefined` for a text that this sealer has not sealed for this key, or that was altered since. */
   open(key: string, sealed: string): string | undefined
   /** Equal for equal tokens, and reveals nothing else. */
   digest(token: string): string
-  /** The same for credentials, with a key of its own. */
+  /** The same for credentials, with a separate key. */
   credentialDigest(credential: string): string
 }
 

@@ -6,14 +6,14 @@ import { openToken, sealToken } from './sealed-token.js'
 import { createSealer, type Sealer } from './sealing.js'
 import type { SharedTokenCache } from './shared-token-cache.js'
 
-/** What a coordinator needs to know, with all defaults filled in. */
+/** The options of a coordinator, with all defaults filled in. */
 export interface CoordinatorOptions {
   readonly sharedCacheTimeoutMs: number
   /** How many rejected tokens to remember. */
   readonly cacheSize: number
 }
 
-/** The token to look for: that of a token request with this key, made with credentials of this owner. */
+/** The wanted token: of the token request with this key, made with the credentials of this owner. */
 export interface Wanted {
   readonly key: string
   readonly owner: string
@@ -25,7 +25,7 @@ interface Requested {
   readonly isOwn: boolean
 }
 
-/** Where one sealer stores the wanted token. */
+/** The place where one sealer stores the wanted token. */
 interface Place {
   readonly sealer: Sealer
   /** Owner and token request: everything that makes a token different. */
@@ -39,14 +39,14 @@ interface Lease {
   readonly fence: number
 }
 
-/** Shares tokens between the processes of a fleet: one of them requests a token, the others wait for it. */
+/** Shares tokens between the processes of a fleet: one of them requests a token, and the others wait for it. */
 export class SharedCacheCoordinator {
   readonly #cache: SharedTokenCache
-  /** The first seals; the others open what was sealed before. */
+  /** The first seals; the others only open older entries. */
   readonly #sealers: readonly Sealer[]
   readonly #credentials: OwnerFields
   readonly #budgetMs: number
-  /** The last rejected token of each token request: found in the cache, it is not used. */
+  /** The last rejected token of each token request, which is not used if the cache still has it. */
   readonly #rejected: LRUCache<string, string>
   /** The owner of the last requested token, used when a token is rejected. */
   #owner = ''
@@ -66,7 +66,7 @@ export class SharedCacheCoordinator {
   }
 
   /**
-   * A token from the cache, or the one that `request` gets. Waits for another process at most until `deadline` (on the
+   * A token from the cache, or the result of `request`. Waits for another process at most until `deadline` (on the
    * clock of `performance.now()`). A failure of the cache never fails the token request.
    */
   async findOrRequest(
@@ -107,7 +107,7 @@ export class SharedCacheCoordinator {
           session.release()
           return { found }
         }
-        // Looked up again with the lease in hand: its last holder may have stored a token in between.
+        // Looked up again after the lease was acquired: its last holder may have stored a token in between.
         if (fence !== undefined) return { lease: { place, fence } }
         if (this.#closed || performance.now() > deadline) return {}
         fence = await session.acquire(place.storageKey)
@@ -154,7 +154,7 @@ export class SharedCacheCoordinator {
     for (const { sealer, storageKey } of places) await this.#cache.delete(storageKey, sealer.digest(accessToken))
   }
 
-  /** Where the token may be: under the first key, and under those that sealed before it. */
+  /** The places where the token may be: under the first key, and under older ones. */
   #placesOf({ key, owner }: Wanted): readonly Place[] {
     return this.#sealers.map((sealer) => {
       const digest = sealer.credentialDigest(owner)

@@ -1,7 +1,7 @@
 import { boolean, type Checks, callable, duration, sealingKeys } from '../validate.js'
 import type { SharedTokenCache } from './shared-token-cache.js'
 
-/** Tokens that several processes share. */
+/** Options for tokens that several processes share. */
 export interface SharedCacheOptions {
   /** A second level that a fleet shares, e.g. `redisTokenCache()` of `@mca-auth/redis`. Fails open. @default none */
   readonly sharedCache?: SharedTokenCache | undefined

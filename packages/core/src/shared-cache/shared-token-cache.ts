@@ -1,12 +1,12 @@
 /**
  * A second level behind the cache of each process: a fleet shares its tokens, and makes one token request for all. It
- * stores sealed text under keys that reveal nothing; errors and timeouts are ignored. `sharedTokenCacheContract()` of
+ * stores encrypted text under keys that reveal nothing; errors and timeouts are ignored. `sharedTokenCacheContract()` of
  * `@mca-auth/testing` checks an implementation.
  */
 export interface SharedTokenCache {
   /**
-   * What entries are sealed with, at least 32 bytes each: the first seals, all open. Needed if there is no secret to
-   * derive a key from: with a `secret` function, or a `clientAuth` function and no secret.
+   * The keys that seal entries, at least 32 bytes each: the first seals, and all open. Required if there is no secret to
+   * derive a key from: if `secret` is a function, or if `clientAuth` is one and there is no secret.
    */
   readonly encryptionKeys?: readonly (string | Uint8Array)[] | undefined
   /**
@@ -39,6 +39,6 @@ export interface SharedToken {
   readonly value: string
   /** Distinguishes tokens, and reveals nothing else. */
   readonly digest: string
-  /** Lifetime left, in ms, counted by the cache: the clocks of hosts differ. */
+  /** The remaining lifetime in ms, counted by the cache, since the clocks of hosts differ. */
   readonly expiresInMs: number
 }

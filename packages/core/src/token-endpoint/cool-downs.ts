@@ -8,14 +8,14 @@ interface Failure {
   readonly error: McaAuthError
   readonly at: number
   readonly until: number
-  /** How long it is remembered; doubles with each failure in a row. */
+  /** How long it is remembered; doubles with each consecutive failure. */
   readonly coolDownMs: number
 }
 
 const outage = { firstMs: 1_000, longestMs: 30_000 }
 const coolDowns: { readonly [kind in FailureKind]: { readonly firstMs: number; readonly longestMs: number } } = {
   denied: { firstMs: 30_000, longestMs: 300_000 },
-  // A file that was missing, or a token in it that had expired, may be there at any time.
+  // A missing file may appear, or an expired token in it be renewed, at any time.
   unreadable: { firstMs: 1_000, longestMs: 1_000 },
   throttled: outage,
   transient: outage,
@@ -24,12 +24,12 @@ const coolDowns: { readonly [kind in FailureKind]: { readonly firstMs: number; r
 
 /**
  * Remembers failures, so that no token request is made while it would fail anyway. A failure of the client or the
- * server is kept once, that of one token request under its key.
+ * server is kept once, a failure of one token request under its key.
  */
 export class CoolDowns {
   #all: Failure | undefined
   readonly #size: number
-  /** Made with the first failure: there may be none. */
+  /** Created with the first failure. */
   #byKey: LRUCache<string, Failure> | undefined
 
   constructor(size: number) {
@@ -52,14 +52,14 @@ export class CoolDowns {
     return this.#all?.error
   }
 
-  /** Remembers a failure and gives the error that callers see, with its `retryAt`. */
+  /** Remembers a failure and returns the error for callers, with its `retryAt`. */
   record(key: string, failed: FailedAttempt, now: number): McaAuthError {
     const { kind, error } = failed
     const general = this.concernsAll(failed)
     const before = general ? this.#all : this.#byKey?.peek(key)
     const { firstMs, longestMs } = coolDowns[kind]
     const sameKind = before?.kind === kind
-    // A concurrent flight hitting the same failure adds no information: it does not double the cool-down again.
+    // A concurrent flight with the same failure adds no information, so it does not double the cool-down again.
     const doubled = sameKind && now >= before.until ? before.coolDownMs * 2 : before?.coolDownMs
     const coolDownMs = Math.min(sameKind && doubled ? doubled : firstMs, longestMs)
     const until = error.retryAt ?? now + coolDownMs
@@ -103,13 +103,13 @@ function isBlocking({ at, until }: Failure, now: number): boolean {
   return now >= at && now < until
 }
 
-/** Of the client and not of one token request: RFC 6749 §5.2, RFC 9449 §5 and §8, and IAM's codes about the credential. */
+/** Codes about the client, not about one token request: RFC 6749 §5.2, RFC 9449 §5 and §8, and IAM's codes about the credential. */
 const credentialErrors = new Set([
   ...['invalid_client', 'unauthorized_client', 'invalid_dpop_proof', 'use_dpop_nonce'],
   ...['BXNIM0415E', 'BXNIM0462E', 'BXNIM0398E', 'BXNIM0602E', 'BXNIM0308E'],
 ])
 
-/** A 401 without a reason is failed client authentication (RFC 6749 §5.2); an empty 403 may be about a scope. */
+/** A 401 without a reason means failed client authentication (RFC 6749 §5.2); an empty 403 may be about a scope. */
 function concernsCredential({ error, status }: { readonly error?: string; readonly status?: number }): boolean {
   return error === undefined ? status === 401 : credentialErrors.has(error)
 }

@@ -17,12 +17,12 @@ const againMs = 5 * 60_000
 const absent = [400, 403, 404, 405, 410]
 
 /**
- * The metadata of one issuer (RFC 8414, OpenID Connect Discovery), for all providers of the process that ask with the same
+ * The metadata of one issuer (RFC 8414, OpenID Connect Discovery), for all providers of the process with the same
  * `fetch`. It is looked up by the first token request, again after a day, and if the token endpoint seems to have moved. If a
  * later lookup fails, the old metadata stays in use.
  */
 export class Discovery {
-  /** What its responses say of the time. */
+  /** The server's clock, according to its responses. */
   readonly clock: ServerClock = new ServerClock()
   readonly #issuer: string
   readonly #fetch: typeof globalThis.fetch
@@ -70,7 +70,7 @@ export class Discovery {
     for (const url of wellKnownUrls(this.#issuer)) {
       const headers = { accept: 'application/json', 'user-agent': 'mca-auth' }
       const init = { headers, signal, redirect: 'manual', cache: 'no-store' } as RequestInit
-      // Called without `this`, as `fetch` wants it.
+      // Called without `this`, as `fetch` requires.
       const { fetch } = { fetch: this.#fetch }
       const sentAt = Date.now()
       const response = await fetch(url.href, init)
@@ -93,7 +93,7 @@ export class Discovery {
   }
 }
 
-/** Metadata that are lists of names, of which one is chosen. */
+/** Fields of the metadata that are lists of names, one of which is chosen. */
 const listNames = [
   'token_endpoint_auth_methods_supported',
   'token_endpoint_auth_signing_alg_values_supported',
@@ -124,7 +124,7 @@ function checked(fields: Readonly<Record<string, unknown>>, issuer: string, what
   return metadata as Record<string, unknown> & ServerMetadata
 }
 
-/** Frees the connection. A `fetch` that was given may have a body of another kind: node-fetch's is a stream of Node. */
+/** Frees the connection. The body of a given `fetch` may be of another kind: node-fetch's is a stream of Node. */
 async function discard({ body }: Response): Promise<void> {
   const { cancel, destroy } = (body ?? {}) as { cancel?: () => Promise<void>; destroy?: () => unknown }
   if (cancel !== undefined) await cancel.call(body).catch(() => {})

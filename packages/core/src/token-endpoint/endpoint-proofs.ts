@@ -4,7 +4,7 @@ import { McaAuthError } from '../error.js'
 import { reportNonceChallenge } from '../telemetry.js'
 import { FailedAttempt, withMessage } from './failed-attempt.js'
 
-/** The proof of one token request (RFC 9449 §5), and what its response says of the nonce. */
+/** The proof of one token request (RFC 9449 §5), and the nonce of its response. */
 export class EndpointProof {
   readonly #prover: Prover
   readonly #url: URL
@@ -28,7 +28,7 @@ export class EndpointProof {
     this.#hasOther = isNonce && nonce !== this.#nonce
   }
 
-  /** Takes the failure of its token request. Returns whether the server objects to the proof alone, and has given another nonce. */
+  /** Records the failure of its token request. Returns whether the server rejects only the proof, and has sent a new nonce. */
   fail(error: unknown): error is FailedAttempt {
     const { error: code, status = 0 } = error instanceof FailedAttempt ? error.error : {}
     const isForNonce = code === 'use_dpop_nonce' || (code === 'invalid_dpop_proof' && this.#hasOther)
@@ -38,9 +38,9 @@ export class EndpointProof {
 }
 
 /**
- * Chooses how to sign by the metadata of the server.
+ * Chooses the algorithm of proofs from the metadata of the server.
  *
- * @throws FailedAttempt if no key is made for what it lists.
+ * @throws FailedAttempt if no key can be generated for a listed algorithm.
  */
 function chooseAlgorithm(prover: Prover, listed: readonly string[] | undefined): void {
   try {
@@ -50,7 +50,7 @@ function chooseAlgorithm(prover: Prover, listed: readonly string[] | undefined):
   }
 }
 
-/** The failure, with what the server lists if the key's algorithm is not among it. */
+/** The failure, with the server's list of algorithms if the key's algorithm is not in it. */
 function withAlgorithm(error: unknown, { alg = '' }: Prover, listed: readonly string[] | undefined): unknown {
   if (!(error instanceof FailedAttempt) || error.error.error !== 'invalid_dpop_proof') return error
   if (listed === undefined || listed.includes(alg)) return error
@@ -59,8 +59,8 @@ function withAlgorithm(error: unknown, { alg = '' }: Prover, listed: readonly st
 }
 
 /**
- * Sends a token request with a proof, if there is a prover, and at once another one if the server wants another nonce: the
- * same attempt, not a failure. All that is presented is written anew, since servers may remember an assertion's id.
+ * Sends a token request with a proof, if there is a prover, and at once another one if the server demands a new nonce: this
+ * is the same attempt, not a failure. Assertions are created again too, since servers may remember their ids.
  */
 export async function sendProven<T>(
   prover: Prover | undefined,
@@ -74,11 +74,11 @@ export async function sendProven<T>(
   try {
     return await send(proof)
   } catch (error) {
-    // A fetch that does not listen to its signal may answer when nobody waits any more.
+    // A fetch that ignores its signal may respond when no caller waits any more.
     if (signal.aborted || !proof.fail(error)) throw withAlgorithm(error, prover, listed)
     const second = new EndpointProof(prover, endpoint)
     return send(second).catch((again: unknown) => {
-      // It may be rotated at this very moment, or the next request reaches another server: the next attempt may succeed.
+      // The nonce may be rotated at this moment, or the next request may reach another server: the next attempt may succeed.
       if (second.fail(again)) throw new FailedAttempt('transient', again.error)
       throw withAlgorithm(again, prover, listed)
     })

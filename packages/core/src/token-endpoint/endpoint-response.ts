@@ -18,7 +18,7 @@ export interface EndpointResponse {
   readonly hasError: boolean
   /** The body, a JSON object. @throws FailedAttempt for any other body. */
   fields(): Fields
-  /** @throws FailedAttempt, with what the server says of the reason. */
+  /** @throws FailedAttempt, with the server's reason. */
   fail(kind: FailureKind, code: McaAuthErrorCode, what: string): never
 }
 
@@ -33,13 +33,13 @@ export interface Expected {
 }
 
 /**
- * Reads what an authorization server answers. What a failure is depends on status and body, never on the content type,
- * which proxies and servers get wrong:
- * - Throttled: 429, and 503 with `Retry-After`. If that names no future instant, it is as good as a transient failure.
+ * Reads the response of an authorization server. The kind of failure depends on status and body, never on the content
+ * type, which proxies and servers get wrong:
+ * - Throttled: 429, and 503 with `Retry-After`. If that is not in the future, it counts as a transient failure.
  * - Transient: 408, 5xx, an error that says so, and HTML with a 2xx or 4xx: that is a proxy or an ingress whose server
  *   is still starting.
  *
- * @throws FailedAttempt for what is throttled or transient; anything else thrown is a network error.
+ * @throws FailedAttempt for a throttled or transient response; anything else thrown is a network error.
  */
 export async function readEndpointResponse(
   response: Response,
@@ -83,7 +83,7 @@ export async function readEndpointResponse(
   }
 }
 
-/** What the server says, fit for a log, without the secrets that we have sent. */
+/** A text of the server, safe for a log, without the secrets that we have sent. */
 function masked({ error, errorDescription }: Reason, mask: SecretMask): Reason {
   const clean = (text: string | undefined) => (text === undefined ? undefined : printable(mask.mask(text)))
   return { error: clean(error), errorDescription: clean(errorDescription) }
@@ -98,7 +98,7 @@ function parseObject(body: BoundedBody): Fields | undefined {
   }
 }
 
-/** HTML or XML, of whatever label. */
+/** HTML or XML, whatever its label. */
 function isMarkup({ text }: BoundedBody): boolean {
   return /^\s*</.test(text)
 }

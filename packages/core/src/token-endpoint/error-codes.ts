@@ -1,4 +1,4 @@
-/** The codes of an error and of its causes: a connection to several addresses fails with as many. */
+/** The codes of an error and of its causes: a connection to several addresses fails with several errors. */
 export function codesIn(cause: unknown): string[] {
   if (typeof cause !== 'object' || cause === null) return []
   const { code, cause: inner, errors } = cause as { code?: unknown; cause?: unknown; errors?: unknown }
@@ -6,11 +6,11 @@ export function codesIn(cause: unknown): string[] {
   return [...(typeof code === 'string' ? [code] : []), ...codesIn(inner), ...several]
 }
 
-/** Alerts that say what a server thinks of the client's certificate (RFC 8446 §6.2), as OpenSSL spells them. */
+/** TLS alerts about the client's certificate (RFC 8446 §6.2), in OpenSSL's spelling. */
 const rejected =
   /_ALERT_(BAD_CERTIFICATE|UNSUPPORTED_CERTIFICATE|CERTIFICATE_(REVOKED|EXPIRED|UNKNOWN)|UNKNOWN_CA|ACCESS_DENIED)/
 
-/** What a TLS error says of the client's certificate, to be added to a message. Empty if it is about something else. */
+/** The part of a message about the client's certificate, for a TLS error. Empty if it is about something else. */
 export function certificateHint(error: unknown): string {
   const codes = codesIn(error)
   if (codes.some((code) => code.includes('_ALERT_CERTIFICATE_REQUIRED'))) {

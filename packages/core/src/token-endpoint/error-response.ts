@@ -17,7 +17,7 @@ const descriptionNames = [
   ...['faultstring', 'detail', 'title', 'msg'],
 ]
 
-/** What the body says of the reason, in the formats that are in use. */
+/** The reason in the body, in any of the formats in use. */
 export function reasonIn(fields: Fields): Reason {
   // `errors[0]` (IBM's VPC and watsonx), an `error` object (Google), a `fault` (Apigee).
   const nested = [firstOf(fields.errors), fields.error, fields.fault].filter(isFields)

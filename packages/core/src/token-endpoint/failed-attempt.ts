@@ -2,9 +2,9 @@ import { functionFailure } from '../credentials/user-function.js'
 import { McaAuthError, type McaAuthErrorDetails } from '../error.js'
 
 /**
- * What may be done about a failed token request:
+ * The kind of a failed token request decides how it is handled:
  * - `denied`: the server responded with an OAuth error, and would do so again.
- * - `throttled`: the server says when to come again.
+ * - `throttled`: the server says when to try again.
  * - `transient`: worth a retry.
  * - `bad`: not a response of a token endpoint, or an unusable secret. Not worth a retry now.
  * - `unreadable`: a credential cannot be read, or has expired. No request was sent.
@@ -24,8 +24,8 @@ export class FailedAttempt extends Error {
 }
 
 /**
- * What was thrown while the credentials were read or written. The error of a function of the user's is not kept: a vault
- * client's error may contain credentials. `undefined` for anything else.
+ * The failure for an error that was thrown while the credentials were read or written. The error of a user's function is
+ * not kept: a vault client's error may contain credentials. `undefined` for any other error.
  */
 export function failedCredentials(error: unknown): FailedAttempt | undefined {
   const failure = functionFailure(error)
@@ -33,7 +33,7 @@ export function failedCredentials(error: unknown): FailedAttempt | undefined {
     if (!(error instanceof McaAuthError)) return undefined
     return new FailedAttempt(error.code === 'INVALID_CREDENTIALS_SOURCE' ? 'unreadable' : 'bad', error)
   }
-  // Our own error says why without a secret, a loop among others. It has been retried already.
+  // Our own error, e.g. about a loop, gives the reason without a secret. It has already been retried.
   const own = ownErrorIn(failure.thrown)
   const what = `the \`${failure.option}\` function failed: ${own?.message ?? nameOf(failure.thrown)}`
   return new FailedAttempt(own === undefined ? 'transient' : 'bad', new McaAuthError('TOKEN_REQUEST_FAILED', what))

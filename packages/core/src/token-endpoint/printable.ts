@@ -1,4 +1,4 @@
-/** Without control characters (RFC 6749 §5.2): no server begins a new line in our user's log, or commands a terminal. */
+/** Without control characters (RFC 6749 §5.2): a server cannot start a new line in our user's log, or control a terminal. */
 export function printable(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu, ' ')
 }

@@ -4,11 +4,11 @@ export const maxBodyBytes: number = 64 * 1024
 /** The beginning of a body as text. */
 export interface BoundedBody {
   readonly text: string
-  /** Whether that is all of it. */
+  /** Whether the text is the whole body. */
   readonly isWhole: boolean
 }
 
-/** Reads at most 64 KiB. A `fetch` that was given may have a body of another kind: node-fetch's is a stream of Node. */
+/** Reads at most 64 KiB. The body of a given `fetch` may be of another kind: node-fetch's is a stream of Node. */
 export async function readBounded(response: Response): Promise<BoundedBody> {
   const body: unknown = response.body
   if (!isAsyncIterable(body)) {

@@ -7,8 +7,8 @@ const maxMessageLength = 500
 
 /**
  * A copy of a foreign error that cannot quote a request or a response: its name, code and message, without the secrets
- * that were sent, and the same of its causes. The error itself may hold anything: ky's holds the request with its
- * headers, an HTTP parser's what it could not read.
+ * that were sent, and the same for its causes. The error itself may contain anything: ky's contains the request with its
+ * headers, an HTTP parser's the unreadable response.
  */
 export function safeCause(error: unknown, mask: SecretMask, depth = 0): Error | undefined {
   try {
@@ -23,7 +23,7 @@ function copyOf(error: unknown, mask: SecretMask, depth: number): Error | undefi
   const { name, message, code, cause, errors } = error as Record<string, unknown>
   if (typeof message !== 'string') return undefined
   const clean = (text: string) => printable(mask.mask(text)).slice(0, maxMessageLength)
-  // A JSON parser quotes what it could not read.
+  // A JSON parser quotes its input.
   const isParser = name === 'SyntaxError'
   const copy = new Error(isParser ? 'not shown, since it may quote the response' : clean(message))
   const inner = safeCause(cause, mask, depth + 1)
@@ -34,7 +34,7 @@ function copyOf(error: unknown, mask: SecretMask, depth: number): Error | undefi
     define(copy, 'code', typeof code === 'string' ? clean(code) : code, true)
   if (inner !== undefined) define(copy, 'cause', inner)
   if (all.length > 0) define(copy, 'errors', all)
-  // Where it was copied says nothing, and the frames of the original begin with its message.
+  // The stack of the copy is useless, and the stack of the original begins with its message.
   define(copy, 'stack', `${copy.name}: ${copy.message}`)
   return copy
 }

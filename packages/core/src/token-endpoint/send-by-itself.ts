@@ -9,7 +9,7 @@ import { isResponse, type Wire } from './wire.js'
 /**
  * Sends for a grant that does not use OAuth's token request. Its result is evaluated like the response of a token endpoint.
  *
- * @param location - of the server, `undefined` for a function of the user's.
+ * @param location - the location of the server, `undefined` for a function of the user's.
  * @throws FailedAttempt
  */
 export async function sendByItself(
@@ -42,7 +42,7 @@ export async function sendByItself(
   }
 }
 
-/** A token request as it was given, of the form that it was made into. */
+/** Restores the token request from the form that it was turned into. */
 function requestedBy({ parameters }: PreparedTokenRequest): Pick<OwnSending, 'scope' | 'resource' | 'parameters'> {
   const resource = parameters.getAll('resource')
   const further = [...parameters].filter(([name]) => name !== 'scope' && name !== 'resource')

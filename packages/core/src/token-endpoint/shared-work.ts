@@ -38,7 +38,7 @@ export class SharedWork<T> {
   #run(): Running<T> {
     const controller = new AbortController()
     const result = this.#start(controller.signal)
-    // Waiters get the rejection; there may be none left by then.
+    // Waiters get the rejection, but there may be none left by then.
     result.catch(() => {})
     const running = { result, controller, waiters: 0 }
     this.#running = running

@@ -2,14 +2,14 @@ import type { McaAuthError } from '../error.js'
 import { CoolDowns } from './cool-downs.js'
 import type { FailedAttempt } from './failed-attempt.js'
 
-/** RFC 9110 §15.6.3 to §15.6.5, RFC 6585 §4: nobody is there to answer, or not now. */
+/** RFC 9110 §15.6.3 to §15.6.5, RFC 6585 §4: the server is unavailable. */
 const busyStatuses = [429, 502, 503, 504]
 const busyErrors = ['temporarily_unavailable', 'slow_down']
 
 /**
- * The failures of token requests on behalf of callers, each of whom may present anything, also what a server or a firewall in
- * front of it chokes on. So a response to it concerns that caller alone, unless it is about the client or the health of the
- * server; and it shows that the server is there, so that nobody has to wait for the outcome of another one's token request.
+ * The failures of token requests on behalf of callers. A caller may present anything, even a token that crashes a server or
+ * a firewall. So a failure applies only to that caller, unless it is about the client or the health of the server. It also
+ * shows that the server is there, so no caller has to wait for the outcome of another caller's token request.
  */
 export class SubjectCoolDowns extends CoolDowns {
   override record(key: string, failed: FailedAttempt, now: number): McaAuthError {

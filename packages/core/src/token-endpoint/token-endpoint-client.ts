@@ -12,20 +12,20 @@ const backoffMs = 200
 
 /**
  * Requests one token within a time budget: attempts, backoff, throttling and cool-downs. Retries happen here, once for
- * all callers who wait, and never in a caller.
+ * all waiting callers, and never in a caller.
  */
 export class TokenEndpointClient {
   readonly #sender: TokenRequestSender
   readonly #coolDowns: CoolDowns
   readonly #telemetry: Telemetry
   readonly #timeoutMs: number
-  /** The one request that may probe a server which failed or throttled last; the others wait for its outcome. */
+  /** The one request that may probe a server after a failure or throttling; the others wait for its outcome. */
   #probe: Promise<void> | undefined
   #closed = false
   /** Ends each pending wait. */
   readonly #cancels = new Set<(reason: McaAuthError) => void>()
 
-  /** `timeoutMs`: the whole wait for a token; {@link request} gets the deadline that follows from it. */
+  /** `timeoutMs`: the whole wait for a token, from which the deadline of {@link request} follows. */
   constructor(sender: TokenRequestSender, timeoutMs: number, coolDowns: CoolDowns, telemetry: Telemetry) {
     this.#timeoutMs = timeoutMs
     this.#sender = sender
@@ -98,7 +98,7 @@ export class TokenEndpointClient {
     for (const cancel of this.#cancels) cancel(closedError())
   }
 
-  /** Waits until a token request may be made. True: it probes a server that failed last, and is not retried. */
+  /** Waits until a token request may be made. True if it probes a server that failed last, and so is not retried. */
   async #permission(key: string, deadline: number, currentProbe: Promise<void>): Promise<boolean> {
     for (;;) {
       if (this.#closed) throw closedError()
@@ -116,7 +116,7 @@ export class TokenEndpointClient {
       } else {
         const { last } = this.#coolDowns
         if (last !== undefined) this.#probe = currentProbe
-        // Once throttling ends, the server is assumed healthy, so normal retries apply; also if it was not asked.
+        // Once throttling ends, the server is assumed healthy, so normal retries apply, even without a probe.
         return last !== undefined && !['TOKEN_REQUEST_THROTTLED', 'INVALID_CREDENTIALS_SOURCE'].includes(last.code)
       }
     }
@@ -147,7 +147,7 @@ export class TokenEndpointClient {
   #within<T>(ms: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const controller = new AbortController()
     return new Promise<T>((resolve, reject) => {
-      // `close()` may have come at any await before, or in the tick in which the first caller came.
+      // `close()` may have been called during any await before, or in the same tick as the first call.
       if (this.#closed) throw closedError()
       if (ms <= 0) throw this.#timedOut()
       const cancel = (reason: McaAuthError | FailedAttempt) => {
@@ -165,7 +165,7 @@ export class TokenEndpointClient {
     })
   }
 
-  /** Names the whole wait, whatever an attempt's share was: the caller knows only that. */
+  /** Reports the whole wait, not the share of one attempt, since the caller knows only the former. */
   #timedOut(): FailedAttempt {
     const { silenceHint } = this.#sender.credentials.grant
     const message = `no token response within ${this.#timeoutMs} ms${silenceHint === undefined ? '' : `: ${silenceHint}`}`

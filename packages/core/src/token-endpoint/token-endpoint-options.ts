@@ -1,6 +1,6 @@
 import { type Checks, callable, duration, list, record } from '../validate.js'
 
-/** What is requested of the token endpoint, and how. */
+/** Options for token requests. */
 export interface TokenEndpointOptions {
   /** Scopes to request, space-separated or as a list (RFC 6749 §3.3). */
   readonly scope?: string | readonly string[] | undefined

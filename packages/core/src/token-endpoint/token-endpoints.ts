@@ -4,7 +4,7 @@ import { parseUrl } from '../origin.js'
 type Endpoints = Map<string, Map<string, number>>
 
 // Shared by every copy of this package in the process: token requests may travel through an adapter, and
-// providers of two copies would wait for each other just as two of one copy would.
+// providers of two copies would wait for each other just like two of one copy.
 const shared = globalThis as { [key: symbol]: Endpoints | undefined }
 const name = Symbol.for('mca-auth.token-endpoints.1')
 shared[name] ??= new Map()
@@ -27,7 +27,7 @@ export function registerTokenEndpoint(endpoint: URL): () => void {
   }
 }
 
-/** The endpoints of one provider, its own and those that it finds out about. */
+/** The endpoints of one provider: its own, and those that it discovers. */
 export class OwnEndpoints {
   readonly #free = new Map<string, () => void>()
   #closed = false

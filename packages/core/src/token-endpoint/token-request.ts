@@ -3,7 +3,7 @@ import type { SubjectToken } from '../credentials/subject-token.js'
 import { parseUrl } from '../origin.js'
 import { list, nonEmptyString, record, rejectUnknownKeys } from '../validate.js'
 
-/** What is requested of the token endpoint. Fields that are left out come from the provider's options. */
+/** The token that is requested. Fields that are left out come from the provider's options. */
 export interface TokenRequest {
   /** Scopes, space-separated or as a list (RFC 6749 §3.3). */
   readonly scope?: string | readonly string[] | undefined
@@ -13,27 +13,27 @@ export interface TokenRequest {
   readonly parameters?: Readonly<Record<string, string>> | undefined
 }
 
-/** A token request copied, checked, frozen and keyed, so that the hot path only looks its key up. */
+/** A token request, copied, checked, frozen and keyed, so that the hot path only looks up its key. */
 export interface PreparedTokenRequest {
   /** Equal for requests that yield the same token within one provider. */
   readonly key: string
   readonly parameters: URLSearchParams
-  /** On whose behalf, if not the service's own. */
+  /** The caller on whose behalf it is made, if not on the service's own. */
   readonly subject?: SubjectToken
 }
 
-/** The same token request on behalf of a subject. A bare `#` is in no form, so that no other key is equal to this one. */
+/** The same token request on behalf of a subject. A form never contains a bare `#`, so no other key is equal to this one. */
 export function onBehalfOf({ key, parameters }: PreparedTokenRequest, subject: SubjectToken): PreparedTokenRequest {
   return { key: `${key}&#=${subject.digest}`, parameters, subject }
 }
 
 /** The token requests of one provider. Those that name one scope or one resource are prepared once, not at each call. */
 export class PreparedTokenRequests {
-  /** What is requested if a caller says nothing. */
+  /** The token request of a caller that does not specify one. */
   readonly standard: PreparedTokenRequest
   readonly #defaults: TokenRequest
   readonly #size: number
-  /** By scope and by resource; made when they are needed. */
+  /** By scope and by resource; created when needed. */
   readonly #known: { [name in 'scope' | 'resource']?: LRUCache<string, PreparedTokenRequest> } = {}
 
   constructor(defaults: TokenRequest, size: number) {
@@ -69,7 +69,7 @@ function onlyField(request: TokenRequest): 'scope' | 'resource' | undefined {
   return only === 'scope' || only === 'resource' ? only : undefined
 }
 
-/** A caller's `signal` comes in the same bag, and makes no other token. */
+/** A caller's `signal` is in the same object, but is not part of the token request. */
 const requestFields = ['scope', 'resource', 'parameters', 'signal']
 const reserved = ['grant_type', 'client_id', 'client_secret', 'scope', 'resource']
 
@@ -83,7 +83,7 @@ export function prepareTokenRequest(request: TokenRequest, defaults: TokenReques
   for (const resource of resourceList(request.resource ?? defaults.resource)) parameters.append('resource', resource)
   const further = Object.entries(furtherParameters(request.parameters ?? defaults.parameters))
   for (const [name, value] of further.sort(([a], [b]) => (a < b ? -1 : 1))) parameters.set(name, value)
-  // Scopes are a set (RFC 6749 §3.3): their order makes no other token.
+  // Scopes are a set (RFC 6749 §3.3), so their order does not matter.
   const keyed = new URLSearchParams(parameters)
   if (scopes.length > 0) keyed.set('scope', [...new Set(scopes)].sort().join(' '))
   return Object.freeze({ key: keyed.toString(), parameters })
@@ -106,7 +106,8 @@ function furtherParameters(parameters: TokenRequest['parameters']): Readonly<Rec
   if (parameters === undefined) return {}
   record('`parameters`', parameters)
   for (const [name, value] of Object.entries(parameters)) {
-    if (reserved.includes(name)) throw new TypeError(`\`parameters\` must not hold \`${name}\`: it has its own option`)
+    if (reserved.includes(name))
+      throw new TypeError(`\`parameters\` must not contain \`${name}\`: it has its own option`)
     nonEmptyString(`parameters.${name}`, value)
   }
   return parameters

@@ -5,7 +5,7 @@ import type { SecretMask } from './secret-mask.js'
 import { fitsHeader } from './token-syntax.js'
 
 const unknownLifetimeMs = 5 * 60_000
-/** The largest count of seconds that 32 bits hold, so that `1e99` is a long lifetime and not an overflow. */
+/** The largest number of seconds in 32 bits, so that `1e99` is a long lifetime and not an overflow. */
 const maxLifetimeMs = (2 ** 31 - 1) * 1000
 
 export type TokenType = 'Bearer' | 'DPoP'
@@ -48,7 +48,7 @@ export async function readTokenResponse(
 }
 
 /**
- * The token in the fields of a response, or what is wrong with them.
+ * The token in the fields of a response, or the fault in them.
  *
  * @param date - the response's `Date`.
  */
@@ -58,7 +58,7 @@ export function tokenIn(
   date: string | null,
   type: TokenType = 'Bearer',
 ): TokenResponse | string {
-  // Never used as a Bearer token instead: whoever wants bound ones relies on that.
+  // Never used as a Bearer token instead: a caller that requires bound tokens relies on that.
   if (type === 'DPoP' && !isDpopToken(fields)) return 'a token that is not bound to the `dpop` key'
   if (type === 'Bearer' && !isBearerToken(fields)) return 'no usable bearer token'
   const lifetimeMs = lifetime(fields, date)
@@ -67,7 +67,7 @@ export function tokenIn(
   return { accessToken: fields.access_token as string, scope, issuedAt, lifetimeMs }
 }
 
-/** Bearer in any case, left out in whatever way, or as Apigee has it. The token must fit into a header. */
+/** Bearer in any case, absent or empty, or Apigee's `BearerToken`. The token must fit into a header. */
 function isBearerToken(fields: Fields): boolean {
   const { access_token: token, token_type: type } = fields
   const isBearer =
@@ -80,7 +80,7 @@ function isDpopToken({ access_token: token, token_type: type }: Fields): boolean
   return typeof type === 'string' && /^\s*dpop\s*$/i.test(type) && fitsHeader(token)
 }
 
-/** In ms; `undefined` for junk. Without `expires_in`: what a JWT says, by the server's own clock. */
+/** In ms; `undefined` if invalid. Without `expires_in`: according to a JWT, by the server's own clock. */
 function lifetime({ expires_in: expiresIn, access_token: token }: Fields, date: string | null): number | undefined {
   if (expiresIn === undefined || expiresIn === null) {
     const expiry = claimsOf(token as string)?.exp

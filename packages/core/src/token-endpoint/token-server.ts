@@ -9,11 +9,11 @@ import { wellKnownUrls } from './well-known.js'
 
 /** The server of one provider: known from the start, or looked up by the first token request. */
 export class TokenServer {
-  /** The time by the server's clock, as its responses say it. */
+  /** The time by the server's clock, according to its responses. */
   readonly clock: ServerClock = new ServerClock()
   /** The issuer whose metadata must be looked up, if any. */
   readonly lookedUp: string | undefined
-  /** If not, the token endpoint is used as the audience of assertions. */
+  /** If not, the audience of assertions is the token endpoint. */
   readonly issuerIsKnown: boolean
   readonly fetch: typeof globalThis.fetch
   readonly #url: URL
@@ -21,7 +21,7 @@ export class TokenServer {
   readonly #endpoints: OwnEndpoints
   readonly #usesCertificate: boolean
   #metadata: ServerMetadata | undefined
-  /** What the metadata were made of. */
+  /** The metadata as found. */
   #found: ServerMetadata | undefined
 
   /**
@@ -65,7 +65,7 @@ export class TokenServer {
   }
 
   /**
-   * Uses metadata that were looked up.
+   * Uses metadata that was looked up.
    *
    * @throws FailedAttempt if their token endpoint cannot be used, such as one of plain HTTP.
    */

@@ -1,4 +1,4 @@
-/** RFC 6750 §2.1 is narrower still, but servers are not. */
+/** RFC 6750 §2.1 is stricter, but servers are not. */
 export function fitsHeader(token: unknown): token is string {
   return typeof token === 'string' && /^[\x21-\x7e]+$/.test(token)
 }

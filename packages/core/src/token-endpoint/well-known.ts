@@ -1,5 +1,5 @@
 /**
- * Where an issuer's metadata may be, in the order in which they are tried: appended to its path (OpenID Connect Discovery
+ * The possible locations of an issuer's metadata, in the order of the attempts: appended to its path (OpenID Connect Discovery
  * §4), which nearly every server has; inserted before it (RFC 8414 §3).
  */
 export function wellKnownUrls(issuer: string): readonly URL[] {

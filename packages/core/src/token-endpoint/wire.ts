@@ -5,9 +5,9 @@ import { FailedAttempt, ownErrorIn } from './failed-attempt.js'
 import { safeCause } from './safe-cause.js'
 import type { SecretMask } from './secret-mask.js'
 
-/** What one attempt sends over the network. */
+/** The requests of one attempt over the network. */
 export class Wire {
-  /** What was sent that is secret. */
+  /** The secrets that were sent. */
   readonly mask: SecretMask
   readonly #fetch: typeof globalThis.fetch
   readonly #clock: ServerClock | undefined
@@ -28,7 +28,7 @@ export class Wire {
   ): Promise<Response> {
     this.mask.addRequest(body instanceof URLSearchParams ? body : new URLSearchParams(), headers)
     const [text, signal] = [body === undefined ? undefined : String(body), this.#signal]
-    // Never from a cache, which a framework may have put into the global fetch.
+    // Never from a cache that a framework may have put into the global fetch.
     const init = { method, headers, body: text, redirect: 'manual', cache: 'no-store', signal } as const
     const { fetch } = { fetch: this.#fetch }
     const sentAt = Date.now()
@@ -56,13 +56,13 @@ export class Wire {
   }
 }
 
-/** Of any `fetch`: that of undici or node-fetch has a class of its own. */
+/** Whether it is a response of any `fetch`: undici's and node-fetch's have their own classes. */
 export function isResponse(value: unknown): value is Response {
   const { status, headers } = (typeof value === 'object' && value !== null ? value : {}) as Partial<Response>
   return typeof status === 'number' && typeof headers?.get === 'function'
 }
 
-/** Some clients (ky) throw an error that has the response, unless its status is a success. */
+/** Some clients (ky) throw an error that contains the response, unless its status is a success. */
 function responseIn(error: unknown): Response {
   const { response } = (typeof error === 'object' && error !== null ? error : {}) as { response?: unknown }
   if (isResponse(response) && !response.bodyUsed) return response
