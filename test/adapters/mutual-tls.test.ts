@@ -497,7 +497,7 @@ describe('undici, whose connections are made by its user', () => {
 
     // A connection that is always in use would keep its first certificate forever.
     it.each([1, 4])(
-      `${major}: under load, %i connections are made anew with the new certificate`,
+      `${major}: under load, %i connections are replaced by new ones with the new certificate`,
       async (connections) => {
         const resource = await startResource()
         const send = start({ connections }, resource)

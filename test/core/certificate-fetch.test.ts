@@ -140,7 +140,7 @@ describe('the fetch of a client certificate', () => {
   })
 
   it.each<[string, () => Promise<string>, () => typeof fetch, RegExp]>([
-    ['nobody listens', async () => 'https://127.0.0.1:2', () => fetchWith(), /ECONNREFUSED/],
+    ['no server listens', async () => 'https://127.0.0.1:2', () => fetchWith(), /ECONNREFUSED/],
     ['the name is unknown', async () => 'https://nowhere.invalid', () => fetchWith(), /ENOTFOUND|EAI_AGAIN/],
     [
       'the connection is reset before the response',
@@ -203,8 +203,8 @@ describe('a token request with a client certificate', () => {
   })
 
   it.each<[string, RequestListener]>([
-    ['never answers', () => {}],
-    ['never ends its answer', (_request, response) => response.write('{')],
+    ['never responds', () => {}],
+    ['never ends its response', (_request, response) => response.write('{')],
   ])('ends after `timeoutMs` if the server %s', async (_what, answer) => {
     const outcome = await outcomeOf({ ...options(await start(answer)), timeoutMs: 100 })
     expect(outcome).toMatchObject({ code: 'TOKEN_REQUEST_FAILED', message: 'no token response within 100 ms' })

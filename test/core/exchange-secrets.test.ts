@@ -1,4 +1,4 @@
-// No user, no token of a user and no digest of one appears anywhere: it is somebody else's credential, or their name.
+// Users, their tokens and digests of them appear nowhere, since they are names and credentials of other people.
 import { createHash } from 'node:crypto'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { inspect } from 'node:util'
@@ -41,7 +41,7 @@ afterEach(() => {
   published.length = 0
 })
 
-/** All that a logger may show of a value. */
+/** Everything that a logger may show of a value. */
 function shown(value: unknown): string {
   const deep = inspect(value, { depth: Number.POSITIVE_INFINITY, showHidden: true, maxStringLength: null })
   const names = value instanceof Error ? Object.getOwnPropertyNames(value) : undefined
@@ -72,7 +72,7 @@ describe.each(grants)('of a caller, by %s,', (_name, grant) => {
     return { provider, authorizer, sent, begin }
   }
 
-  it('nothing is on the channels, nor in what holds its token', async () => {
+  it('nothing is on the channels, or shown by objects that hold the token', async () => {
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() })
     const { provider, authorizer, begin } = setUp((_request, count) =>
       Response.json({ access_token: `fake-${count}`, expires_in: 60 }),
@@ -97,8 +97,8 @@ describe.each(grants)('of a caller, by %s,', (_name, grant) => {
     ['an error code', (text) => Response.json({ error: text.slice(0, 400) }, { status: 400 })],
     ['a failure', (text) => Response.json({ error: 'server_error', error_description: text }, { status: 500 })],
     ['HTML', (text) => new Response(`<p>${text}</p>`, { status: 404 })],
-    ['JSON that is none', (text) => new Response(`{"access_token": "${text}`)],
-    ['a token that is none', (text) => Response.json({ access_token: `${text}\n` })],
+    ['invalid JSON', (text) => new Response(`{"access_token": "${text}`)],
+    ['an invalid token', (text) => Response.json({ access_token: `${text}\n` })],
   ])('nothing is in the error if the server quotes it in %s', async (_what, respond) => {
     for (const quoted of secrets.slice(0, -digests.length)) {
       const { provider, begin } = setUp(() => respond(`what is ${quoted} doing here?`))
@@ -129,7 +129,7 @@ describe.each(grants)('of a caller, by %s,', (_name, grant) => {
     await expect(failing).rejects.toMatchObject({ errorDescription: 'no token for [redacted]' })
   })
 
-  it('what the server says of the client and of the issuer stays readable', async () => {
+  it("a server's text about the client and the issuer stays readable", async () => {
     const text = 'the issuer https://idp.example.com does not list orders for stock.read'
     const { begin } = setUp(() => Response.json({ error: 'invalid_target', error_description: text }, { status: 400 }))
     const error = await Promise.resolve(begin()?.headersFor(get)).catch((thrown: unknown) => thrown)

@@ -1,4 +1,4 @@
-// On behalf of the caller (RFC 8693): whose token it is, how long it is used, and whom a failure concerns.
+// On behalf of the caller (RFC 8693): which token is sent, how long it is used, and who is affected by a failure.
 import {
   type CachingTokenProvider,
   createTokenProvider,
@@ -21,7 +21,7 @@ afterEach(() => {
   for (const provider of open.splice(0)) provider.close()
 })
 
-/** A provider with a client that exchanges, and what its token requests sent. */
+/** A provider with a client that exchanges, and its recorded token requests. */
 function setUp(options: McaAuthOptions = {}, answer?: Answer) {
   const { fetch, sent } = recordingFetch(answer)
   const provider = createTokenProvider({
@@ -44,7 +44,7 @@ function setUp(options: McaAuthOptions = {}, answer?: Answer) {
   return { provider, authorizer, sent, begin, send, as, sendAs }
 }
 
-/** Answers by the subject: the token names it, so that a mix-up shows. */
+/** Responds with a token that names the subject, so that a mix-up shows. */
 const tokenFor = (answers: Record<string, () => Response | Promise<Response>> = {}): Answer => {
   return ({ form }, count) => {
     const subject = form.subject_token ?? form.assertion ?? 'the-service'
@@ -54,8 +54,8 @@ const tokenFor = (answers: Record<string, () => Response | Promise<Response>> = 
 const subjects = (sent: readonly { readonly form: Readonly<Record<string, string>> }[]) =>
   sent.map(({ form }) => form.subject_token ?? form.grant_type)
 
-describe('what is sent', () => {
-  it('is the form of RFC 8693, with the client and what is requested', async () => {
+describe('the token request of an exchange', () => {
+  it('is the form of RFC 8693, with the client and the requested token', async () => {
     const { sent, sendAs } = setUp({
       scope: 'stock.read',
       resource: 'https://stock.example.com/api',
@@ -73,7 +73,7 @@ describe('what is sent', () => {
     expect(sent[0]?.headers.authorization).toBe(`Basic ${btoa('orders:fake-secret')}`)
   })
 
-  it('is what `tokenExchange()` without a subject says: types, and an actor that is read each time', async () => {
+  it('has the settings of `tokenExchange()` without a subject: types, and an actor that is read each time', async () => {
     let actors = 0
     const grant = tokenExchange({
       subjectTokenType: 'jwt',
@@ -96,7 +96,7 @@ describe('what is sent', () => {
     ])
   })
 
-  it("is Microsoft Entra's form with `jwtBearer()`, whose other members are form fields", async () => {
+  it("is Microsoft Entra's form with `jwtBearer()`, whose other settings are form fields", async () => {
     const grant = jwtBearer({ requested_token_use: 'on_behalf_of' })
     const { sent, sendAs } = setUp({ grant, scope: 'api://stock/.default', clientAuth: 'client_secret_post' })
     await sendAs('alice')
@@ -114,7 +114,7 @@ describe('what is sent', () => {
     ['no `grant`', {}],
     ['tokenExchange()', { grant: tokenExchange() }],
     ['jwtBearer()', { grant: jwtBearer({ requested_token_use: 'on_behalf_of' }) }],
-  ])("is the client's own grant if the provider is asked directly, with %s", async (_name, options) => {
+  ])("is the client's own grant if the provider is used directly, with %s", async (_name, options) => {
     const { provider, sent, as, sendAs } = setUp(options)
     await sendAs('alice')
     const own = await as('alice', () => provider.getToken())
@@ -125,7 +125,7 @@ describe('what is sent', () => {
     expect((await provider.headersFor({ url: get.url })).authorization).toBe('Bearer token-2')
   })
 
-  it('is the token of a caller whose token is bound to a key, too, which is never forwarded', async () => {
+  it('may have a subject token that is bound to a key, which is never forwarded', async () => {
     const { sent, send } = setUp({}, tokenFor())
     const headers = { authorization: 'DPoP alice' }
     expect(await forwardIncoming({ headers }, send)).toEqual({ authorization: 'Bearer for-alice-1' })
@@ -134,7 +134,7 @@ describe('what is sent', () => {
     expect(await forwardIncoming({ headers }, forwarding.send)).toEqual({})
   })
 
-  it('is a token of 8 KB as well, and only the token of `Bearer access identity`', async () => {
+  it('may have a subject token of 8 KB, and only the access token of `Bearer access identity`', async () => {
     const { sent, sendAs } = setUp()
     const long = 'x'.repeat(8_192)
     await sendAs(`${long} an-identity-token`)
@@ -167,7 +167,7 @@ describe('without an incoming token', () => {
     expect(sent).toHaveLength(0)
   })
 
-  it('of two headers that were joined, a request fails as well', async () => {
+  it('(two joined headers) a request fails as well', async () => {
     const { sent, send } = setUp()
     const headers = new Headers([
       ['authorization', 'Bearer alice'],
@@ -177,7 +177,7 @@ describe('without an incoming token', () => {
     expect(sent).toHaveLength(0)
   })
 
-  it('outside of an incoming request it fails, also if the service has a token of its own', async () => {
+  it('outside of an incoming request it fails, even if the service has its own token', async () => {
     const { provider, sent, send } = setUp()
     await provider.getToken()
     await expect(send()).rejects.toMatchObject({
@@ -187,7 +187,7 @@ describe('without an incoming token', () => {
     expect(sent).toHaveLength(1)
   })
 
-  it('what needs none is untouched: another origin, an Authorization of its own, `tokenRequest: () => false`', async () => {
+  it('a request that needs no token is unchanged: another origin, its own Authorization, `tokenRequest: () => false`', async () => {
     const { authorizer } = setUp()
     const elsewhere = { url: 'https://other.example.com/', method: 'GET' }
     expect(authorizer.begin(elsewhere)?.headersFor(elsewhere)).toEqual({})
@@ -197,12 +197,12 @@ describe('without an incoming token', () => {
     expect(await send()).toEqual({})
   })
 
-  it('an expired one is not sent to the server once the server has told the time', async () => {
+  it("an expired subject token is not sent to the server once the server's time is known", async () => {
     const now = Date.now()
     const date = () => ({ headers: { date: new Date().toUTCString() } })
     const { sent, sendAs } = setUp({}, () => Response.json({ access_token: 'fake', expires_in: 3600 }, date()))
     const expired = unsignedJwt({ sub: 'alice', exp: now / 1000 - 10 })
-    // The first one may be expired by our clock alone.
+    // The first one may be expired only by our clock.
     await sendAs(expired)
     expect(sent).toHaveLength(1)
     await expect(sendAs(expired)).rejects.toMatchObject({
@@ -215,8 +215,8 @@ describe('without an incoming token', () => {
   })
 })
 
-describe('whose token it is', () => {
-  it('is kept per token of a caller, however many requests are made on its behalf', async () => {
+describe('the token for a caller', () => {
+  it('is cached for each token of a caller, however many requests are made on its behalf', async () => {
     const { sent, sendAs } = setUp({}, tokenFor())
     for (let round = 0; round < 3; round++) {
       expect(await sendAs('alice')).toEqual({ authorization: 'Bearer for-alice-1' })
@@ -225,7 +225,7 @@ describe('whose token it is', () => {
     expect(sent).toHaveLength(2)
   })
 
-  it('is one for two tokens of one user only if they are the same: their rights may differ', async () => {
+  it('is shared by two tokens of one user only if they are the same: their rights may differ', async () => {
     const claims = { iss: 'https://idp.example.com', sub: 'alice' }
     const [one, two] = [1, 2].map((iat) => unsignedJwt({ ...claims, iat })) as [string, string]
     const { sent, sendAs } = setUp()
@@ -235,7 +235,7 @@ describe('whose token it is', () => {
     expect(subjects(sent)).toEqual([one, two])
   })
 
-  it('is one token request if two requests of one user come at once, and two for two users', async () => {
+  it('takes one token request for two concurrent requests of one user, and two for two users', async () => {
     const { sent, sendAs } = setUp({}, tokenFor())
     const sending = ['alice', 'bob', 'alice', 'bob', 'alice'].map(sendAs)
     const headers = await Promise.all(sending)
@@ -243,7 +243,7 @@ describe('whose token it is', () => {
     expect(sent).toHaveLength(2)
   })
 
-  it('depends on what is requested', async () => {
+  it('depends on the requested scope', async () => {
     const { authorizer, sent, as } = setUp({
       tokenRequest: ({ method }) => ({ scope: method === 'GET' ? 'read' : 'write' }),
     })
@@ -254,7 +254,7 @@ describe('whose token it is', () => {
     expect(sent.map(({ form }) => form.scope)).toEqual(['read', 'write'])
   })
 
-  it('is not decided by a parameter that somebody else chooses', async () => {
+  it('cannot be chosen by a parameter of another party', async () => {
     const { sent, as, authorizer } = setUp({
       tokenRequest: () => ({ parameters: { '#': 'x', subject: 'bob', 'subject#': 'y' } }),
     })
@@ -263,7 +263,7 @@ describe('whose token it is', () => {
     expect(subjects(sent)).toEqual(['alice', 'bob'])
   })
 
-  it('is that of the request, whoever sends it again', async () => {
+  it('stays with the request, even if it is sent again from another context', async () => {
     const { sent, begin, as, sendAs } = setUp({}, tokenFor())
     const authorization = as('alice', begin)
     const first = await authorization?.headersFor(get)
@@ -274,7 +274,7 @@ describe('whose token it is', () => {
     expect(sent).toHaveLength(2)
   })
 
-  it('is kept in a cache of its own: users never push out the token of the service, nor do its tokens theirs', async () => {
+  it("is in a separate cache: users never evict the service's own token, nor do its tokens evict theirs", async () => {
     const { provider, sent, sendAs } = setUp({ cacheSize: 1, exchangeCacheSize: 2 })
     await provider.getToken()
     for (const user of ['alice', 'bob', 'carol']) await sendAs(user)
@@ -285,11 +285,11 @@ describe('whose token it is', () => {
     await sendAs('carol')
     await sendAs('bob')
     expect(sent).toHaveLength(0)
-    await sendAs('alice') // which the two others had pushed out
+    await sendAs('alice') // which the other two had evicted
     expect(subjects(sent)).toEqual(['alice'])
   })
 
-  it('is kept for a thousand users, unless the option says otherwise', async () => {
+  it('is cached for a thousand users by default', async () => {
     const { provider, sendAs } = setUp()
     for (let i = 0; i < 1_010; i++) await sendAs(`user-${i}`)
     expect(provider.health().exchangedTokens).toBe(1_000)
@@ -297,7 +297,7 @@ describe('whose token it is', () => {
     expect(provider.health().exchangedTokens).toBe(0)
   })
 
-  it('is that of its client alone: one that ignores incoming requests sends the own token of the service', async () => {
+  it("is only for its client: one that ignores incoming requests sends the service's own token", async () => {
     const { provider, as, sendAs } = setUp({}, tokenFor())
     const ignoring = createRequestAuthorizer('test', provider, { incoming: 'ignore' })
     const forwarding = createRequestAuthorizer('test', provider, { incoming: 'forward' })
@@ -309,13 +309,13 @@ describe('whose token it is', () => {
   })
 })
 
-describe('how long it is used', () => {
+describe('its lifetime', () => {
   const hour = 3_600
   const jwtUntil = (seconds: number) => unsignedJwt({ sub: 'alice', exp: Date.now() / 1000 + seconds })
   const date = () => ({ headers: { date: new Date().toUTCString() } })
   const issue: Answer = (_request, count) => Response.json({ access_token: `token-${count}`, expires_in: hour }, date())
 
-  it('is never longer than the token of the caller, until whose end it is not refreshed', async () => {
+  it("never exceeds that of the caller's token, before whose expiry it is not refreshed", async () => {
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() })
     const { sent, sendAs } = setUp({}, issue)
     const alice = jwtUntil(100)
@@ -329,7 +329,7 @@ describe('how long it is used', () => {
     expect(sent).toHaveLength(1)
   })
 
-  it('is measured by our clock if the server does not tell the time, and then the server is asked again', async () => {
+  it("is measured by our clock if the server's time is unknown, and then the token is exchanged again", async () => {
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() })
     const { sent, sendAs } = setUp({}, (_request, count) =>
       Response.json({ access_token: `token-${count}`, expires_in: hour }),
@@ -343,7 +343,7 @@ describe('how long it is used', () => {
     expect(await sendAs(alice)).toEqual({ authorization: 'Bearer token-2' })
   })
 
-  it('ends with its own lifetime if that is shorter, and is then exchanged again', async () => {
+  it("may be shorter, and then the caller's token is exchanged again", async () => {
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() })
     const { sent, sendAs } = setUp({}, issue)
     const alice = jwtUntil(2 * hour)
@@ -353,7 +353,7 @@ describe('how long it is used', () => {
     expect(sent).toHaveLength(2)
   })
 
-  it('is refreshed in the background like any other if its own lifetime ends first', async () => {
+  it('is extended by a refresh in the background if it ends first', async () => {
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() })
     const { sent, sendAs } = setUp({}, issue)
     const alice = jwtUntil(2 * hour)
@@ -373,7 +373,7 @@ describe('how long it is used', () => {
       const headers = { date: new Date(Date.now() - skew * 1000).toUTCString() }
       return Response.json({ access_token: `token-${count}`, expires_in: 10 * hour }, { headers })
     })
-    // By the server's clock, it ends in 100 s.
+    // By the server's clock, it expires in 100 s.
     const alice = unsignedJwt({ sub: 'alice', exp: Date.now() / 1000 - skew + 100 })
     await sendAs(alice)
     vi.setSystemTime(Date.now() + 95_000)
@@ -388,8 +388,8 @@ describe('how long it is used', () => {
     ['no `exp`', unsignedJwt({ sub: 'alice' })],
     ['an `exp` that is text', unsignedJwt({ exp: '1' })],
     ['an `exp` beyond all dates', unsignedJwt({ exp: 1e300 })],
-    ['claims that are none', 'a.b.c'],
-  ])('is its own lifetime for %s', async (_name, token) => {
+    ['invalid claims', 'a.b.c'],
+  ])('is its own for %s', async (_name, token) => {
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() })
     const { sent, sendAs } = setUp({}, issue)
     await sendAs(token)
@@ -400,7 +400,7 @@ describe('how long it is used', () => {
 })
 
 describe('a rejected token', () => {
-  it('is exchanged once more with the same subject, and the request is resent', async () => {
+  it('is replaced by an exchange of the same subject token, and the request is resent', async () => {
     const { sent, begin, as, sendAs } = setUp({}, tokenFor())
     await sendAs('bob')
     const authorization = as('alice', begin)
@@ -413,7 +413,7 @@ describe('a rejected token', () => {
     expect(await sendAs('bob')).toEqual({ authorization: 'Bearer for-bob-1' })
   })
 
-  it('is delivered if the exchange is denied now, say because the session is over', async () => {
+  it('leads to the 401 if the exchange is now denied, e.g. because the session has ended', async () => {
     let answers = 0
     const alice = () =>
       ++answers === 1
@@ -425,7 +425,7 @@ describe('a rejected token', () => {
     expect(await authorization?.responded(401, rejected, { replayable: true })).toBe('deliver')
   })
 
-  it('costs four exchanges at most for one user, and leaves the others theirs', async () => {
+  it('costs at most four exchanges for one user, without affecting the others', async () => {
     const { sent, begin, as } = setUp({}, tokenFor())
     for (let i = 0; i < 10; i++) {
       const authorization = as('alice', begin)
@@ -452,7 +452,7 @@ describe('a rejected token', () => {
 describe('a wait', () => {
   const never = () => new Promise<Response>(() => {})
 
-  it('ends for the caller who aborts it, and for nobody else', async () => {
+  it('ends for the caller that aborts it, and for no other', async () => {
     let issue: (response: Response) => void = () => {}
     const waiting = new Promise<Response>((resolve) => {
       issue = resolve

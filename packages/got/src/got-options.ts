@@ -19,7 +19,7 @@ export interface GotOptions {
   readonly http2?: boolean | undefined
 }
 
-/** What got hands to Node.js. */
+/** The options that got passes to Node.js. */
 export interface NativeOptions extends SecureContextOptions {
   headers: Record<string, unknown>
   agent?: unknown

@@ -14,7 +14,7 @@ export interface VerifiedToken {
   readonly certificateThumbprint?: string
 }
 
-/** What a token is bound to (RFC 7800). */
+/** The key or certificate that a token is bound to (RFC 7800). */
 export interface Confirmation {
   readonly jkt?: string | undefined
   readonly 'x5t#S256'?: string | undefined

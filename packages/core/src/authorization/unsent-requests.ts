@@ -21,7 +21,7 @@ export function missingOrigins(origin: string | undefined): McaAuthError {
   )
 }
 
-/** Never the service's own token instead: that would give the caller its rights. */
+/** Never falls back to the service's own token, which would give its rights to the caller. */
 export function missingIncomingToken(incoming: Exclude<Incoming, object>): McaAuthError {
   return new McaAuthError(
     'MISSING_INCOMING_TOKEN',

@@ -6,7 +6,7 @@ import type { Grant } from './grant.js'
 import type { PrivateKeyInput } from './private-key.js'
 import type { TokenSource } from './token-source.js'
 
-/** Who requests tokens, and from which server. */
+/** The client that requests tokens, and the server. */
 export interface CredentialOptions {
   /** MCA tenant id, also called the application GUID. Needed with an MCA `serverUrl` only. @default the platform's */
   readonly appId?: string | undefined
@@ -45,16 +45,16 @@ export interface CredentialOptions {
   /** A file that holds a service credential as JSON, e.g. `/opt/service-bind/binding`. Used instead of the platform. */
   readonly bindingFile?: string | undefined
   /**
-   * How the client authenticates (RFC 6749 §2.3.1). IBM's servers take id and secret raw, others form-encoded. `'none'`:
-   * not at all, a public client. Instead of a secret: `privateKeyJwt()`, `clientAssertion()` or `clientCertificate()`, or a
-   * function of your own, which adds to the request's `body` and `headers`.
+   * How the client authenticates (RFC 6749 §2.3.1). IBM's servers expect id and secret raw, others form-encoded. `'none'`:
+   * a public client, which does not authenticate. Instead of a secret: `privateKeyJwt()`, `clientAssertion()` or
+   * `clientCertificate()`, or a custom function, which adds to the request's `body` and `headers`.
    * @default 'client_secret_basic_raw' for MCA, App ID and IAM, else what the server's metadata list, else
    *   'client_secret_basic'; without a secret, if a `grant` is given, 'none'
    */
   readonly clientAuth?: SecretMethod | 'none' | ClientAuth | undefined
   /**
-   * What is presented for a token: `ibmIam()`, `ibmVpc()`, `tokenExchange()`, `jwtBearer()`, or a function of your own.
-   * `ibmIam()` and `ibmVpc()` name their server. With `incoming: 'exchange'`, how the tokens of callers are exchanged:
+   * The credential that is presented for a token: `ibmIam()`, `ibmVpc()`, `tokenExchange()`, `jwtBearer()`, or a custom
+   * function. `ibmIam()` and `ibmVpc()` imply their server. With `incoming: 'exchange'`, how the tokens of callers are exchanged:
    * `tokenExchange()` without `subjectToken`, or `jwtBearer()` without `assertion`.
    * @default the client's own credentials (RFC 6749 §4.4)
    */
@@ -62,22 +62,22 @@ export interface CredentialOptions {
   /** A function that returns a token, for anything that is not a token endpoint. Replaces server, client and grant. */
   readonly source?: TokenSource | undefined
   /**
-   * Says who requests the tokens, if nothing else does: with a function of your own as `clientAuth`, `grant` or `source`, or a
+   * Identifies who requests the tokens, if nothing else does: with a custom function as `clientAuth`, `grant` or `source`, or a
    * key that cannot be compared, a `sharedCache` is used only by providers that have an `identity`, and shared by those
-   * that have the same. Two credentials need two of them.
+   * with the same one. Two credentials need two identities.
    * @default none
    */
   readonly identity?: string | undefined
   /**
-   * Binds tokens to a key and proves its possession with every request (DPoP, RFC 9449), so that a token which leaks is of
-   * no use. `true`: a key of this provider's own. A private key as PEM, JWK or `KeyObject` can be shared by the processes
+   * Binds tokens to a key and proves its possession with every request (DPoP, RFC 9449), so that a leaked token is
+   * useless. `true`: a new key for this provider. A private key as PEM, JWK or `KeyObject` can be shared by the processes
    * of a fleet, as a `sharedCache` requires. The server must issue tokens of type DPoP.
    * @default none: Bearer tokens
    */
   readonly dpop?: true | PrivateKeyInput | undefined
 }
 
-/** What a helper returns works in its own option only: in another one it would present nothing, or an API key to anybody. */
+/** The result of a helper works only in its own option: in another one it would present nothing, or an API key to any server. */
 function functionFor(name: string, value: unknown): void {
   callable(name, value)
   const { option = name, name: what } = partOf(value) ?? {}
@@ -132,10 +132,10 @@ export function checkCombination(options: CredentialOptions): void {
       throw new TypeError(`\`${name}\` cannot be combined with this \`grant\`, which has no client`)
   }
   if (options.clientAuth === 'none' && options.secret !== undefined) {
-    throw new TypeError("`secret` cannot be combined with `clientAuth: 'none'`, which sends none")
+    throw new TypeError("`secret` cannot be combined with `clientAuth: 'none'`, which sends no secret")
   }
   if (options.dpop !== undefined && partOf(options.grant)?.send !== undefined) {
-    throw new TypeError('`dpop` must not be given: what this `grant` requests is not bound to a key')
+    throw new TypeError('`dpop` must not be given: the tokens of this `grant` are not bound to a key')
   }
   const ibm = ['serverUrl', 'oauthServerUrl', 'oAuthServerUrl'] as const
   const servers = given([...ibm, 'tokenEndpoint'])

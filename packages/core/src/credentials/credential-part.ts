@@ -41,7 +41,7 @@ export interface Reading {
   readonly secrets: readonly string[]
   /** The client certificate for the connection of the token request, and of all requests with the token. */
   readonly certificate?: ConnectionCertificate
-  /** What may name the subject, to mask in messages as well. Called if there is a message. */
+  /** Texts that may name the subject, which are also masked in messages. Called if there is a message. */
   readonly names?: () => readonly string[]
   write(draft: TokenRequestDraft): void | Promise<void>
 }

@@ -12,7 +12,7 @@ export interface Material {
   readonly secrets: readonly string[]
   /** The certificate that the connection must have. */
   readonly certificate: ConnectionCertificate | undefined
-  /** What may name the subject. */
+  /** Texts that may name the subject. */
   readonly names: () => readonly string[]
   readonly write: (draft: TokenRequestDraft) => Promise<void>
 }

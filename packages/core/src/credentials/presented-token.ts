@@ -3,7 +3,7 @@ import type { Reading, TokenRequestDraft } from './credential-part.js'
 import { claimsOf } from './jwt-claims.js'
 import { type SourceText, unusable } from './text-source.js'
 
-/** What a part presents that consists of tokens. One that has expired is reported as that, before anyone is asked. */
+/** The presented credential of a part that consists of tokens. An expired one is reported as such, without a request. */
 export function tokenReading(tokens: readonly SourceText[], write: (draft: TokenRequestDraft) => void): Reading {
   const texts = tokens.map(({ text }) => text)
   return {
@@ -19,8 +19,8 @@ export function tokenReading(tokens: readonly SourceText[], write: (draft: Token
 }
 
 /**
- * The same for a grant that also presents the token of an incoming request, whose expiry has been checked before. The token
- * is sent, so that it is masked in any case.
+ * The same for a grant that also presents the token of an incoming request, whose expiry has already been checked. The
+ * token is sent, so it is masked in any case.
  */
 export function subjectReading(
   subjectToken: string,
@@ -30,7 +30,7 @@ export function subjectReading(
   return { ...tokenReading(others, write), names: () => namesIn(subjectToken) }
 }
 
-/** Of a grant that has nothing to present until there is an incoming request. */
+/** The error of a grant that has nothing to present until there is an incoming request. */
 export function missingSubject(): never {
   throw new McaAuthError(
     'MISSING_INCOMING_TOKEN',
@@ -57,13 +57,13 @@ const impersonalClaims = new Set([
   ],
   ...['tid', 'tenant'],
 ])
-/** Whatever a caller presents, masking it must not take long. */
+/** Limits the time for masking, since a caller may present any token. */
 const maxNames = 32
 const maxNameLength = 500
 
 /**
- * What a token says about its subject: a server that denies an exchange may name the user. Parts of a JWT are enough to know
- * the user, too.
+ * The texts in a token that name its subject: a server that denies an exchange may quote them. Parts of a JWT also reveal
+ * the user.
  */
 function namesIn(token: string): string[] {
   const claims = Object.entries(claimsOf(token) ?? {}).filter(([name]) => !impersonalClaims.has(name))
@@ -84,9 +84,9 @@ function isName(value: unknown, minLength: number): boolean {
 }
 
 /**
- * Whom a token is about: the `iss` and `sub` of a JWT from a file or a function, so that one which is renewed each hour
- * stays the same owner's; of anything else, all of it. Nobody has verified a JWT while a cache is searched, and a text may be
- * whoever's: with claims that somebody made up, it must not find what another one was given.
+ * Identifies the subject of a token: `iss` and `sub` of a JWT from a file or a function, so that a token that is renewed each
+ * hour keeps its owner; otherwise the whole token. A JWT is not verified before the cache is searched, and a text may come
+ * from anywhere: with forged claims, it must not find the token of another subject.
  */
 function ownerOfToken({ text, canChange }: SourceText): readonly unknown[] {
   const { iss, sub } = (canChange && claimsOf(text)) || {}

@@ -1,6 +1,6 @@
 import { formEncode } from '../credentials/client-authentication.js'
 
-/** Parameters of a token request that hold no secret: a server may quote them. All others are masked. */
+/** Parameters of a token request without secrets, which a server may quote. All others are masked. */
 const publicParameters = new Set([
   ...['grant_type', 'client_id', 'scope', 'resource', 'audience', 'response_type', 'client_assertion_type'],
   ...['subject_token_type', 'actor_token_type', 'requested_token_type', 'requested_token_use'],
@@ -10,19 +10,19 @@ const publicHeaders = new Set(['accept', 'content-type', 'user-agent', 'metadata
 const redacted = '[redacted]'
 /** Control and format characters, line separators. */
 const invisible = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
-/** A shorter secret is masked only as a whole word: within words it would leave nothing to read. */
+/** A shorter secret is masked only as a whole word: masked within words, it would make a text unreadable. */
 const shortLength = 6
-/** A longer one, such as an assertion, is too much for a pattern: it is found as a whole, or by how it begins. */
+/** A longer one, such as an assertion, is too long for a pattern: it is found as a whole, or by its beginning. */
 const longLength = 1_000
 const beginningLength = 100
 
 /**
- * What one token request has sent that is secret. It masks texts that came back, in which a server, a proxy or a fetch
- * may quote it, in whatever encoding. Costs nothing until there is a text to mask.
+ * The secrets that one token request has sent. Masks them in texts from a server, a proxy or a fetch, which may quote them in
+ * any encoding. Costs nothing until there is a text to mask.
  */
 export class SecretMask {
   readonly #clientId: string
-  /** What adds the secrets, once they are needed. */
+  /** Functions that add the secrets, called once they are needed. */
   readonly #sources: (() => void)[] = []
   readonly #forms = new Set<string>()
   #pattern: RegExp | undefined
@@ -43,7 +43,7 @@ export class SecretMask {
     })
   }
 
-  /** Records what is sent, after the client's authentication has been added. */
+  /** Records the request, after the client's authentication has been added. */
   addRequest(body: URLSearchParams, headers: Readonly<Record<string, string>>): void {
     this.#sources.push(() => this.#addRequest(body, headers))
   }
@@ -53,7 +53,7 @@ export class SecretMask {
     for (const addSecrets of this.#sources.splice(0)) addSecrets()
     if (this.#forms.size === 0) return text
     const masked = this.#withoutForms(text)
-    // Wrapped lines, or characters that nobody sees, may split a form.
+    // Line breaks or invisible characters may split a form.
     const joined = masked.replaceAll(invisible, '')
     if (joined === masked) return masked
     const found = this.#withoutForms(joined)
@@ -151,7 +151,7 @@ function hex(unit: number): string {
   return unit.toString(16).padStart(4, '0')
 }
 
-/** The longest first: what contains another form is masked as a whole. */
+/** The longest first, so that a form which contains another one is masked as a whole. */
 function patternOf(forms: ReadonlySet<string>): RegExp {
   const sources = [...forms].sort((a, b) => b.length - a.length).map(sourceOf)
   return new RegExp(sources.join('|'), 'gu')

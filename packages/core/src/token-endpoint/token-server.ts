@@ -99,7 +99,7 @@ function checkTls({ protocol, origin }: URL): void {
   if (protocol === 'https:') return
   throw new McaAuthError(
     'INSECURE_TRANSPORT',
-    `the token endpoint on ${origin} is plain http, where no client certificate can be sent: use https, or, if a proxy ` +
+    `the token endpoint on ${origin} is plain http, which cannot carry a client certificate: use https, or, if a proxy ` +
       "adds the certificate, `clientAuth: 'none'`",
   )
 }
