@@ -1,5 +1,6 @@
 // Never run: if it compiles, the adapters fit the types of every version of their clients.
 import { mcaAuth as axiosAuth } from '@mca-auth/axios'
+import { clientCertificate } from '@mca-auth/core'
 import { mcaAuth as fetchAuth } from '@mca-auth/fetch'
 import { mcaAuth as gotAuth } from '@mca-auth/got'
 import { mcaAuth as undiciAuth } from '@mca-auth/undici'
@@ -22,3 +23,7 @@ new Agent().compose(undiciAuth())
 new Agent8().compose(undiciAuth())
 fetchAuth({}, { fetch: globalThis.fetch })
 fetchAuth({}, { fetch: undiciFetch as never })
+const { connect } = clientCertificate({ cert: '/tls/tls.crt', key: '/tls/tls.key' })
+new Agent6({ connect })
+new Agent({ connect })
+new Agent8({ connect })

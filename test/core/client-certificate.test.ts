@@ -1,7 +1,7 @@
 // The settings of clientCertificate(), how it follows files that change, and its messages about unusable files.
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import https from 'node:https'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
@@ -234,23 +234,6 @@ describe('the files of a certificate', () => {
     expect(first.isCurrent).toBe(false)
   })
 
-  it('are not read if nothing changes', () => {
-    directory.write(one)
-    const longAgo = new Date(Date.now() - 3600_000)
-    for (const path of Object.values(paths())) utimesSync(path, longAgo, longAgo)
-    const files = filesOf(paths())
-    const first = files.read()
-    // A file that changed within the last two seconds is read again: the change may not have been the last one.
-    vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 5_000)
-    later()
-    files.read()
-    chmodSync(directory.path, 0o700)
-    for (let i = 0; i < 3; i++) {
-      later()
-      expect(files.read()).toBe(first)
-    }
-  })
-
   it('are ignored as long as they do not match, which is reported once', () => {
     const reports: unknown[] = []
     const report = (message: unknown) => void reports.push(message)
@@ -343,26 +326,6 @@ describe('the files of a certificate', () => {
     expect(thumbprint(files)).toBe(thumbprintOf(one))
     mount('..2026_2', two)
     rmSync(join(directory.path, '..2026_1'), { recursive: true })
-    later()
-    expect(thumbprint(files)).toBe(thumbprintOf(two))
-  })
-
-  // In place, within one tick of the file system's clock, and with equal length, so `stat` shows no difference.
-  it('are read again shortly after a change, even if stat shows no difference', () => {
-    directory.write(one)
-    const files = filesOf(paths())
-    files.read()
-    const pad = (text: string, length: number) => text + ' '.repeat(length - text.length)
-    const longest = Math.max(...[one, two].flatMap(({ cert, key }) => [cert.length, key.length]))
-    const at = new Date()
-    const write = (pair: Pem) => {
-      directory.write({ cert: pad(pair.cert, longest), key: pad(pair.key, longest) })
-      for (const path of Object.values(paths())) utimesSync(path, at, at)
-    }
-    write(one)
-    later()
-    files.read()
-    write(two)
     later()
     expect(thumbprint(files)).toBe(thumbprintOf(two))
   })

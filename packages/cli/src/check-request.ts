@@ -55,11 +55,12 @@ export async function checkRequest(
     )
     return undefined
   }
-  let response = await sendRequest(report, url, headers, timeoutMs)
+  const { certificate } = authorization
+  let response = await sendRequest(report, url, headers, timeoutMs, certificate?.fetch)
   if (response instanceof Response && (await wantsNonce(authorization, headers, response))) {
     const proven = await authorization.headersFor(sending)
     report.line('plain', 'nonce', 'required in the proof; sent again with it')
-    response = await sendRequest(report, url, proven, timeoutMs)
+    response = await sendRequest(report, url, proven, timeoutMs, certificate?.fetch)
   }
   if (!(response instanceof Response)) return response
   const location = response.status >= 300 && response.status < 400 ? response.headers.get('location') : null

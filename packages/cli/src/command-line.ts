@@ -1,9 +1,9 @@
 import { parseArgs } from 'node:util'
-import { clientAssertion, type McaAuthOptions, privateKeyJwt } from '@mca-auth/core'
+import { clientAssertion, clientCertificate, type McaAuthOptions, privateKeyJwt } from '@mca-auth/core'
 import { parseUrl } from '@mca-auth/core/adapter'
 import { UsageError } from './exit-codes.js'
 import { flags, repeatable } from './flags.js'
-import { readKey, readSecret } from './secret-file.js'
+import { readKey, readSecret, readText } from './secret-file.js'
 
 /** A request that the doctor should examine. */
 export interface RequestToCheck {
@@ -79,12 +79,28 @@ async function clientAuthOf(texts: Record<string, string | undefined>): Promise<
   const { 'key-file': keyFile, 'key-id': kid, 'assertion-file': file } = texts
   if (kid !== undefined && keyFile === undefined) throw new UsageError('--key-id goes with --key-file, or with `jwk`')
   if (file !== undefined) return clientAssertion({ file })
+  if (texts['cert-file'] !== undefined || texts['ca-file'] !== undefined) return certificateOf(texts)
   if (keyFile === undefined) return texts['client-auth'] as McaAuthOptions['clientAuth']
   const key = await readKey('--key-file', keyFile)
   try {
     return privateKeyJwt(key as Parameters<typeof privateKeyJwt>[0], { kid })
   } catch (error) {
     throw new UsageError(`--key-file: ${(error as Error).message}`)
+  }
+}
+
+/** @throws UsageError for a certificate that cannot be used. */
+async function certificateOf(texts: Record<string, string | undefined>): Promise<McaAuthOptions['clientAuth']> {
+  const { 'cert-file': certFile, 'key-file': keyFile, 'ca-file': caFile, 'key-id': kid } = texts
+  if (certFile === undefined) throw new UsageError('--ca-file goes with --cert-file')
+  if (keyFile === undefined) throw new UsageError('--cert-file goes with --key-file')
+  if (kid !== undefined) throw new UsageError('--key-id does not go with --cert-file')
+  const [cert, key] = [await readText('--cert-file', certFile), await readText('--key-file', keyFile)]
+  const ca = caFile === undefined ? undefined : await readText('--ca-file', caFile)
+  try {
+    return clientCertificate({ cert, key, ca })
+  } catch (error) {
+    throw new UsageError(`--cert-file: ${(error as Error).message}`)
   }
 }
 

@@ -1,5 +1,5 @@
 import { createTokenProvider, McaAuthError, type McaAuthOptions } from '@mca-auth/core'
-import { findCredentials, withService } from '@mca-auth/core/adapter'
+import { findCredentials, partOf, withService } from '@mca-auth/core/adapter'
 import { adviceFor } from './advice.js'
 import { checkRequest } from './check-request.js'
 import type { RequestToCheck } from './command-line.js'
@@ -42,7 +42,7 @@ async function examine(
   given: McaAuthOptions,
   request: RequestToCheck | undefined,
 ): Promise<McaAuthError | RequestProblem | undefined> {
-  const endpoint = new TokenEndpointObserver()
+  const endpoint = new TokenEndpointObserver(partOf(given.clientAuth)?.fetch)
   const created = resultOrProblem(() => createTokenProvider({ ...given, fetch: endpoint.fetch }))
   const service = resultOrProblem(() => withService(given))
   const options = service instanceof McaAuthError ? given : service.options

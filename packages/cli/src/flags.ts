@@ -15,6 +15,8 @@ export const flags = [
   ['client-auth', 'METHOD', 'client_secret_basic, _basic_raw, _post or _jwt, or none'],
   ['key-file', 'FILE', 'private key that signs assertions in place of a secret (private_key_jwt)'],
   ['key-id', 'ID', 'its `kid` [the `kid` of a JWK, or none; jwk: its thumbprint]'],
+  ['cert-file', 'FILE', 'client certificate of --key-file, for mutual TLS; the key then signs no assertions'],
+  ['ca-file', 'FILE', 'certificate authorities to trust, with --cert-file [those of Node.js]'],
   ['assertion-file', 'FILE', 'an assertion that the platform issues in place of a secret'],
   ['dpop', '', 'doctor: bind the token to a new key (DPoP), as with the option `dpop`'],
   ['scope', 'SCOPE', 'scopes to request; repeatable'],

@@ -38,7 +38,7 @@ const byCode: readonly (readonly [RegExp, string])[] = [
   ],
   [
     /CERTIFICATE_REQUIRED|ALERT_BAD_CERTIFICATE|ALERT_UNKNOWN_CA|ALERT_CERTIFICATE_UNKNOWN|ALERT_ACCESS_DENIED/,
-    'the server requires a client certificate (mutual TLS), which this command cannot send: use `clientCertificate()`',
+    'the server requires a client certificate (mutual TLS), as `clientCertificate()` has it: here, give --cert-file and --key-file',
   ],
   [
     /HANDSHAKE_FAILURE|NO_SHARED_CIPHER|INSUFFICIENT_SECURITY/,

@@ -31,17 +31,21 @@ async function textOf(path: string): Promise<string> {
  * @throws UsageError if it cannot be read. The message does not show the content.
  */
 export async function readKey(what: string, path: string): Promise<string | object> {
-  let text: string
-  try {
-    text = path === '-' ? await readStandardInput() : await readFile(path, 'utf8')
-  } catch (error) {
-    throw new UsageError(`${what} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`)
-  }
+  const text = await readText(what, path)
   try {
     const jwk: unknown = JSON.parse(text)
     if (typeof jwk === 'object' && jwk !== null) return jwk
   } catch {}
   return text
+}
+
+/** @throws UsageError if it cannot be read. */
+export async function readText(what: string, path: string): Promise<string> {
+  try {
+    return path === '-' ? await readStandardInput() : await readFile(path, 'utf8')
+  } catch (error) {
+    throw new UsageError(`${what} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`)
+  }
 }
 
 /** Reads to the end, however long that takes. A read of the descriptor itself would fail on a non-blocking pipe (EAGAIN). */

@@ -23,17 +23,22 @@ const byError: Readonly<Record<string, string>> = {
   invalid_token: 'compare the claims `iss`, `aud` and `exp` above with what the resource expects',
 }
 
-/** Sends one GET with the token, follows no redirect, and shows the status. */
+/**
+ * Sends one GET with the token, follows no redirect, and shows the status.
+ *
+ * @param send - if the connection needs a client certificate.
+ */
 export async function sendRequest(
   report: Report,
   url: URL,
   headers: AuthorizationHeaders,
   timeoutMs: number,
+  send: typeof globalThis.fetch = fetch,
 ): Promise<Response | RequestProblem> {
   const start = performance.now()
   const elapsed = () => `after ${Math.round(performance.now() - start)} ms`
   try {
-    const response = await fetch(url, {
+    const response = await send(url, {
       headers: { ...headers, 'user-agent': 'mca-auth' },
       redirect: 'manual',
       signal: AbortSignal.timeout(timeoutMs),

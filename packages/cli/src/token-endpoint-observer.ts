@@ -21,6 +21,12 @@ export class TokenEndpointObserver {
   #form: URLSearchParams | undefined
   /** How far this machine's clock is ahead of the server's. */
   #aheadMs = 0
+  readonly #send: typeof globalThis.fetch
+
+  /** @param send - if connections need a client certificate. @default the global `fetch` */
+  constructor(send: typeof globalThis.fetch = globalThis.fetch) {
+    this.#send = send
+  }
 
   readonly fetch: typeof globalThis.fetch = async (input, init) => {
     const [url, method = 'GET'] = [new URL(String(input)), init?.method]
@@ -34,7 +40,8 @@ export class TokenEndpointObserver {
     }
     let received: Response | undefined
     try {
-      const response = await globalThis.fetch(input, init)
+      const { send } = { send: this.#send }
+      const response = await send(input, init)
       received = method === 'GET' && response.ok ? response.clone() : undefined
       remember(response.ok ? 'good' : 'bad', String(response.status))
       const ahead = Date.now() - Date.parse(response.headers.get('date') ?? '')
