@@ -82,6 +82,7 @@ async function resume(
 ): Promise<Sent> {
   const carried: string[] = []
   for (;;) {
+    if (carried.length > 10) throw new Error(`one request was sent ${carried.length} times`)
     const { authorization: header = '' } = await authorization.headersFor(request)
     carried.push(header.replace('Bearer ', ''))
     const [status, headers = {}] = resource(carried.at(-1) ?? '', path)
@@ -251,8 +252,11 @@ describe('the wider token', () => {
     expect(challenges()).toHaveLength(5)
   })
 
-  it('that is enough for one path stays, if another path of the origin wants more and does not get it', async () => {
-    const { authorizer } = start(({ challenge }) => ({ scope: challenge?.scope === 'write' ? 'read write' : 'read' }))
+  it.each<[string, Choose]>([
+    ['the first token request', ({ challenge }) => ({ scope: challenge?.scope === 'write' ? 'read write' : 'read' })],
+    ['the wider one', ({ challenge }) => ({ scope: challenge ? 'read write' : 'read' })],
+  ])('that is enough for one path stays, if another path wants more and gets %s', async (_what, tokenRequest) => {
+    const { authorizer } = start(tokenRequest)
     await send(authorizer, '/write')
     expect(await send(authorizer, '/admin')).toMatchObject({ carried: ['read+write-1'], status: 403 })
     expect((await send(authorizer, '/write')).carried).toEqual(['read+write-1'])
@@ -278,6 +282,7 @@ describe('the wider token', () => {
   })
 
   it('that the authorization server denies delivers the response, and fails no other request', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
     const issue = issuing()
     const { authorizer, sent } = start(widening, {}, (request, count) =>
       request.form.scope === 'read'
@@ -289,6 +294,9 @@ describe('the wider token', () => {
     }
     expect(await send(authorizer, '/read')).toMatchObject({ carried: ['read-1'], status: 200 })
     expect(sent).toHaveLength(2) // the denial is remembered as any other
+    vi.setSystemTime(Date.now() + 60_000)
+    await send(authorizer, '/read')
+    expect(sent).toHaveLength(2) // and no request that needs no more than it has waits for another one
   })
 
   it('that can be had no more is given up for the first one, since the request may not need it', async () => {
