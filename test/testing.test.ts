@@ -109,6 +109,32 @@ it("the protected resource sends App ID's challenges verbatim", async () => {
   expect(await challenge(header)).toEqual(invalid)
 })
 
+it('the protected resource sends the challenges of RFC 6750, for a scope that may depend on the request', async () => {
+  await using server = await startAuthorizationServer()
+  await using resource = await startProtectedResource({
+    authorizationServer: server,
+    challenge: 'rfc6750',
+    scope: ({ method }) => (method === 'POST' ? 'read write' : undefined),
+  })
+  const answer = async (method: string, authorization?: string) => {
+    const headers = authorization === undefined ? {} : { authorization }
+    const response = await fetch(resource.origin, { method, headers })
+    return [response.status, response.headers.get('www-authenticate')]
+  }
+  expect(await answer('GET')).toEqual([401, 'Bearer realm="test"'])
+  expect(await answer('GET', 'Bearer junk')).toEqual([401, 'Bearer realm="test", error="invalid_token"'])
+  const narrow = await createTokenProvider({ ...server.appId, scope: 'read' }).getAuthorizationHeader()
+  expect(await answer('GET', narrow)).toEqual([200, null])
+  const insufficient = 'Bearer realm="test", error="insufficient_scope", scope="read write"'
+  expect(await answer('POST', narrow)).toEqual([403, insufficient])
+  const wide = await createTokenProvider({ ...server.appId, scope: 'read write' }).getAuthorizationHeader()
+  expect(await answer('POST', wide)).toEqual([200, null])
+  const bound = createTokenProvider({ ...server.appId, dpop: true })
+  const { authorization, dpop = '' } = await bound.headersFor({ url: `${resource.origin}/`, method: 'POST' })
+  const response = await fetch(resource.origin, { method: 'POST', headers: { authorization, dpop } })
+  expect(response.headers.get('www-authenticate')).toBe(insufficient.replace('Bearer', 'DPoP'))
+})
+
 it("the protected resource sends MCA's challenges verbatim", async () => {
   await using server = await startAuthorizationServer()
   await using resource = await startProtectedResource({ authorizationServer: server, challenge: 'mca' })

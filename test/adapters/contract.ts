@@ -15,6 +15,7 @@ import { fullSize } from '../size.ts'
 import { dpopContract } from './dpop-contract.ts'
 import { exchangeContract } from './exchange-contract.ts'
 import { redirectContract } from './redirect-contract.ts'
+import { stepUpContract } from './step-up-contract.ts'
 
 export interface Init {
   readonly method?: string
@@ -540,6 +541,9 @@ function contractFor(client: Client, scheme: 'Bearer' | 'DPoP'): void {
     })
 
     redirectContract(client, () => server, start, resourceOf, rejection)
+    const { startRetrying } = client
+    const retrying = startRetrying && ((one: McaAuthOptions | TokenProvider) => opened(startRetrying(attach(one))))
+    stepUpContract(client, () => server, start, retrying, resourceOf)
   })
 }
 

@@ -112,6 +112,16 @@ export function dpopContract(client: Client): void {
       expect(server.tokenRequests).toBe(1)
     })
 
+    it('keeps the nonces of two resources apart', async () => {
+      const [one, other] = [await resourceOf(), await resourceOf()]
+      one.dpop.demandsNonce = true
+      const session = start([one.origin, other.origin])
+      for (const { origin } of [one, other, one]) expect((await session.send(origin)).status).toBe(200)
+      const nonces = ({ dpop }: ProtectedResource) => dpop.proofs.map(({ nonce }) => nonce)
+      expect(nonces(one)).toEqual([one.dpop.currentNonce, one.dpop.currentNonce])
+      expect(nonces(other)).toEqual([undefined])
+    })
+
     it('still resends with a new token after a nonce challenge, and vice versa', async () => {
       const resource = await resourceOf()
       const session = start(resource.origin)

@@ -3,6 +3,7 @@
 // one has to fall.
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { boundSteps } from './bound-steps.js'
+import { stepUpSteps } from './step-up-steps.js'
 
 /**
  * @typedef {object} Stage
@@ -23,6 +24,7 @@ import { boundSteps } from './bound-steps.js'
  * @property {boolean} [forward] `incoming: 'forward'`
  * @property {boolean} [bound] `dpop: true`
  * @property {boolean} [exchange] `incoming: 'exchange'`
+ * @property {import('@mca-auth/core').McaAuthOptions['tokenRequest']} [tokenRequest]
  * @property {(row: any) => boolean} [applies]
  * @property {(stage: Stage) => Promise<any>} scenario
  * @property {(seen: any, bare: any, row: any) => void} check
@@ -331,6 +333,7 @@ export const steps = [
     },
   },
   ...boundSteps,
+  ...stepUpSteps,
 ]
 
 function sameWithoutToken(/** @type {any} */ seen, /** @type {any} */ bare) {

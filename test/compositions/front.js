@@ -72,7 +72,8 @@ export async function asSocket(/** @type {World} */ world) {
     const accept = createHash('sha1').update(key).digest('base64')
     const upgrade = 'connection: Upgrade\r\nupgrade: websocket\r\n'
     socket.write(`HTTP/1.1 101 Switching Protocols\r\n${upgrade}sec-websocket-accept: ${accept}\r\n\r\n`)
-    socket.write(Buffer.concat([Buffer.of(0x81, text.length), Buffer.from(text)]))
+    const length = text.length < 126 ? Buffer.of(text.length) : Buffer.of(126, text.length >> 8, text.length & 0xff)
+    socket.write(Buffer.concat([Buffer.of(0x81), length, Buffer.from(text)]))
     socket.on('data', () => socket.end(Buffer.of(0x88, 0))) // the client closes
   })
   world.api = `http://127.0.0.1:${await listen(world, server)}`

@@ -82,6 +82,7 @@ async function play(group, row, step, kind) {
     ...(step.forward && { incoming: 'forward' }),
     ...(step.bound && { dpop: true }),
     ...(step.exchange && { incoming: 'exchange' }),
+    ...(step.tokenRequest && { tokenRequest: step.tokenRequest }),
   })
   servedUser = undefined
   const subject = kind === 'naive' ? await naiveHeader(world) : provider

@@ -17,6 +17,12 @@ import { claimsOf, problemOf } from './proofs.js'
 /** OpenAI's SDK takes `retry-after-ms`. */
 const busy = { status: 503, headers: { 'retry-after-ms': '1' }, body: 'try again' }
 
+const insufficient = {
+  status: 403,
+  headers: { 'www-authenticate': 'Bearer error="insufficient_scope", scope="write"' },
+  body: 'Forbidden',
+}
+
 const rejected = { status: 401, headers: { 'www-authenticate': 'Bearer error="invalid_token"' }, body: 'Unauthorized' }
 
 export class World {
@@ -90,7 +96,6 @@ export class World {
   mock(/** @type {any} */ request) {
     const reply = this.#answerAsApi(request)
     if (reply !== undefined) return reply
-    if (this.bound) return { body: 'ok' }
     const token = /^Bearer (eyJ\S+)$/.exec(request.headers.authorization ?? '')?.[1]
     return token !== undefined && !this.#revoked.has(request.headers.authorization) ? { body: 'ok' } : rejected
   }
@@ -113,6 +118,7 @@ export class World {
     if (path.includes('/unstable/') && !this.#cameBefore(this.atApi, path)) return busy
     if (at('/leave/')) return found(`${this.stranger}/landed`)
     if (at('/leave-to-unstable/')) return found(`${this.stranger}/unstable/landed`)
+    if (at('/leave-to-scoped/')) return found(`${this.stranger}/scoped/landed`)
     if (at('/return/')) return found(`${this.stranger}/back`)
     if (at('/pages/')) return { headers: { link: `<${this.stranger}/landed>; rel="next"` }, body: 'ok' }
     if (at('/moved/')) return found(path.replace('/moved', ''))
@@ -120,14 +126,16 @@ export class World {
     if (at('/rejected')) return rejected
     const challenge = this.bound && !this.open ? this.#challengeOf(request) : undefined
     if (challenge !== undefined) return challenge
+    if (path.includes('/scoped/') && !this.open && !mayWrite(headers.authorization)) return insufficient
+    if (at('/scoped/busy/') && !this.#cameBefore(this.atApi, path, headers.authorization)) return busy
     if (path.includes('/users/')) return echo(headers)
     if (at('/cacheable/')) return echo(headers, { 'cache-control': 'public, max-age=60', vary: 'authorization' })
     // A bare client can abort while it waits for this, instead of for a token.
-    return this.open ? { body: 'ok', delayMs: at('/slow/') ? 100 : 0 } : undefined
+    return this.open || this.bound ? { body: 'ok', delayMs: at('/slow/') ? 100 : 0 } : undefined
   }
 
   /** @returns {Reply | undefined} nothing: if token and proof are in order */
-  #challengeOf(/** @type {any} */ { method, path, headers: { authorization, dpop: proof } }) {
+  #challengeOf(/** @type {any} */ { method, path, headers: { authorization, dpop: proof, host } }) {
     const challenge = (/** @type {string} */ error) => ({
       status: 401,
       headers: { 'www-authenticate': `DPoP error="${error}"`, ...(this.nonce && { 'dpop-nonce': this.nonce }) },
@@ -135,7 +143,7 @@ export class World {
     })
     const [, token] = /^DPoP (eyJ\S+)$/.exec(authorization ?? '') ?? []
     if (token === undefined) return challenge('invalid_token')
-    if (problemOf(proof, { method, url: this.api + path, token })) return challenge('invalid_dpop_proof')
+    if (problemOf(proof, { method, url: this.#origin(host) + path, token })) return challenge('invalid_dpop_proof')
     const { jti, nonce } = claimsOf(proof)
     if (nonce !== this.nonce) return challenge('use_dpop_nonce')
     if (this.#proofs.has(jti)) return challenge('invalid_dpop_proof')
@@ -143,15 +151,24 @@ export class World {
     return this.#revoked.has(authorization) ? challenge('invalid_token') : undefined
   }
 
+  /** As a server takes it from the `Host` that it sees. The dns layer of undici 6 leaves the port out. */
+  #origin(/** @type {string | undefined} */ host = new URL(this.api).host) {
+    const { protocol, port } = new URL(this.api)
+    return `${protocol}//${host.includes(':') ? host : `${host}:${port}`}`
+  }
+
   #answerAsStranger(/** @type {any} */ request) {
     const { path } = request
     const first = path.includes('/unstable/') && !this.#cameBefore(this.atStranger, path)
-    const reply = first ? busy : path === '/back' ? found(`${this.api}/users/back`) : {}
+    const others = { '/back': found(`${this.api}/users/back`), '/scoped/landed': insufficient }
+    const reply = first ? busy : (others[path] ?? {})
     return this.#record(this.atStranger, request, { body: 'a stranger', ...reply })
   }
 
-  #cameBefore(/** @type {Arrived[]} */ list, /** @type {string} */ path) {
-    return list.some((earlier) => earlier.path === path)
+  /** @param {Arrived[]} list @param {string} path @param {string} [authorization] with this header, if it is given */
+  #cameBefore(list, path, authorization) {
+    const isSame = (/** @type {Arrived} */ one) => authorization === undefined || one.authorization === authorization
+    return list.some((earlier) => earlier.path === path && isSame(earlier))
   }
 
   #record(/** @type {Arrived[]} */ list, /** @type {any} */ request, /** @type {Reply | undefined} */ reply) {
@@ -162,6 +179,12 @@ export class World {
 }
 
 const found = (/** @type {string} */ location) => ({ status: 302, headers: { location } })
+
+/** Whether a token has the scope; its signature is another matter. */
+function mayWrite(/** @type {string | undefined} */ authorization = '') {
+  const claims = Buffer.from(authorization.split('.')[1] ?? '', 'base64url').toString('utf8')
+  return claims !== '' && JSON.parse(claims).scope.split(' ').includes('write')
+}
 
 function echo(/** @type {Record<string, string>} */ { authorization }, headers = {}) {
   return { headers, body: { authorization: authorization ?? null } }

@@ -8,7 +8,7 @@
  * ## Words
  *
  * A *request* is what the caller makes. It may be *sent* several times: as the caller made it, again for each hop of a
- * redirect, again when some layer retries it, again when its token was rejected. Each of these is a *sending*. A *resend*
+ * redirect, again when some layer retries it, again when its token was rejected or is not enough. Each of these is a *sending*. A *resend*
  * is a sending that core asks for.
  *
  * There is one {@link RequestAuthorizer} for each `mcaAuth()`, made by {@link createRequestAuthorizer} when `mcaAuth()`
@@ -41,7 +41,8 @@
  * 4. `responded()`, for a final response. `replayable` comes from {@link requestBody}. Give it before the caller sees the
  *    response, and keep the response until the verdict is there. For `'resend'`, first let go of the response in a way
  *    that frees its connection, then call `headersFor()` again, and send `body.again()`. If it rejects, the caller has
- *    aborted: pass the reason on. An error that carries a status is a response too.
+ *    aborted: pass the reason on. An error that carries a status is a response too. One request may be resent several times:
+ *    for a nonce, for more scope, and for a rejected token, each once.
  * 5. `failed()`, when a sending ends without a response.
  *
  * `applies` is `false` if the option `origins` does not list the request's origin. Call `headersFor()` all the same, for it
@@ -151,10 +152,10 @@
  * @module
  */
 
-export type { OutgoingRequest } from './authorization/authorization-options.js'
 export { errorsIn } from './authorization/challenge.js'
 export { conceal, concealIn } from './authorization/conceal.js'
 export { unixSocket } from './authorization/origin-rule.js'
+export type { OutgoingRequest } from './authorization/outgoing-request.js'
 export type { RequestAuthorization } from './authorization/request-authorization.js'
 export type { RequestAuthorizer } from './authorization/request-authorizer.js'
 export {

@@ -1,5 +1,5 @@
-export type { OutgoingRequest } from './authorization/authorization-options.js'
 export { forwardIncoming, type IncomingRequest } from './authorization/incoming.js'
+export type { OutgoingRequest, ScopeChallenge } from './authorization/outgoing-request.js'
 export { createTokenProvider } from './create-token-provider.js'
 export type { PemSource } from './credentials/certificate-sources.js'
 export { type ClientAssertionSettings, clientAssertion } from './credentials/client-assertion.js'

@@ -4,6 +4,7 @@ import { DpopRules } from './dpop-rules.js'
 import type { Iam } from './iam.js'
 import { type IbmService, ibmRejections } from './ibm-services.js'
 import { LoopbackServer, readBody } from './loopback-server.js'
+import { appIdRefusal, bearerRefusal, mcaRefusal } from './refusals.js'
 import { type Reply, sendReply } from './reply.js'
 import { clientThumbprint, type ServerTls } from './server-tls.js'
 import type { VerifiedToken } from './token-issuer.js'
@@ -12,12 +13,17 @@ export interface ProtectedResourceOptions {
   /** Whose tokens it accepts. */
   readonly authorizationServer: AuthorizationServer | Iam
   /**
-   * Whose rejections it sends: those of App ID's or MCA's middleware, or of a service of IBM Cloud.
+   * Whose rejections it sends: those of App ID's or MCA's middleware, of a service of IBM Cloud, or as RFC 6750 §3.1 has
+   * them: 401 for a token that is no good, 403 for a scope that is missing.
    * @default 'appid', for tokens of IAM 'cloudant'
    */
-  readonly challenge?: 'appid' | 'mca' | IbmService
-  /** Scopes that a token must have, space-separated, with App ID's challenge. @default none */
-  readonly scope?: string
+  readonly challenge?: 'appid' | 'mca' | 'rfc6750' | IbmService
+  /**
+   * Scopes that a token must have, space-separated, or a function that says so for each request. With the challenges of
+   * App ID and RFC 6750.
+   * @default none
+   */
+  readonly scope?: string | ((request: ReceivedRequest) => string | undefined)
   /** Answers instead of the resource, where it gives a reply. Called with each request, before the token is checked. */
   readonly intercept?: (request: ReceivedRequest) => Reply | undefined
   /**
@@ -121,7 +127,7 @@ export class ProtectedResource {
     const [, bound] = /^DPoP (\S+)$/i.exec(headers.authorization ?? '') ?? []
     if (bound === undefined) {
       const token = await this.#bearerToken(headers.authorization, certificate)
-      return this.#refusalOf(token, headers.authorization) ?? accept(token)
+      return this.#refusalOf(request, token, headers.authorization) ?? accept(token)
     }
     const { dpop: proof, host = new URL(this.origin).host } = headers
     const given = this.dpop.headersFor({ proof })
@@ -139,7 +145,7 @@ export class ProtectedResource {
     })
     if ('error' in verdict) return challenge(verdict.error)
     if (token?.thumbprint !== verdict.thumbprint || !isFor(token, certificate)) return challenge('invalid_token')
-    const refusal = this.#refusalOf(token, `Bearer ${bound}`)
+    const refusal = this.#refusalOf(request, token, `Bearer ${bound}`)
     return refusal === undefined ? { ...accept(token), headers: given } : asDpop(refusal, given)
   }
 
@@ -153,60 +159,27 @@ export class ProtectedResource {
     return verified?.thumbprint === undefined && isFor(verified, certificate) ? verified : undefined
   }
 
-  #refusalOf(token: VerifiedToken | undefined, authorization: string | undefined): Reply | undefined {
+  #refusalOf(
+    request: ReceivedRequest,
+    token: VerifiedToken | undefined,
+    authorization: string | undefined,
+  ): Reply | undefined {
     const { authorizationServer } = this.#options
+    const scope = typeof this.#options.scope === 'function' ? this.#options.scope(request) : this.#options.scope
     const { challenge = 'tenantId' in authorizationServer ? 'appid' : 'cloudant' } = this.#options
+    if (challenge === 'rfc6750') return bearerRefusal(scope, authorization, token)
     if (challenge !== 'appid' && challenge !== 'mca') return token ? undefined : ibmRejections[challenge]
     if (!('tenantId' in authorizationServer))
       throw new TypeError(`the challenge '${challenge}' needs tokens of App ID or MCA`)
     return challenge === 'mca'
       ? mcaRefusal(authorizationServer.tenantId, authorization, token)
-      : appIdRefusal(authorizationServer.clientId, this.#options.scope, token)
+      : appIdRefusal(authorizationServer.clientId, scope, token)
   }
 }
 
 /** RFC 8705 §3: a token that is bound to a certificate is for connections with that one. */
 function isFor(token: VerifiedToken | undefined, certificate: string | undefined): boolean {
   return token?.certificateThumbprint === undefined || token.certificateThumbprint === certificate
-}
-
-/** As App ID's APIStrategy: 401 also for a scope that is missing. */
-function appIdRefusal(
-  clientId: string,
-  scope: string | undefined,
-  token: VerifiedToken | undefined,
-): Reply | undefined {
-  const challenge = (text: string, error: string): Reply => ({
-    status: 401,
-    headers: { 'www-authenticate': `Bearer scope="${text}", error="${error}"` },
-    body: 'Unauthorized',
-  })
-  const wanted = ['appid_default', scope].filter(Boolean).join(' ')
-  if (token === undefined) return challenge(wanted, 'invalid_token')
-  if (!token.audience.includes(clientId)) {
-    const mismatch = `audience mismatch. expected:${clientId} got:${token.audience.join(' ')}`
-    return challenge(mismatch, 'insufficient_scope')
-  }
-  const granted = token.scope.split(' ')
-  const missing = wanted.split(' ').some((name) => !granted.includes(name))
-  return missing ? challenge(wanted, 'insufficient_scope') : undefined
-}
-
-/** As MCA's token-validation strategy: 400 without a challenge for what is not a bearer token at all. */
-function mcaRefusal(
-  tenantId: string,
-  authorization: string | undefined,
-  token: VerifiedToken | undefined,
-): Reply | undefined {
-  const challenge = (error: string): Reply => ({
-    status: 401,
-    headers: { 'www-authenticate': `Bearer realm="imfAuthentication"${error}` },
-    body: 'Unauthorized',
-  })
-  if (authorization === undefined) return challenge('')
-  const [scheme, credential] = authorization.split(' ')
-  if (scheme !== 'Bearer' || !credential) return { status: 400, body: 'Bad Request' }
-  return token?.audience.includes(tenantId) ? undefined : challenge(', error="invalid_token"')
 }
 
 /** The same challenge, to a token that is bound to a key. */

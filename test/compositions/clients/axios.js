@@ -3,8 +3,8 @@ import { request as httpRequest } from 'node:http'
 import { buffer } from 'node:stream/consumers'
 import { mcaAuth } from '@mca-auth/axios'
 import axios, { AxiosError } from 'axios'
-import { redirectedProof, unansweredNonce } from '../bound-limits.js'
 import { overTls, startProxy } from '../front.js'
+import { redirectedProof, unansweredChallenge } from '../limits.js'
 import { canMock, mocked, startMsw, startNock } from '../mocks.js'
 import { configRows, logsNoToken, twoPlugins } from './axios-steps.js'
 
@@ -51,7 +51,10 @@ function create({ auth }, /** @type {import('axios').CreateAxiosDefaults} */ def
 
 /** Of what gives responses without headers. */
 const withoutHeaders = {
-  limits: unansweredNonce('with `dpop`, a challenge for a nonce cannot be read, and is not answered'),
+  limits: unansweredChallenge(
+    'with `dpop`, a challenge for a nonce cannot be read, and is not answered',
+    'a challenge for more scope cannot be read, and is not answered',
+  ),
 }
 
 const overFetch = (context) => create(context, { adapter: 'fetch' })

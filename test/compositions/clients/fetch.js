@@ -1,6 +1,6 @@
 // fetch: what calls ours, and what ours calls.
 import { mcaAuth } from '@mca-auth/fetch'
-import { repeatedProof } from '../bound-limits.js'
+import { repeatedProof } from '../limits.js'
 import { mocked, startMsw, startNock } from '../mocks.js'
 
 /** @typedef {(fetch?: typeof globalThis.fetch) => typeof globalThis.fetch} Auth puts ours on a fetch, or on the global one */

@@ -4,8 +4,8 @@ import { text as textOf } from 'node:stream/consumers'
 import { mcaAuth } from '@mca-auth/got'
 import { HttpsProxyAgent } from 'hpagent'
 import { CookieJar } from 'tough-cookie'
-import { unansweredNonce } from '../bound-limits.js'
 import { overTls, startProxy } from '../front.js'
+import { unansweredChallenge } from '../limits.js'
 import { canMock, mocked, startMsw, startNock } from '../mocks.js'
 import { leavingByHook, pages } from './got-steps.js'
 
@@ -88,7 +88,10 @@ export async function group(/** @type {string} */ name) {
       place,
       start: ({ auth }) => streaming(instance(options, auth)),
       limits: {
-        ...unansweredNonce('with `dpop`, a stream is not sent again: the next request has the nonce'),
+        ...unansweredChallenge(
+          'with `dpop`, a stream is not sent again: the next request has the nonce',
+          'a stream is not sent again: the next request has more scope',
+        ),
         replaces: {
           shows: /requests instead of|401 instead/,
           text: 'a stream is not sent again: the next request has a new token',

@@ -1,6 +1,7 @@
 // Dispatchers of undici other than an Agent.
-import { repeatedProof } from '../bound-limits.js'
+
 import { overTls, startProxy } from '../front.js'
+import { repeatedProof } from '../limits.js'
 import { setGlobal } from './undici-fetch.js'
 import { ofOneOrigin, requests, retryOptions } from './undici-requests.js'
 

@@ -1,8 +1,8 @@
 // fetch over a dispatcher of undici, and what undici makes of fetch.
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import { repeatedProof } from '../bound-limits.js'
 import { asEvents, asSocket } from '../front.js'
+import { repeatedProof } from '../limits.js'
 import { retryOptions } from './undici-requests.js'
 
 /** @typedef {typeof import('undici')} Undici */

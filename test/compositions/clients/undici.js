@@ -1,6 +1,6 @@
 // undici, whose layers are composed: `compose(a, b)` puts b outside of a.
 import { mcaAuth } from '@mca-auth/undici'
-import { redirectedProof, repeatedProof, unansweredNonce } from '../bound-limits.js'
+import { redirectedProof, redirectedToAddress, repeatedProof, unansweredChallenge } from '../limits.js'
 import { versionOf } from '../versions.js'
 import { dispatchers } from './undici-dispatchers.js'
 import { fetches, sources } from './undici-fetch.js'
@@ -10,9 +10,10 @@ import { requests, retryOptions, sharedHandler } from './undici-requests.js'
 
 export async function group(/** @type {string} */ name) {
   const undici = /** @type {Undici} */ (await import(name))
+  const major = Number(/^undici (\d+)/.exec(versionOf(name))?.[1])
   const rows = [
-    ...composed(undici),
-    ...dispatchers(undici, versionOf(name).startsWith('undici 8')),
+    ...composed(undici, major),
+    ...dispatchers(undici, major >= 8),
     ...(await fetches(undici)),
     ...sources(undici),
   ]
@@ -35,7 +36,7 @@ function withAuthorization(/** @type {any} */ headers, /** @type {string} */ aut
 }
 
 /** The layers, and the orders in which they stand around ours. */
-function composed(/** @type {Undici} */ undici) {
+function composed(/** @type {Undici} */ undici, /** @type {number} */ major) {
   const { interceptors } = undici
   const layers = {
     redirect: () => interceptors.redirect({ maxRedirections: 5 }),
@@ -75,8 +76,11 @@ function composed(/** @type {Undici} */ undici) {
       place: `compose(${names.join(', ')})`,
       ...(names.includes('dns') && { host: 'localhost' }),
       steps: [sharedHandler],
-      limits: limitsOf(names, !('responseError' in interceptors)),
+      limits: limitsOf(names, major),
       ...(names.includes('dump') && { skips: { 'same-url': 'the layer throws the body away' } }),
+      ...(losesHeaders(names, major) && {
+        skips: { 'proof-away': 'it loses all headers over a redirect' },
+      }),
       start({ auth }) {
         const agent = new undici.Agent({ connections: 2 })
         const dispatcher = agent.compose(names.map((name) => (name === 'mcaAuth' ? auth : layers[name]())))
@@ -129,7 +133,7 @@ function queue(/** @type {Undici} */ undici) {
 }
 
 /** What is lost in this order, by step. */
-function limitsOf(/** @type {string[]} */ names, /** @type {boolean} */ isUndici6) {
+function limitsOf(/** @type {string[]} */ names, /** @type {number} */ major) {
   const isOutside = (/** @type {string} */ name) => names.indexOf(name) > names.indexOf('mcaAuth')
   const isInside = (/** @type {string} */ name) => names.includes(name) && !isOutside(name)
   return {
@@ -139,9 +143,13 @@ function limitsOf(/** @type {string[]} */ names, /** @type {boolean} */ isUndici
         text: 'with `incoming`, users share responses: the layer does not see that their tokens differ',
       },
     }),
-    ...(isUndici6 &&
+    ...(major === 6 &&
       `${names}` === 'redirect,retry,mcaAuth' && {
         once: { shows: /posts: 2/, text: 'a POST that is redirected and then answered 401 is executed again' },
+        'steps-up-elsewhere': {
+          shows: /403, 2/,
+          text: 'a request that is redirected to a stranger who asks for more scope is executed again',
+        },
       }),
     ...(isOutside('queue') &&
       Object.fromEntries(
@@ -155,11 +163,20 @@ function limitsOf(/** @type {string[]} */ names, /** @type {boolean} */ isUndici
       )),
     ...(isInside('retry') && repeatedProof),
     ...(isInside('redirect') && redirectedProof),
+    ...(major < 8 && `${names}` === 'mcaAuth,redirect,dns' && redirectedToAddress),
     ...(isInside('responseError') && {
-      ...unansweredNonce('with `dpop`, a challenge for a nonce is not answered; the next request has the nonce'),
+      ...unansweredChallenge(
+        'with `dpop`, a challenge for a nonce is not answered; the next request has the nonce',
+        'a challenge for more scope is not answered; the next request has it',
+      ),
       replaces: { shows: /401 instead of 200/, text: 'a rejected request is not resent; the next one has a new token' },
     }),
   }
+}
+
+/** undici 6 takes a redirect by the address of a host for one to another origin. */
+function losesHeaders(/** @type {string[]} */ names, /** @type {number} */ major) {
+  return major === 6 && `${names}` === 'dns,redirect,mcaAuth'
 }
 
 /** @returns {string[]} */

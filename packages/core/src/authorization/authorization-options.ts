@@ -1,13 +1,7 @@
 import type { TokenRequest } from '../token-endpoint/token-request.js'
 import { boolean, type Checks, callable, list } from '../validate.js'
 import { OriginList } from './origin-rule.js'
-
-/** The request that a client is about to send, as `tokenRequest` sees it. */
-export interface OutgoingRequest {
-  readonly url: URL
-  /** Upper case. */
-  readonly method: string
-}
+import type { OutgoingRequest } from './outgoing-request.js'
 
 /** Which requests carry a token, and which token. */
 export interface AuthorizationOptions {
@@ -27,8 +21,12 @@ export interface AuthorizationOptions {
   readonly incoming?: 'forward' | 'ignore' | 'exchange' | undefined
   /** Allow plain HTTP beyond loopback, and through a proxy, for the token endpoint and for requests. @default false */
   readonly allowInsecureRequests?: boolean | undefined
-  /** Chooses scope or resource for each outgoing request; `false` sends it without a token. Must be synchronous. */
-  readonly tokenRequest?: ((outgoing: OutgoingRequest) => TokenRequest | false) | undefined
+  /**
+   * Chooses scope or resource for each outgoing request; `false` sends it without a token. Must be synchronous. It is
+   * called again, with `challenge`, if a resource in `origins` wants more scope; then `undefined` or `false` delivers
+   * the response.
+   */
+  readonly tokenRequest?: ((outgoing: OutgoingRequest) => TokenRequest | false | undefined) | undefined
 }
 
 const incomingModes: readonly unknown[] = ['forward', 'exchange', 'ignore']

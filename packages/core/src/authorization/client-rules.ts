@@ -3,7 +3,9 @@ import type { PreparedTokenRequest, TokenRequest } from '../token-endpoint/token
 import type { AuthorizationOptions } from './authorization-options.js'
 import { type Incoming, incomingToken } from './incoming.js'
 import { OriginRule } from './origin-rule.js'
+import type { ScopeChallenge } from './outgoing-request.js'
 import { RejectionBudget } from './rejection-budget.js'
+import type { WiderRequests } from './wider-requests.js'
 
 type Budgets = WeakMap<ProviderInternals, RejectionBudget>
 
@@ -25,6 +27,8 @@ export class ClientRules {
   readonly exchanging: ExchangingProvider | undefined
   /** The token request of every request, unless the option `tokenRequest` chooses. */
   readonly defaultRequest: PreparedTokenRequest | undefined
+  /** Made by the first challenge that led to one. */
+  wider: WiderRequests | undefined
   readonly #tokenRequest: AuthorizationOptions['tokenRequest']
   readonly #readsIncoming: boolean
 
@@ -53,7 +57,29 @@ export class ClientRules {
   /** @throws TypeError if `tokenRequest` returns anything but a token request or `false`; whatever it throws. */
   choose(url: string | URL, method: string): PreparedTokenRequest | false {
     const chosen: unknown = this.#tokenRequest?.({ url: new URL(url), method: method.toUpperCase() })
-    if (chosen === false) return false
+    return chosen === false ? false : this.#prepare(chosen)
+  }
+
+  /**
+   * Whether a challenge for more scope from this origin is shown to `tokenRequest`: only `origins` says that it may have
+   * a stronger token.
+   */
+  mayStepUp(origin: string): boolean {
+    return this.#tokenRequest !== undefined && this.origins.list?.has(origin) === true
+  }
+
+  /**
+   * Calls `tokenRequest` again after a challenge. `undefined`: it wants no other token.
+   *
+   * @throws as {@link choose} does.
+   */
+  chooseAfter(challenge: ScopeChallenge, url: string | URL, method: string): PreparedTokenRequest | undefined {
+    const outgoing = { url: new URL(url), method: method.toUpperCase(), challenge }
+    const chosen: unknown = this.#tokenRequest?.(outgoing)
+    return chosen === false || chosen === undefined || chosen === null ? undefined : this.#prepare(chosen)
+  }
+
+  #prepare(chosen: unknown): PreparedTokenRequest {
     if (typeof chosen !== 'object' || chosen === null || 'then' in chosen) {
       throw new TypeError('`tokenRequest` must return a token request or false, synchronously')
     }

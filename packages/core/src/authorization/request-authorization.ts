@@ -45,7 +45,7 @@ export class RequestAuthorization {
     const origin = this.#originOf(request)
     this.#addressed = request.base === undefined ? origin : originOf(request.base)
     this.applies = origin === undefined || this.#allows(origin)
-    this.#choice = new TokenChoice(rules)
+    this.#choice = new TokenChoice(rules, this.#context)
     this.#use = new TokenUse(rules, this.#choice, request.signal)
     if (this.applies && request.authorization === undefined) this.#choice.choose(request)
   }
@@ -105,7 +105,8 @@ export class RequestAuthorization {
     this.#last.respond(status, headers)
     // Elsewhere, the client had removed our token.
     if (this.#hasLeft) return 'deliver'
-    return this.#use.evaluate(status, headers, details, this.#originOf(this.#last.sending) ?? '')
+    const { sending } = this.#last
+    return this.#use.evaluate(status, headers, details, sending, this.#originOf(sending) ?? '')
   }
 
   /** A sending ended without a response. */
@@ -173,7 +174,7 @@ export class RequestAuthorization {
   /** @internal Takes over what is forbidden, and nothing else. */
   inherit(before: RequestAuthorization): void {
     this.#addressed = before.#addressed
-    this.#use.spentBy = before.#use.spentBy
+    this.#use.inherit(before.#use)
     this.#hasFollowedRedirect = before.#hasFollowedRedirect
     this.#hasLeft = before.#hasLeft
     if (before.#last.state === 'redirect-received') this.#hasFollowedRedirect = true
@@ -200,7 +201,7 @@ export class RequestAuthorization {
 
   /** Made again if other layers changed the request before its first sending: what they change is part of it. */
   #choose(sending: Sending, isFirst: boolean): SkipReason | undefined {
-    if (isFirst && !this.#choice.isFor(sending)) this.run(() => this.#choice.choose(sending))
+    if (isFirst && !this.#choice.isFor(sending)) this.#choice.choose(sending)
     this.#skipped ??= this.#choice.reasonToSkip()
     return this.#skipped
   }

@@ -1,8 +1,11 @@
+import type { AsyncResource } from 'node:async_hooks'
+import { originOf } from '../origin.js'
 import type { ProvidedToken } from '../provider/provider-internals.js'
 import type { SkipReason } from '../telemetry.js'
 import type { PreparedTokenRequest } from '../token-endpoint/token-request.js'
 import type { ClientRules } from './client-rules.js'
 import type { Incoming, IncomingToken } from './incoming.js'
+import type { ScopeChallenge } from './outgoing-request.js'
 import type { Sending } from './sending.js'
 import { subjectOf } from './subject-of.js'
 import { missingIncomingToken } from './unsent-requests.js'
@@ -15,15 +18,22 @@ export type RequestToken = ProvidedToken | IncomingToken
  */
 export class TokenChoice {
   readonly #rules: ClientRules
+  /** The caller's, in which `tokenRequest` is called. */
+  readonly #context: AsyncResource
   readonly #incoming: Incoming
   #url: string | undefined
   #method = ''
   /** `false`: no token. `undefined`: not chosen yet. */
   #request: PreparedTokenRequest | false | undefined
+  /** What `tokenRequest` returned first, if a challenge for more scope has led to another one. */
+  #narrower: PreparedTokenRequest | undefined
+  /** The origin of that challenge, if it was an earlier request's. */
+  #widerAt: string | undefined
   #problem: unknown
 
-  constructor(rules: ClientRules) {
+  constructor(rules: ClientRules, context: AsyncResource) {
     this.#rules = rules
+    this.#context = context
     this.#incoming = rules.incoming()
     this.#request = rules.defaultRequest
   }
@@ -46,17 +56,45 @@ export class TokenChoice {
     return this.#url !== undefined && String(url) === this.#url && method === this.#method
   }
 
+  /** What `tokenRequest` returned first, as it is {@link wanted}. */
+  get first(): PreparedTokenRequest | undefined {
+    const first = this.#narrower ?? (this.#request || undefined)
+    return first && this.wanted(first)
+  }
+
   /** Calls the option `tokenRequest`. */
-  choose({ url, method }: Sending): void {
+  choose({ url, method, origin }: Sending): void {
     if (this.#rules.defaultRequest !== undefined || url === undefined) return
     this.#url = String(url)
     this.#method = method
     this.#problem = undefined
+    this.#narrower = undefined
+    this.#widerAt = undefined
     try {
-      this.#request = this.#rules.choose(url, method)
+      this.#request = this.#context.runInAsyncScope(() => this.#rules.choose(url, method))
     } catch (error) {
       this.#problem = error ?? new TypeError(`\`tokenRequest\` threw ${error}`)
+      return
     }
+    const { wider } = this.#rules
+    const first = wider && this.first
+    if (wider === undefined || first === undefined) return
+    const at = origin ?? originOf(url) ?? ''
+    const known = wider.find(at, first)
+    if (known === undefined) return
+    this.replaceBy(known)
+    this.#widerAt = at
+  }
+
+  /** Calls it again after a challenge for more scope. `undefined`: it wants no other token. */
+  chooseAfter(challenge: ScopeChallenge, url: string | URL, method: string): PreparedTokenRequest | undefined {
+    return this.#context.runInAsyncScope(() => this.#rules.chooseAfter(challenge, url, method))
+  }
+
+  /** Requests a wider token from now on. */
+  replaceBy(wider: PreparedTokenRequest): void {
+    this.#narrower ??= this.#request || undefined
+    this.#request = wider
   }
 
   reasonToSkip(): SkipReason | undefined {
@@ -80,17 +118,32 @@ export class TokenChoice {
   acquire(signal: AbortSignal | undefined): Promise<RequestToken> {
     const { exchanging, provider } = this.#rules
     const incoming = this.#incoming
-    if (exchanging !== undefined || !(incoming instanceof Object)) {
-      return provider.acquire(this.#wanted as PreparedTokenRequest, signal)
+    if (exchanging === undefined && incoming instanceof Object) {
+      return Promise.resolve(provider.certificates?.read()).then(() => incoming)
     }
-    return Promise.resolve(provider.certificates?.read()).then(() => incoming)
+    const token = provider.acquire(this.#wanted as PreparedTokenRequest, signal)
+    return this.#widerAt === undefined ? token : token.catch((error) => this.#acquireFirst(error, signal))
   }
 
-  /** What is to be requested: for the service, or on behalf of the caller. */
+  /** Instead of the wider token: this request may not need what an earlier one needed, and must not fail for it. */
+  #acquireFirst(error: unknown, signal: AbortSignal | undefined): Promise<ProvidedToken> {
+    const [narrower, origin, wider, first] = [this.#narrower, this.#widerAt, this.#request || undefined, this.first]
+    if (signal?.aborted || !narrower || origin === undefined || !wider || !first) throw error
+    this.#rules.wider?.forget(origin, first, wider)
+    this.#request = narrower
+    this.#narrower = undefined
+    this.#widerAt = undefined
+    return this.#rules.provider.acquire(first, signal)
+  }
+
   get #wanted(): PreparedTokenRequest | undefined {
-    const request = this.#request || undefined
+    return this.#request ? this.wanted(this.#request) : undefined
+  }
+
+  /** What is to be requested: for the service, or on behalf of the caller, if there is one. */
+  wanted(request: PreparedTokenRequest): PreparedTokenRequest | undefined {
     const { exchanging } = this.#rules
-    if (exchanging === undefined || request === undefined) return request
+    if (exchanging === undefined) return request
     return this.#incoming instanceof Object ? exchanging.onBehalfOf(request, subjectOf(this.#incoming)) : undefined
   }
 }

@@ -1,11 +1,12 @@
 import type { ConnectionCertificate } from '../credentials/credential-part.js'
 import type { ProvidedToken } from '../provider/provider-internals.js'
 import { reportNonceChallenge } from '../telemetry.js'
-import { proofErrorsIn, rejectsToken } from './challenge.js'
+import { proofErrorsIn, rejectsToken, scopeChallengeIn } from './challenge.js'
 import type { ClientRules } from './client-rules.js'
 import type { ResponseDetails } from './response-details.js'
 import { headerValues, type ResponseHeaders } from './response-headers.js'
 import type { AuthorizationHeaders, Sending, Verdict } from './sending.js'
+import { StepUp } from './step-up.js'
 import type { RequestToken, TokenChoice } from './token-choice.js'
 
 /** The proof of one sending, with a token that is bound to a key. */
@@ -17,6 +18,9 @@ interface CarriedProof {
   isToBeReplaced: boolean
 }
 
+/** A token was rejected, or only a proof, or more scope is wanted. */
+type ResendReason = 'rejected' | 'proof' | 'scope'
+
 /** The token that a request carries, from one sending to the next: what a rejection means, and what a resend carries. */
 export class TokenUse {
   readonly #rules: ClientRules
@@ -24,14 +28,17 @@ export class TokenUse {
   readonly #signal: AbortSignal | undefined
   /** What the last sending carried. */
   #token: RequestToken | undefined
-  /** What the resend will carry, until it is sent. */
-  #next: ProvidedToken | undefined
-  #isResend = false
+  /** What the resend will carry, and why, until it is sent. */
+  #next: { readonly token: ProvidedToken; readonly reason: ResendReason } | undefined
+  /** Why the last sending was a resend, if it was one. */
+  #resent: ResendReason | undefined
   /** Why no resend is left: it was used, or the request may have been applied before a redirect that we did not see. */
   spentBy: 'resend' | 'redirect' | undefined
   /** Of the last sending, if its token is bound to a key. */
   #proof: CarriedProof | undefined
   #certificate: ConnectionCertificate | undefined
+  /** Made by a challenge for more scope. */
+  #stepUp: StepUp | undefined
 
   constructor(rules: ClientRules, choice: TokenChoice, signal: AbortSignal | undefined) {
     this.#rules = rules
@@ -42,6 +49,12 @@ export class TokenUse {
   /** What the connection of the last sending needs: it goes with the token. Without TLS there is none. */
   get certificate(): ConnectionCertificate | undefined {
     return this.#certificate
+  }
+
+  /** Takes over what is spent. */
+  inherit(before: TokenUse): void {
+    this.spentBy = before.spentBy
+    if (before.#stepUp !== undefined) this.#stepUp = new StepUp(this.#rules, this.#choice, this.#signal, before.#stepUp)
   }
 
   /** A new sending begins. Returns what the one before carried. */
@@ -57,8 +70,8 @@ export class TokenUse {
     const next = this.#next
     this.#next = undefined
     // Another proof for the same token changes nothing of what it is.
-    if (this.#proof?.isToBeReplaced !== true) this.#isResend = next !== undefined
-    return next ?? this.#choice.take()
+    if (this.#proof?.isToBeReplaced !== true) this.#resent = next?.reason
+    return next?.token ?? this.#choice.take()
   }
 
   carry(token: RequestToken, { url, method }: Sending, origin: string): AuthorizationHeaders {
@@ -83,12 +96,12 @@ export class TokenUse {
     status: number,
     headers: ResponseHeaders,
     details: ResponseDetails,
+    sending: Sending,
     origin: string,
   ): Verdict | Promise<Verdict> {
     const token = this.#token
     // An incoming token has no key, and cannot be replaced.
     if (token === undefined || !('key' in token)) return 'deliver'
-    const { provider, budget } = this.#rules
     const { binding } = token
     // `Age` says that a cache answered (RFC 9111 §5.1).
     const isFromCache = () => details.fromCache === true || headerValues(headers, 'age').length > 0
@@ -101,20 +114,31 @@ export class TokenUse {
         return this.#proveAgain(token, isNew && details.replayable === true)
       }
     }
-    const isRejected =
-      (status === 401 || status === 403) &&
-      rejectsToken(status, challenges(headers), binding === undefined ? 'bearer' : 'dpop')
-    if (this.#isResend) {
-      this.#isResend = false
-      if (!isRejected) budget.giveBack(token.key, origin)
+    const resent = this.#resent
+    this.#resent = undefined
+    const scheme = binding === undefined ? 'bearer' : 'dpop'
+    const isChallenge = status === 401 || status === 403
+    if (isChallenge && rejectsToken(status, challenges(headers), scheme)) {
+      return resent === 'rejected' || isFromCache() ? 'deliver' : this.#reject(token, origin, details)
+    }
+    if (resent === 'rejected') this.#rules.budget.giveBack(token.key, origin)
+    const challenge = isChallenge ? scopeChallengeIn(status, challenges(headers), scheme) : undefined
+    this.#stepUp?.settle(status !== 403 && challenge === undefined)
+    if (challenge === undefined || this.spentBy === 'redirect' || !this.#rules.mayStepUp(origin) || isFromCache()) {
       return 'deliver'
     }
-    if (!isRejected || isFromCache()) return 'deliver'
+    this.#stepUp ??= new StepUp(this.#rules, this.#choice, this.#signal)
+    return this.#resendWider(this.#stepUp.tokenAfter(challenge, sending, origin, token, details.replayable === true))
+  }
+
+  /** Drops the rejected token, and replaces it if the request can be sent again. */
+  #reject(token: ProvidedToken, origin: string, { replayable }: ResponseDetails): Verdict | Promise<Verdict> {
+    const { provider, budget } = this.#rules
     if (provider.isCurrent(token)) {
       if (!budget.take(token.key, origin)) return 'deliver'
       provider.reject(token, origin)
     }
-    return details.replayable === true && this.spentBy === undefined ? this.#replace(token) : 'deliver'
+    return replayable === true && this.spentBy === undefined ? this.#replace(token) : 'deliver'
   }
 
   /**
@@ -125,7 +149,15 @@ export class TokenUse {
     const proof = this.#proof
     if (!hasNonce || proof === undefined || proof.isReplacement || this.spentBy === 'redirect') return 'deliver'
     proof.isToBeReplaced = true
-    this.#next = token
+    this.#next = { token, reason: 'proof' }
+    return 'resend'
+  }
+
+  /** Does not use up the resend that a rejected token may need. */
+  #resendWider(token: ProvidedToken | undefined | Promise<ProvidedToken | undefined>): Verdict | Promise<Verdict> {
+    if (token instanceof Promise) return token.then((acquired) => this.#resendWider(acquired))
+    if (token === undefined) return 'deliver'
+    this.#next = { token, reason: 'scope' }
     return 'resend'
   }
 
@@ -133,7 +165,7 @@ export class TokenUse {
   #replace(rejected: ProvidedToken): Verdict | Promise<Verdict> {
     const resendWith = (token: ProvidedToken): Verdict => {
       if (token.header === rejected.header) return 'deliver'
-      this.#next = token
+      this.#next = { token, reason: 'rejected' }
       this.spentBy = 'resend'
       return 'resend'
     }

@@ -8,7 +8,7 @@ export interface AuthorizationOptionsAsGiven {
   readonly origins?: string | readonly string[] | undefined
   readonly incoming?: 'forward' | 'ignore' | 'exchange' | undefined
   readonly tokenRequest?:
-    | ((outgoing: { readonly url: URL; readonly method: string }) => TokenRequest | false)
+    | ((outgoing: { readonly url: URL; readonly method: string }) => TokenRequest | false | undefined)
     | undefined
   readonly allowInsecureRequests?: boolean | undefined
 }
