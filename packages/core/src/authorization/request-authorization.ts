@@ -158,7 +158,7 @@ export class RequestAuthorization {
   }
 
   /** @internal */
-  judgeByAddress(url: string): void {
+  matchByAddress(url: string): void {
     this.#address = url
   }
 
@@ -175,9 +175,8 @@ export class RequestAuthorization {
   inherit(before: RequestAuthorization): void {
     this.#addressed = before.#addressed
     this.#use.inherit(before.#use)
-    this.#hasFollowedRedirect = before.#hasFollowedRedirect
+    this.#hasFollowedRedirect = before.#hasFollowedRedirect || before.#last.state === 'redirect-received'
     this.#hasLeft = before.#hasLeft
-    if (before.#last.state === 'redirect-received') this.#hasFollowedRedirect = true
   }
 
   #originOf({ origin, url }: Sending): string | undefined {

@@ -59,7 +59,7 @@ export class RequestAuthorizer {
     const request = address === undefined ? given : { ...given, url: address, origin: undefined }
     this.#unfinished.delete(identity)
     const authorization = this.#continue(known, trail, request) ?? this.#beginAfter(before, trail, request)
-    if (address !== undefined) authorization?.judgeByAddress(address)
+    if (address !== undefined) authorization?.matchByAddress(address)
     return authorization
   }
 
