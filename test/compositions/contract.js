@@ -362,7 +362,9 @@ async function serveCallers(/** @type {Stage} */ { send, asUser, world }, /** @t
     settled(asUser(token && `Bearer ${token}`, () => send(to)))
   await asCaller(await tokenOf('somebody'), '/users/warm-up')
   const outcomes = await Promise.all(callers.map((token, i) => asCaller(token, `${path}/${i}`)))
-  return { outcomes, arrived: world.atApi.slice(1), callers }
+  // Not how often: a mock may be asked for one reply several times, also when the caller has it.
+  const arrived = world.atApi.filter(({ path }) => path !== '/users/warm-up')
+  return { outcomes, arrived, callers }
 }
 
 function eachOnBehalf(/** @type {any} */ seen, /** @type {any} */ bare, /** @type {any} */ { hidesErrors }) {
@@ -379,8 +381,7 @@ function eachOnBehalf(/** @type {any} */ seen, /** @type {any} */ bare, /** @typ
     else if (hidesErrors) equal(outcome.status, 0)
     else equal(codeOf(outcome), 'MISSING_INCOMING_TOKEN', String(outcome))
   }
-  const ofUsers = bare.arrived.filter((/** @type {any} */ one) => users[numberIn(one)] !== undefined)
-  equal(seen.arrived.length, ofUsers.length)
+  equal(new Set(seen.arrived.map(numberIn)).size, users.filter((user) => user !== undefined).length)
 }
 
 const userIn = (/** @type {string} */ text) => JSON.parse(text).authorization

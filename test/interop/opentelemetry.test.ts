@@ -1,4 +1,6 @@
-import { createTokenProvider } from '@mca-auth/core'
+import { createHash } from 'node:crypto'
+import { inspect } from 'node:util'
+import { createTokenProvider, forwardIncoming } from '@mca-auth/core'
 import { mcaAuth } from '@mca-auth/fetch'
 import { instrumentMcaAuth } from '@mca-auth/opentelemetry'
 import { type AuthorizationServer, startAuthorizationServer, startProtectedResource } from '@mca-auth/testing'
@@ -123,4 +125,33 @@ it('is silent once it has been stopped', async () => {
   await using provider = createTokenProvider(server.appId)
   await provider.getToken()
   expect(spans.getFinishedSpans()).toEqual([])
+})
+
+it('names no caller in a span or a metric, whose token was exchanged or not', async () => {
+  await using resource = await startProtectedResource({ authorizationServer: server })
+  const fetch = mcaAuth({ ...server.appId, origins: resource.origin, incoming: 'exchange' })
+  const claims = { email: 'alice.liddell@example.com' }
+  const tokens = await Promise.all(
+    ['fake-user-4711', 'fake-user-4712', 'fake-user-4713'].map((user) => server.users.tokenOf(user, { claims })),
+  )
+  const [token, denied, quoted] = tokens
+  const call = (one = '') =>
+    forwardIncoming({ headers: { authorization: `Bearer ${one}` } }, () => fetch(resource.origin))
+  await call(token)
+  server.users.denied.add('fake-user-4712')
+  await call(denied).catch(() => {})
+  server.script({
+    status: 400,
+    body: { error: `no ${quoted} of fake-user-4713`, error_description: quoted },
+  })
+  await call(quoted).catch(() => {})
+  await meterProvider.forceFlush()
+  expect(spans.getFinishedSpans()).toHaveLength(3)
+  const recorded = spans
+    .getFinishedSpans()
+    .map(({ name, attributes, events, status }) => ({ name, attributes, events, status }))
+  const shown = inspect([recorded, metrics.getMetrics()], { depth: Number.POSITIVE_INFINITY, maxStringLength: null })
+  const digests = tokens.map((one) => createHash('sha256').update(one).digest('base64url'))
+  const parts = tokens.flatMap((one) => one.split('.').slice(1))
+  for (const secret of ['fake-user-471', 'alice.liddell', ...digests, ...parts]) expect(shown).not.toContain(secret)
 })
