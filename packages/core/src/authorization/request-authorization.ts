@@ -98,7 +98,6 @@ export class RequestAuthorization {
 
   /**
    * A final response arrived. `'resend'`: another token is at hand, send the same request again.
-   *
    * @throws `signal.reason`, as a rejection, if the caller aborts while we wait for another token.
    */
   responded(status: number, headers: ResponseHeaders, details: ResponseDetails = {}): Verdict | Promise<Verdict> {
