@@ -98,7 +98,6 @@ export class RequestAuthorization {
 
   /**
    * A final response arrived. `'resend'`: another token is at hand, send the same request again.
-   *
    * @throws `signal.reason`, as a rejection, if the caller aborts while we wait for another token.
    */
   responded(status: number, headers: ResponseHeaders, details: ResponseDetails = {}): Verdict | Promise<Verdict> {
@@ -115,8 +114,8 @@ export class RequestAuthorization {
   }
 
   /** The client certificate that the connection of the last sending needs (RFC 8705). `undefined`: none, such as elsewhere. */
-  get certificate(): TokenUse['certificate'] {
-    return this.#use.certificate
+  get certificate(): ReturnType<TokenUse['certificateAt']> {
+    return this.#use.certificateAt(this.#originOf(this.#last.sending))
   }
 
   /** Whether a layer around the client may send the request again: the last sending failed, or names another URL. */
