@@ -393,6 +393,50 @@ describe('the wider token', () => {
   })
 })
 
+describe('on behalf of callers, the wider token', () => {
+  const exchanging = (denied: readonly string[] = []): Answer => {
+    return ({ form: { subject_token: user = 'the-service', scope = '' } }) =>
+      denied.includes(user) && scope !== 'read'
+        ? Response.json({ error: 'invalid_scope' }, { status: 400 })
+        : Response.json({
+            access_token: `${user}-${scope.replaceAll(' ', '+')}`,
+            token_type: 'Bearer',
+            expires_in: 3600,
+          })
+  }
+  const startExchanging = (answer: Answer) => {
+    const started = start(widening, { incoming: 'exchange' }, answer)
+    const as = (user: string, path: string) =>
+      forwardIncoming({ headers: { authorization: `Bearer ${user}` } }, () => send(started.authorizer, path))
+    return { ...started, as }
+  }
+
+  it('is requested for the caller who needs it, never for the service, and inherited by no other caller', async () => {
+    const { as, sent } = startExchanging(exchanging())
+    expect(await as('alice', '/write')).toMatchObject({ carried: ['alice-read', 'alice-read+write'], status: 200 })
+    expect((await as('bob', '/read')).carried).toEqual(['bob-read'])
+    expect(await as('bob', '/write')).toMatchObject({ carried: ['bob-read', 'bob-read+write'], status: 200 })
+    expect((await as('alice', '/write')).carried).toEqual(['alice-read+write'])
+    expect(sent.map(({ form }) => form.subject_token)).toEqual(['alice', 'alice', 'bob', 'bob'])
+  })
+
+  it('that is denied to many is not denied to the next', async () => {
+    const users = ['u1', 'u2', 'u3', 'u4', 'u5', 'u6']
+    const { as } = startExchanging(exchanging(users))
+    for (const user of users) expect(await as(user, '/write')).toMatchObject({ carried: [`${user}-read`], status: 403 })
+    expect(await as('alice', '/write')).toMatchObject({ carried: ['alice-read', 'alice-read+write'], status: 200 })
+  })
+
+  it('that can be had no more is given up for the first one of the same caller', async () => {
+    const denied: string[] = []
+    const { as, provider } = startExchanging(exchanging(denied))
+    await as('alice', '/write')
+    provider.clear()
+    denied.push('alice')
+    expect(await as('alice', '/read')).toMatchObject({ carried: ['alice-read'], status: 200 })
+  })
+})
+
 describe('a request that is sent more than once', () => {
   it('keeps the wider token when a layer repeats it, and steps up no more', async () => {
     const { authorizer, challenges } = start(widening)

@@ -11,7 +11,7 @@ import { allOptions, optionsIn, optionsPage, settingsInterfaces } from './option
 const root = join(import.meta.dirname, '../..')
 
 /** Pages that come with the changes that they describe. */
-const underWay: readonly string[] = ['docs/step-up.md']
+const underWay: readonly string[] = []
 
 const allPages = [...pages, ...testPages()]
 

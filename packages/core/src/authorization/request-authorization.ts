@@ -104,8 +104,7 @@ export class RequestAuthorization {
     this.#last.respond(status, headers)
     // Elsewhere, the client had removed our token.
     if (this.#hasLeft) return 'deliver'
-    const { sending } = this.#last
-    return this.#use.evaluate(status, headers, details, sending, this.#originOf(sending) ?? '')
+    return this.#use.evaluate(status, headers, details, this.#last.sending, this.#originOf(this.#last.sending) ?? '')
   }
 
   /** A sending ended without a response. */

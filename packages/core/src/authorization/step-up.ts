@@ -41,7 +41,7 @@ export class StepUp {
     this.#rules = rules
     this.#choice = choice
     this.#signal = signal
-    this.#isSpent = before?.#isSpent === true
+    this.#isSpent = before === undefined ? false : before.#isSpent
   }
 
   /** A response that does not reject the token. */
