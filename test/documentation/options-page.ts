@@ -34,7 +34,7 @@ const more: Readonly<Record<string, string>> = {
   dpop: '[Tokens bound to a key](dpop.md)',
   origins: '[Which origin may have the token](one-request.md#which-origin-may-have-the-token)',
   incoming: '[On behalf of the caller](on-behalf-of.md)',
-  tokenRequest: '[Rules of one client](token-provider.md#rules-of-one-client)',
+  tokenRequest: '[Rules of one client](token-provider.md#rules-of-one-client), [more scope on demand](step-up.md)',
   refresh: '[Before a token expires](behaviour.md#before-a-token-expires)',
   sharedCache: '[@mca-auth/redis](../packages/redis)',
 }
