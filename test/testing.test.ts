@@ -182,7 +182,7 @@ it('a resource rejects the tokens of IAM as the services of IBM Cloud do', async
   expect((await fetch(resource.origin, { headers: { authorization } })).status).toBe(401)
 })
 
-it('the authorization server exchanges the tokens of its users by RFC 8693, and says on whose behalf', async () => {
+it('the authorization server exchanges the tokens of its users (RFC 8693), and records the users', async () => {
   await using server = await startAuthorizationServer()
   await using resource = await startProtectedResource({ authorizationServer: server })
   const url = `${server.appId.oauthServerUrl}/token`

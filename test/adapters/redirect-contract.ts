@@ -82,7 +82,7 @@ export function redirectContract(
       },
     )
 
-    it('of a request that carried no token of ours get none either', async () => {
+    it('of a request without a token of ours carry none either', async () => {
       await using away = await startRecorder((_request, response) => response.end('away'))
       await using home = await startRecorder((_request, response) => {
         response.writeHead(302, { location: `http://127.0.0.1:${away.port}/away` }).end()

@@ -46,7 +46,7 @@ describe('mca-auth doctor --dpop', () => {
     expect(out).toContain('not bound to the --dpop key')
   })
 
-  it('does not go with `token`, whose header would be of no use', async () => {
+  it('cannot be combined with `token`, whose header would be useless', async () => {
     const { code, err } = await run(['token', '--dpop'], fixture.vcap())
     expect(code).toBe(2)
     expect(err).toContain('--dpop goes with `doctor`')

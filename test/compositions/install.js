@@ -1,4 +1,4 @@
-// Installs the packages under test, and ours beside them as they would be published: packed, unpacked, with no link to
+// Installs the packages under test, and ours next to them as they would be published: packed, unpacked, without a link to
 // the workspace, so that each adapter finds this folder's copy of its client.
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
@@ -12,7 +12,7 @@ const ours = ['core', 'axios', 'fetch', 'got', 'testing', 'undici']
 const pnpm = (/** @type {string[]} */ ...args) =>
   execFileSync('npx', ['--yes', 'pnpm@12', ...args, '--loglevel=error'], { cwd: root, stdio: ['ignore', 'ignore', 2] })
 
-/** What ours need that is not ours must be in package.json, for unpacking installs nothing. */
+/** Third-party dependencies of our packages must be in package.json, because unpacking does not install them. */
 function checkDependencies(/** @type {string} */ folder) {
   const { name, dependencies } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
   const { dependencies: listed } = JSON.parse(readFileSync(join(here, 'package.json'), 'utf8'))

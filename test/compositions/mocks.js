@@ -4,7 +4,7 @@
 
 export const canMock = Number(process.versions.node.split('.')[0]) >= 22
 
-/** Only where the mock answers does a request arrive. */
+/** A request counts as arrived only if the mock responds to it. */
 export const mocked = { prepare: (/** @type {World} */ world) => world.unplug() }
 
 export async function startMsw(/** @type {World} */ world) {
@@ -21,7 +21,7 @@ export async function startMsw(/** @type {World} */ world) {
 }
 
 export async function startNock(/** @type {World} */ world) {
-  // Importing it takes the place of the global fetch, where msw would not find its own.
+  // Importing it replaces the global fetch, so msw would not find its own.
   const { default: nock } = await import('nock')
   if (!nock.isActive()) nock.activate()
   for (const method of /** @type {const} */ (['get', 'post'])) {

@@ -1,11 +1,11 @@
-// Judges the proofs of bound tokens (RFC 9449 §4.3), at once: a mock cannot wait for a promise.
+// Verifies the proofs of bound tokens (RFC 9449 §4.3), synchronously: a mock cannot wait for a promise.
 import { createHash, createPublicKey, verify } from 'node:crypto'
 
 /** No clock is wrong here, but a machine may be busy. */
 const toleranceSeconds = 120
 
 /**
- * What is wrong with a proof, `undefined` if nothing is: whether it was used before is for its judge to remember.
+ * The fault of a proof, or `undefined`. The caller must check whether the proof was used before.
  *
  * @param {string | undefined} proof
  * @param {{ method: string, url: string, token: string }} request `url` without a query
@@ -23,7 +23,7 @@ export function problemOf(proof, { method, url, token }) {
       { key, dsaEncoding: 'ieee-p1363' },
       Buffer.from(signature, 'base64url'),
     )
-    if (typ !== 'dpop+jwt' || alg !== 'ES256' || !isSigned || typeof jti !== 'string') return 'a proof that is not one'
+    if (typ !== 'dpop+jwt' || alg !== 'ES256' || !isSigned || typeof jti !== 'string') return 'an invalid proof'
     if (htm !== method) return `a proof for ${htm}`
     if (htu !== url) return `a proof for ${htu}`
     if (ath !== createHash('sha256').update(token).digest('base64url')) return 'a proof for another token'
@@ -33,7 +33,7 @@ export function problemOf(proof, { method, url, token }) {
   }
 }
 
-/** @returns {any} what a proof says */
+/** @returns {any} the claims of a proof */
 export const claimsOf = (/** @type {string} */ proof) => partOf(proof, 1)
 
 function partOf(/** @type {string} */ proof, /** @type {number} */ index) {

@@ -1,4 +1,4 @@
-// The page of what works with what, from the rows of a run.
+// Makes the page of working combinations from the rows of a run.
 import { readFileSync, writeFileSync } from 'node:fs'
 
 /** @typedef {import('./run.js').Result} Result */
@@ -12,7 +12,7 @@ export const isCurrent = (/** @type {Result[]} */ rows) => withTables(rows) === 
 
 export const write = (/** @type {Result[]} */ rows) => writeFileSync(page, withTables(rows))
 
-/** The page with what is between the markers anew. */
+/** The page with new content between the markers. */
 function withTables(/** @type {Result[]} */ rows) {
   const text = readFileSync(page, 'utf8')
   const [before, , after] = text.split(/(?<=<!-- written by npm run test:compositions -->\n)|(?=<!-- end -->)/)
@@ -21,12 +21,12 @@ function withTables(/** @type {Result[]} */ rows) {
 
 function section(/** @type {string} */ client, /** @type {Result[]} */ rows) {
   const own = rows.filter(({ group }) => group.split(' ')[0] === client)
-  // The newest version first: what it takes is what the others are compared with.
+  // The newest version first: the others are compared with it.
   own.sort((a, b) => b.group.localeCompare(a.group, 'en', { numeric: true }))
   const byLayer = groupBy(own, ({ layer }) => [...new Set(layer.split(' + '))].sort().join(' + '))
   const lines = [...byLayer].map(([layer, all]) => cellsOf(layer, all))
   const head = ['with', 'version', 'order to use', 'what is lost in another order, or in any']
-  // As wide as the formatter has them.
+  // As wide as in the formatter's output.
   const widths = head.map((title, i) => Math.max(...[head, ...lines].map((cells) => cells[i].length), title.length))
   const rule = widths.map((width) => '-'.repeat(width))
   const table = [head, rule, ...lines].map(
@@ -56,19 +56,19 @@ const has =
   (/** @type {Result} */ { limits }) =>
     Object.values(limits).includes(text)
 
-/** A sentence is no code. */
+/** A sentence is not code. */
 const asCode = (/** @type {string} */ place) => (/[({]/.test(place) ? `\`${place}\`` : place)
 
-/** What is lost, where if not everywhere, and in which versions if not in all. */
+/** The lost feature, with its places and versions if it is not lost everywhere. */
 function lossOf(/** @type {string} */ text, /** @type {[string, Result[]][]} */ lossy, /** @type {boolean} */ isNamed) {
   const rows = lossy.flatMap(([, all]) => all)
   const groups = new Set(rows.filter(has(text)).map(({ group }) => group))
   const isInAll = rows.every(({ group }) => groups.has(group))
-  const where = [...(isNamed ? lossy.map(([place]) => asCode(place)) : []), ...(isInAll ? [] : groups)]
-  return where.length > 0 ? `${where.join(', ')}: ${text}` : text
+  const limited = [...(isNamed ? lossy.map(([place]) => asCode(place)) : []), ...(isInAll ? [] : groups)]
+  return limited.length > 0 ? `${limited.join(', ')}: ${text}` : text
 }
 
-/** Without the name if that is the layer's or the client's. */
+/** Without the name if it equals that of the layer or the client. */
 function versionsOf(/** @type {Result[]} */ rows, /** @type {string} */ layer) {
   const all = [...new Set(rows.flatMap(({ versions }) => versions))]
   const names = [rows[0].group.split(' ')[0], ...(all.length === 1 ? [layer] : [])]

@@ -10,7 +10,7 @@ import { refused } from '../servers/refused.ts'
 const pass = (ms: number) => vi.setSystemTime(Date.now() + ms)
 const fakeDate = () => vi.useFakeTimers({ toFake: ['Date'] })
 const times = (count: number, reply: Reply) => server.script(...Array.from({ length: count }, () => reply))
-const refusal = (error: string, status = 400): Reply => ({ status, body: { error, error_description: 'why' } })
+const denial = (error: string, status = 400): Reply => ({ status, body: { error, error_description: 'why' } })
 
 function failureOf(provider: CachingTokenProvider, scope?: string): Promise<McaAuthError> {
   return provider.getToken({ scope }).then(
@@ -33,7 +33,7 @@ describe('a denial', () => {
     const provider = provide()
     const remembered = [30, 60, 120, 240, 300, 300]
     for (const [round, seconds] of remembered.entries()) {
-      times(1, refusal('invalid_client', 401))
+      times(1, denial('invalid_client', 401))
       const error = await failureOf(provider)
       const fields = { code: 'TOKEN_REQUEST_REFUSED', status: 401, error: 'invalid_client', errorDescription: 'why' }
       expect(error).toMatchObject({ ...fields, retryAt: Date.now() + seconds * 1000 })
@@ -42,7 +42,7 @@ describe('a denial', () => {
       pass(seconds * 1000)
     }
     await provider.getToken()
-    times(1, refusal('invalid_client'))
+    times(1, denial('invalid_client'))
     provider.clear()
     expect((await failureOf(provider)).retryAt).toBe(Date.now() + 30_000)
   })
@@ -54,7 +54,7 @@ describe('a denial', () => {
     ['invalid_target', 400, false],
   ])('%s applies to every token request of the client, or only to its own', async (error, status, all) => {
     const provider = provide()
-    times(1, refusal(error, status))
+    times(1, denial(error, status))
     await failureOf(provider, 'one')
     if (all) expect((await failureOf(provider, 'two')).error).toBe(error)
     else await provider.getToken({ scope: 'two' })
@@ -66,7 +66,7 @@ describe('a denial', () => {
     ['a 401 with a Bearer challenge', { status: 401, headers: { 'www-authenticate': 'Bearer realm="x"' } }],
     [
       'a 401 with a Basic challenge and fields',
-      { ...refusal('invalid_client', 401), headers: { 'www-authenticate': 'Basic' } },
+      { ...denial('invalid_client', 401), headers: { 'www-authenticate': 'Basic' } },
     ],
     ['an empty 403 without a content type', { status: 403 }],
     ['a 401 of plain text', { status: 401, headers: { 'content-type': 'text/plain' }, body: 'no such tenant' }],
@@ -107,7 +107,7 @@ describe('a denial', () => {
 
   it('is remembered for at most as many keys as tokens are cached', async () => {
     const provider = provide({ cacheSize: 2 })
-    times(4, refusal('invalid_scope'))
+    times(4, denial('invalid_scope'))
     for (const scope of ['a', 'b', 'c']) await failureOf(provider, scope)
     await failureOf(provider, 'c')
     expect(server.tokenRequests).toBe(3)
@@ -289,11 +289,11 @@ describe('a transient failure', () => {
     ['502 of HTML', { status: 502, body: '<h1>bad gateway</h1>' }],
     ['503 without Retry-After', { status: 503 }],
     ['503 with a Retry-After that is junk', { status: 503, headers: { 'retry-after': 'soon' } }],
-    ['400 temporarily_unavailable', refusal('temporarily_unavailable')],
-    ['400 server_error', refusal('server_error')],
-    ['400 slow_down', refusal('slow_down')],
-    ['403 server_error', refusal('server_error', 403)],
-    ['200 temporarily_unavailable', refusal('temporarily_unavailable', 200)],
+    ['400 temporarily_unavailable', denial('temporarily_unavailable')],
+    ['400 server_error', denial('server_error')],
+    ['400 slow_down', denial('slow_down')],
+    ['403 server_error', denial('server_error', 403)],
+    ['200 temporarily_unavailable', denial('temporarily_unavailable', 200)],
     ['404 of HTML', { status: 404, headers: { 'content-type': 'text/html' }, body: '<html>default backend</html>' }],
     ['403 of HTML without a label', { status: 403, body: '<!DOCTYPE html><title>Forbidden</title>' }],
     [

@@ -21,7 +21,7 @@ async function requested(options: McaAuthOptions, answer?: Answer) {
 }
 
 describe('ibmIam with an API key', () => {
-  it('sends what IBM documents, to IAM, and no client', async () => {
+  it('sends the documented form to IAM, without a client', async () => {
     const { first } = await requested({ grant: ibmIam({ apikey }) })
     expect(first?.url).toBe('https://iam.cloud.ibm.com/identity/token')
     expect(first?.form).toEqual({
@@ -63,7 +63,7 @@ describe('ibmIam with an API key', () => {
     expect(outcome).toMatchObject({ accessToken: 't' })
   })
 
-  it('repeats nothing after a denial if the key is the same', async () => {
+  it('does not repeat a denied request if the key is the same', async () => {
     const { sent, outcome } = await requested({ grant: ibmIam({ apikey: async () => apikey }) }, () =>
       iamError(400, 'BXNIM0415E'),
     )

@@ -214,7 +214,7 @@ describe('privateKeyJwt', () => {
     await compactVerify(all[1] ?? '', other.publicKey)
   })
 
-  it('repeats nothing after a denial if the key is the same, in whatever form it comes', async () => {
+  it('does not repeat a denied request if the key is the same, in any form', async () => {
     const forms = [pem(p256.privateKey), p256.privateKey, p256.privateKey.export({ format: 'jwk' })]
     const denied: Answer = () => Response.json({ error: 'invalid_client' }, { status: 401 })
     const { all } = await assertions(() => forms.shift() ?? '', {}, denied)

@@ -27,7 +27,7 @@ it('allows four refreshes, and one more every 15 s, up to four', () => {
   expect(drain(budget)).toBe(1)
   pass(44_999)
   expect(drain(budget)).toBe(2)
-  pass(1) // what was left of the third
+  pass(1) // the rest of the third
   expect(drain(budget)).toBe(1)
   pass(3600_000)
   expect(drain(budget)).toBe(4)

@@ -1,4 +1,4 @@
-// The pages say what the sources say, and lead to what is there.
+// The pages agree with the sources, and their links work.
 import { existsSync, readdirSync } from 'node:fs'
 import { join, posix } from 'node:path'
 import { describe, expect, it } from 'vitest'

@@ -120,7 +120,7 @@ const throttling: TokenFault[] = [
   },
 ]
 
-const refusals: TokenFault[] = [
+const denials: TokenFault[] = [
   ...['temporarily_unavailable', 'server_error', 'slow_down'].map((error) => ({
     fault: `400 ${error}, once`,
     replies: [{ status: 400, ...oauth(error) }],
@@ -239,7 +239,7 @@ export const tokenFaults: readonly TokenFault[] = [
   ...connections,
   ...transient,
   ...throttling,
-  ...refusals,
+  ...denials,
   ...responses,
   ...pages,
   ...tolerated,

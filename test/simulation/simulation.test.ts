@@ -16,7 +16,7 @@ it(`${numRuns} random schedules break no invariant`, { timeout: 600_000 }, async
 
 const userRuns = Math.ceil(numRuns / 3)
 
-it(`${userRuns} random schedules of users who come and go break no invariant`, { timeout: 600_000 }, async () => {
+it(`${userRuns} random schedules of users who sign in and out break no invariant`, { timeout: 600_000 }, async () => {
   const details = await fc.check(fc.asyncProperty(userSchedules, simulateUsers), { numRuns: userRuns })
   expect(details.failed, `${details.errorInstance}\n${fc.defaultReportMessage(details)}`).toBe(false)
 })

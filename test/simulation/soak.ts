@@ -61,7 +61,7 @@ async function work(share: number, firstSeed: number, stride: number): Promise<v
   for (let done = 0, seed = firstSeed; done < share; done += batch, seed += stride) {
     const numRuns = Math.min(batch, share - done)
     await send(await fc.check(fc.asyncProperty(schedules, simulate), { seed, numRuns }))
-    // In addition, some of users who come and go.
+    // Plus some schedules of users who sign in and out.
     const userRuns = Math.ceil(numRuns / 4)
     await send(await fc.check(fc.asyncProperty(userSchedules, simulateUsers), { seed, numRuns: userRuns }))
   }

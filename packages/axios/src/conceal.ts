@@ -20,7 +20,7 @@ export interface AxiosFailure {
   cause?: unknown
 }
 
-/** Puts the caller's config back, and keeps loggers from the request, which holds the header. */
+/** Restores the caller's config, and hides the request, which contains the header, from loggers. */
 export function conceal(result: AxiosResponse | AxiosFailure, config: AxiosConfig): void {
   if (typeof result !== 'object' || result === null) return
   if (result.config !== undefined) result.config = config

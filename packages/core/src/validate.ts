@@ -28,7 +28,7 @@ export function callable(name: string, value: unknown): void {
   if (typeof value !== 'function') throw expected(name, 'a function', value)
 }
 
-/** An object whose fields can be read: not a `Map` or `URLSearchParams`, nor the promise of one that was not awaited. */
+/** An object whose fields can be read: not a `Map` or `URLSearchParams`, and not a promise of an object that was not awaited. */
 export function record(what: string, value: unknown): asserts value is object {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new TypeError(`${what} must be an object`)

@@ -164,8 +164,8 @@ export class Iam {
     if (scripted !== undefined) return scripted
     const { delayMs } = this
     const isDenied = headers.authorization !== undefined && !this.#isKnownClient(request)
-    const refusal = isDenied ? iamError('BXNIM0602E') : this.account.refusal(form)
-    if (refusal !== undefined) return { ...refusal, delayMs }
+    const denial = isDenied ? iamError('BXNIM0602E') : this.account.refusal(form)
+    if (denial !== undefined) return { ...denial, delayMs }
     return {
       body: await this.issue(form.has('apikey') ? 'ServiceId-not-real' : this.account.trustedProfile.id),
       delayMs,

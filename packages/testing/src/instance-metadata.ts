@@ -57,7 +57,7 @@ export class InstanceMetadata {
   readonly received: MetadataRequest[] = []
   /** Whether the service is switched on for the instance. It is off by default in IBM Cloud. */
   isEnabled = true
-  /** Never responds, as to a container whose packets need one hop more than the service allows. */
+  /** Never responds, as to a container beyond the service's hop limit. */
   isSilent = false
   readonly #http: LoopbackServer
   readonly #iam: Iam

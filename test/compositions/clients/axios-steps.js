@@ -1,4 +1,4 @@
-// What can go wrong with axios alone: a config is not a request, and a logger sees what interceptors see.
+// Faults that only axios can have: a config is not a request, and a logger sees the same objects as interceptors.
 import { deepEqual, ok } from 'node:assert/strict'
 import { mcaAuth } from '@mca-auth/undici'
 import axios from 'axios'
@@ -6,7 +6,7 @@ import axios from 'axios'
 /** @returns {import('../contract.js').Step} */
 export const logsNoToken = (/** @type {string[]} */ lines) => ({
   id: 'logs',
-  name: 'shows a logger no token',
+  name: 'shows no token to a logger',
   async scenario({ send, world }) {
     lines.length = 0
     await send('/things')
@@ -29,7 +29,7 @@ async function configOf(/** @type {Promise<any>} */ request) {
 const arrivedByPath = (/** @type {any} */ { atApi }) =>
   Object.fromEntries(atApi.map((one) => [one.path, one.authorization]))
 
-/** Each a row of its own. */
+/** Each is a separate row. */
 export const configRows = [
   {
     place: 'api.get(url, earlier.config)',
@@ -60,7 +60,7 @@ export const configRows = [
     place: 'api.get(elsewhere, earlier.config)',
     step: /** @type {import('../contract.js').Step} */ ({
       id: 'config-elsewhere',
-      name: 'takes no token to another origin with a config, of a success or of a failure',
+      name: 'sends no token to another origin with the config of an earlier request, successful or not',
       bites: 'origins',
       origins: 'listed',
       async scenario({ client, world }) {
@@ -82,7 +82,7 @@ export const configRows = [
     place: 'axios.create(earlier.config)',
     step: /** @type {import('../contract.js').Step} */ ({
       id: 'config-created',
-      name: "does not send a user's token for the users of an instance that is made of a config",
+      name: "does not send a user's token for the users of an instance that is created from a config",
       bites: 'users',
       forward: true,
       async scenario({ client, world, asUser }) {
@@ -94,7 +94,7 @@ export const configRows = [
         return arrivedByPath(world)
       },
       check(arrived) {
-        // The instance has no `mcaAuth()` of its own: it may send without a token.
+        // The instance does not have its own `mcaAuth()`, so it may send without a token.
         for (const who of ['bob', 'carol']) {
           const carried = arrived[`/users/${who}`]
           ok([undefined, `Bearer ${who}`].includes(carried), `${who}'s request carried ${carried}`)
@@ -104,7 +104,7 @@ export const configRows = [
   },
 ]
 
-/** Two plugins on one request, of different packages. */
+/** Two plugins of different packages on one request. */
 export const twoPlugins = {
   only: ['two-plugins'],
   limits: {

@@ -1,10 +1,10 @@
-// What got alone can do: follow pages, and change the URL in a hook.
+// Steps that only got supports: follow pages, and change the URL in a hook.
 import { deepEqual, ok } from 'node:assert/strict'
 
 /** @type {import('../contract.js').Step} */
 export const pages = {
   id: 'pages',
-  name: 'takes no token to the origin of another page',
+  name: 'sends no token to another origin of a page',
   bites: 'origins',
   async scenario({ client, world }) {
     const pagination = { transform: ({ body }) => [body] }
@@ -21,7 +21,7 @@ export const pages = {
   },
 }
 
-/** A hook that sends some requests elsewhere, as one for a fallback host does. */
+/** A hook that redirects some requests, e.g. to a fallback host. */
 export const leavingByHook = {
   options: ({ world }) => ({
     hooks: {
@@ -34,7 +34,7 @@ export const leavingByHook = {
   }),
   step: /** @type {import('../contract.js').Step} */ ({
     id: 'hook-url',
-    name: 'takes no token to where a hook sends the request',
+    name: 'sends no token to another origin that a hook chooses',
     bites: 'origins',
     async scenario({ send, world }) {
       const { status } = await send('/elsewhere')

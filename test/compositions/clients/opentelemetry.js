@@ -1,4 +1,4 @@
-// OpenTelemetry around each client: every request, resent and retried ones too, belongs to its caller's trace.
+// OpenTelemetry around each client: every request, even a resend or a retry, belongs to its caller's trace.
 
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { createRequire, syncBuiltinESMExports } from 'node:module'
@@ -11,7 +11,7 @@ import { TracerProvider } from '@opentelemetry/sdk-trace'
 
 const ended = /** @type {import('@opentelemetry/sdk-trace').ReadableSpan[]} */ ([])
 
-/** What an application does first of all. */
+/** The first step of an application. */
 function instrument() {
   const nothing = async () => {}
   const keep = { onStart() {}, onEnd: (span) => void ended.push(span), forceFlush: nothing, shutdown: nothing }
@@ -23,7 +23,7 @@ function instrument() {
     instrumentation.setTracerProvider(tracerProvider)
     instrumentation.enable()
   }
-  // It patches a module when that is required, which import() alone does not do.
+  // It patches a module when that is required, which import() alone does not cause.
   for (const name of ['http', 'https']) createRequire(import.meta.url)(name)
   syncBuiltinESMExports()
 }
@@ -126,7 +126,7 @@ function row(instrumentation, client, place, packages, start) {
 /** @type {import('../contract.js').Step} */
 const parents = {
   id: 'spans',
-  name: "gives the spans of all requests the caller's as parent, also of those that are sent again",
+  name: "makes the caller's span the parent of the spans of all requests, even of those that are sent again",
   async scenario({ send, world }) {
     await send('/things/warm-up') // opens a connection, in no trace
     world.revokeAll()
@@ -152,7 +152,7 @@ const parents = {
     const spans = seen.spans.filter(ofApi(seen))
     ok(spans.length >= bare.arrived.length + 1, `${spans.length} spans, none of a request that was sent again`)
     equal(spans.length, seen.arrived.length)
-    // The retries of undici's own layer beneath ours may belong to whoever opened the connection.
+    // The retries of undici's own layer beneath ours may belong to the request that opened the connection.
     const lost = place === retryBeneath && astray(bare).length > 0 ? /\/unstable\// : /^$/
     deepEqual(
       astray(seen).filter((path) => !lost.test(path)),
@@ -166,7 +166,7 @@ const ofApi =
   (/** @type {any} */ { path, kind }) =>
     kind === 2 && path.startsWith(api)
 
-/** Requests whose span has another parent than the caller's, or that arrived as part of another trace. */
+/** Requests whose span does not have the caller's span as its parent, or that arrived as part of another trace. */
 function astray(/** @type {any} */ seen) {
   const callerOf = (/** @type {string} */ path) => seen.callers[Number(/\d+$/.exec(path)?.[0])]
   return [

@@ -6,7 +6,7 @@ import { Writable } from 'node:stream'
 
 export const retryOptions = { minTimeout: 1, timeoutFactor: 1, maxRetries: 2 }
 
-/** By `request()`, with every kind of callback that undici has. */
+/** Sends with `request()`, with every kind of callback that undici has. */
 export function requests(/** @type {Undici} */ undici, /** @type {any} */ dispatcher = undefined) {
   const dispatcherOfNow = () => dispatcher ?? undici.getGlobalDispatcher()
   return {
@@ -19,7 +19,7 @@ export function requests(/** @type {Undici} */ undici, /** @type {any} */ dispat
         const { statusCode, body } = await undici.request(url, { dispatcher, ...init })
         return { status: statusCode, text: await body.text() }
       } catch (error) {
-        // Of `retry` and `responseError`.
+        // Thrown by `retry` and `responseError`.
         const { statusCode } = /** @type {any} */ (error)
         if (typeof statusCode === 'number') return { status: statusCode, text: '' }
         throw error
@@ -65,20 +65,20 @@ export function requests(/** @type {Undici} */ undici, /** @type {any} */ dispat
 const sink = () => new Writable({ write: (_chunk, _encoding, done) => done() })
 
 /**
- * One handler object for the requests of two users. No layer does that, and an application may: only what is the same
- * request again, after a failure, belongs to the first.
+ * One handler object for the requests of two users. No layer does that, but an application may: only the same request
+ * after a failure belongs to the first user.
  *
  * @type {import('../contract.js').Step}
  */
 export const sharedHandler = {
   id: 'one-handler',
-  name: 'keeps users apart whose requests share a handler object',
+  name: 'keeps users apart even if their requests share a handler object',
   bites: 'users',
   forward: true,
   async scenario({ client: { dispatcher, undici }, world, asUser }) {
     let ended = () => {}
     const handler = handlerOf(undici, () => ended())
-    /** Sends to these paths, each for the user that it names, and waits for as many ends. */
+    /** Sends to these paths, each for the user that it names, and waits until all of them have ended. */
     const send = (/** @type {string[]} */ ...paths) =>
       new Promise((resolve) => {
         let left = paths.length
@@ -101,14 +101,14 @@ export const sharedHandler = {
   },
 }
 
-/** undici 6 knows handlers by other names. */
+/** undici 6 has other names for the methods of a handler. */
 function handlerOf(/** @type {Undici} */ { interceptors }, /** @type {() => void} */ end) {
   return 'cache' in interceptors
     ? { onRequestStart() {}, onResponseStart() {}, onResponseData() {}, onResponseEnd: end, onResponseError: end }
     : { onConnect() {}, onHeaders: () => true, onData: () => true, onComplete: end, onError: end }
 }
 
-/** By the methods of a Client or Pool, which know their origin. */
+/** Sends with the methods of a Client or Pool, which know their origin. */
 export function ofOneOrigin(_undici, /** @type {any} */ dispatcher) {
   return {
     async send(/** @type {string} */ url, /** @type {any} */ init) {

@@ -3,8 +3,8 @@ import type { SecureContextOptions } from 'node:tls'
 import type { TlsOptions } from './credential-part.js'
 
 /**
- * An agent whose connections have a client certificate. That is not in its `options`, which others copy (axios for an
- * agent of a proxy, which would then show the certificate to any server).
+ * An agent whose connections have a client certificate. Its `options` do not contain it, since others copy them (axios for an
+ * agent of a proxy, which would then present the certificate to any server).
  */
 export class CertificateAgent extends Agent {
   readonly #tlsOptions: (given: SecureContextOptions) => TlsOptions

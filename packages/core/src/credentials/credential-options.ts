@@ -48,7 +48,7 @@ export interface CredentialOptions {
    * How the client authenticates (RFC 6749 §2.3.1). IBM's servers expect id and secret raw, others form-encoded. `'none'`:
    * a public client, which does not authenticate. Instead of a secret: `privateKeyJwt()`, `clientAssertion()` or
    * `clientCertificate()`, or a custom function, which adds to the request's `body` and `headers`.
-   * @default 'client_secret_basic_raw' for MCA, App ID and IAM, else what the server's metadata list, else
+   * @default 'client_secret_basic_raw' for MCA, App ID and IAM, else a method in the server's metadata, else
    *   'client_secret_basic'; without a secret, if a `grant` is given, 'none'
    */
   readonly clientAuth?: SecretMethod | 'none' | ClientAuth | undefined

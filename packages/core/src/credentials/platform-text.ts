@@ -12,7 +12,7 @@ export function readText(path: string): string {
   }
 }
 
-/** @throws McaAuthError without the parser's own error, which quotes what it read. */
+/** @throws McaAuthError without the parser's own error, which quotes its input. */
 export function parseObject(text: string, where: string): Json {
   const json = objectIn(text)
   if (json === undefined) throw invalid(`${where} is not a JSON object`)

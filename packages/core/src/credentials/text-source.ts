@@ -86,7 +86,7 @@ async function textOf(file: FileHandle, path: string): Promise<string> {
   }
 }
 
-/** @throws McaAuthError `INVALID_CREDENTIALS_SOURCE` for what cannot be one token. */
+/** @throws McaAuthError `INVALID_CREDENTIALS_SOURCE` for anything that cannot be a single token. */
 function tokenIn(value: unknown, from: string): string {
   if (typeof value !== 'string') throw unusable(`${from} is not a string`)
   const text = value.trim()
