@@ -254,6 +254,27 @@ describe('the token for a caller', () => {
     expect(sent.map(({ form }) => form.scope)).toEqual(['read', 'write'])
   })
 
+  it('gets more scope after a challenge, for that caller only', async () => {
+    const { sent, begin, as, sendAs } = setUp(
+      { tokenRequest: ({ challenge }) => ({ scope: challenge === undefined ? 'read' : 'read write' }) },
+      tokenFor(),
+    )
+    const authorization = as('alice', begin)
+    await authorization?.headersFor(get)
+    const challenge = { 'www-authenticate': 'Bearer error="insufficient_scope", scope="write"' }
+    const verdict = await as('bob', () => authorization?.responded(403, challenge, { replayable: true }))
+    expect(verdict).toBe('resend')
+    expect(await authorization?.headersFor(get)).toEqual({ authorization: 'Bearer for-alice-2' })
+    authorization?.responded(200, {})
+    await sendAs('bob')
+    expect(await sendAs('alice')).toEqual({ authorization: 'Bearer for-alice-2' })
+    expect(sent.map(({ form }) => [form.subject_token, form.scope])).toEqual([
+      ['alice', 'read'],
+      ['alice', 'read write'],
+      ['bob', 'read'],
+    ])
+  })
+
   it('cannot be chosen by a parameter of another party', async () => {
     const { sent, as, authorizer } = setUp({
       tokenRequest: () => ({ parameters: { '#': 'x', subject: 'bob', 'subject#': 'y' } }),
