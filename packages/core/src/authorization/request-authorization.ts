@@ -115,8 +115,8 @@ export class RequestAuthorization {
   }
 
   /** The client certificate that the connection of the last sending needs (RFC 8705). `undefined`: none, such as elsewhere. */
-  get certificate(): TokenUse['certificate'] {
-    return this.#use.certificate
+  get certificate(): ReturnType<TokenUse['certificateAt']> {
+    return this.#use.certificateAt(this.#originOf(this.#last.sending))
   }
 
   /** Whether a layer around the client may send the request again: the last sending failed, or names another URL. */

@@ -36,7 +36,6 @@ export class TokenUse {
   spentBy: 'resend' | 'redirect' | undefined
   /** Of the last sending, if its token is bound to a key. */
   #proof: CarriedProof | undefined
-  #certificate: ConnectionCertificate | undefined
   /** Made by a challenge for more scope. */
   #stepUp: StepUp | undefined
 
@@ -46,9 +45,12 @@ export class TokenUse {
     this.#signal = signal
   }
 
-  /** What the connection of the last sending needs: it goes with the token. Without TLS there is none. */
-  get certificate(): ConnectionCertificate | undefined {
-    return this.#certificate
+  /** What the connection of the last sending to this origin needs: it goes with the token. Without TLS there is none. */
+  certificateAt(origin: string | undefined): ConnectionCertificate | undefined {
+    const token = this.#token
+    if (token === undefined) return undefined
+    const certificate = 'key' in token ? token.certificate : this.#rules.provider.certificates?.last
+    return certificate !== undefined && origin?.startsWith('https:') ? certificate : undefined
   }
 
   /** Takes over what is spent. */
@@ -61,7 +63,6 @@ export class TokenUse {
   start(): RequestToken | undefined {
     const previous = this.#token
     this.#token = undefined
-    this.#certificate = undefined
     return previous
   }
 
@@ -76,9 +77,6 @@ export class TokenUse {
 
   carry(token: RequestToken, { url, method }: Sending, origin: string): AuthorizationHeaders {
     this.#token = token
-    if (origin.startsWith('https:')) {
-      this.#certificate = 'key' in token ? token.certificate : this.#rules.provider.certificates?.last
-    }
     const binding = bindingOf(token)
     if (binding === undefined) return { authorization: token.header }
     const { proof, nonce } = binding.prove(url, method, origin)
