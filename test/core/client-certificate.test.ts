@@ -225,6 +225,16 @@ describe('the files of a certificate', () => {
     expect(files.read()).toBe(files.read())
   })
 
+  it('may be written again as they are, which changes nothing', () => {
+    directory.write(one)
+    const files = filesOf(paths())
+    const first = files.read()
+    directory.write(one)
+    later()
+    expect(files.readAgain()).toBe(first)
+    expect(first.isCurrent).toBe(true)
+  })
+
   it('are always checked for a token request', () => {
     directory.write(one)
     const files = filesOf(paths())
