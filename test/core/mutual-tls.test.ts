@@ -109,7 +109,7 @@ describe('a provider with a client certificate', () => {
       expect(() => createTokenProvider({ ...given, tokenEndpoint })).toThrow(
         expect.objectContaining({
           code: 'INSECURE_TRANSPORT',
-          message: expect.stringMatching(/no client certificate can be sent/),
+          message: expect.stringMatching(/plain http, which cannot carry a client certificate/),
         }),
       )
     }
