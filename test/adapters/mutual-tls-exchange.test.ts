@@ -1,4 +1,4 @@
-// A service that acts for its callers, with a client certificate: the tokens of all of them are bound to the service's own.
+// A service that acts on behalf of its callers, with a client certificate: all their tokens are bound to its certificate.
 import { mcaAuth as axiosAuth } from '@mca-auth/axios'
 import { clientCertificate, createTokenProvider, forwardIncoming } from '@mca-auth/core'
 import { mcaAuth as gotAuth } from '@mca-auth/got'
@@ -9,7 +9,7 @@ import { decodeJwt } from 'jose'
 import { expect, it } from 'vitest'
 import { authority, CertificateDirectory, thumbprintOf } from '../servers/certificates.ts'
 
-it.each(['axios', 'got'])('%s: every caller has a token of their own, and a new one after a rotation', async (name) => {
+it.each(['axios', 'got'])('%s: every caller has a separate token, and a new one after a rotation', async (name) => {
   const issuer = await authority()
   const [tls, one, two] = await Promise.all([issuer.issue('server'), issuer.issue('orders'), issuer.issue('orders')])
   using directory = new CertificateDirectory()

@@ -1,4 +1,4 @@
-// What single clients can do besides a plain request, with tokens that are bound to a client certificate.
+// Features of single clients beyond a plain request, with tokens that are bound to a client certificate.
 import { once } from 'node:events'
 import { mcaAuth as axiosAuth } from '@mca-auth/axios'
 import { clientCertificate, type McaAuthOptions } from '@mca-auth/core'
@@ -111,7 +111,7 @@ describe.each(Object.values(await axioses()).map((axios) => [axios.VERSION, axio
       expect(thumbprints(resource)).toEqual(Array(4).fill(thumbprintOf(one)))
     })
 
-    it('has the certificate of the `mcaAuth()` that decides, also on the way from one origin to another', async () => {
+    it('has the certificate of the `mcaAuth()` that decides, even on redirects between origins', async () => {
       const second = await startResource()
       const first: ProtectedResource = await startResource({
         intercept: ({ path }) =>

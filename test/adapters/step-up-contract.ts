@@ -12,7 +12,7 @@ import type { Client, Session } from './contract.ts'
 type Start = (...attached: (McaAuthOptions | TokenProvider)[]) => Session
 type StartResource = (options?: Partial<ProtectedResourceOptions>) => Promise<ProtectedResource>
 
-/** What every client does with a challenge for more scope. */
+/** The behaviour of every client after a challenge for more scope. */
 export function stepUpContract(
   client: Client,
   server: () => AuthorizationServer,
@@ -20,7 +20,7 @@ export function stepUpContract(
   startRetrying: Start | undefined,
   startResource: StartResource,
 ): void {
-  /** Wants the scope that the path names. */
+  /** Requires the scope that the path names. */
   const choosy = (options: Partial<ProtectedResourceOptions> = {}) =>
     startResource({ challenge: 'rfc6750', scope: ({ path }) => path.slice(1).split('?')[0], ...options })
 
@@ -35,7 +35,7 @@ export function stepUpContract(
   const paths = ({ received }: ProtectedResource) => received.map(({ path }) => path)
 
   describe('a challenge for more scope', () => {
-    it('sends the request again, once, with the token that `tokenRequest` then wants, and the next one at once', async () => {
+    it('causes one resend with the token that `tokenRequest` then chooses, and the next request has it at once', async () => {
       const resource = await choosy()
       const { options, choose } = widening(resource.origin)
       const session = start(options)
@@ -70,11 +70,11 @@ export function stepUpContract(
       const session = start(options)
       const send = () => session.send(`${resource.origin}/write`, { method: 'POST', body: make() })
       expect(await send()).toMatchObject({ status: 403, text: 'Forbidden' })
-      expect((await send()).status).toBe(200) // what it wants has been remembered
+      expect((await send()).status).toBe(200) // the required scope has been remembered
       expect([resource.received.length, challenges().length]).toEqual([2, 1])
     })
 
-    it('of App ID, with a 401, is one too, and leaves the resend after a rejection', async () => {
+    it('of App ID, with a 401, counts too, and does not use up the resend after a rejection', async () => {
       const resource = await startResource({ scope: 'write' })
       const { options } = widening(resource.origin)
       const session = start(options)
@@ -85,7 +85,7 @@ export function stepUpContract(
       expect(resource.received).toHaveLength(4)
     })
 
-    it('that comes again is delivered, with its body', async () => {
+    it('that is repeated is delivered, with its body', async () => {
       const challenge = (scheme: string) => `${scheme} error="insufficient_scope", scope="write"`
       const resource = await startResource({
         intercept: () => ({
@@ -99,7 +99,7 @@ export function stepUpContract(
       expect([resource.received.length, challenges()]).toEqual([2, ['write']])
     })
 
-    it('is delivered if `tokenRequest` wants nothing else, or fails', async () => {
+    it('is delivered if `tokenRequest` does not choose another token, or fails', async () => {
       const resource = await choosy()
       const answers = [() => ({ scope: 'read' }), () => undefined, () => JSON.parse('not JSON')]
       for (const answer of answers) {
@@ -111,7 +111,7 @@ export function stepUpContract(
       expect(resource.received).toHaveLength(answers.length)
     })
 
-    it('is delivered to whom it is about if the token is that of an incoming request', async () => {
+    it('is delivered to the caller if the token came from an incoming request', async () => {
       const resource = await choosy()
       const { options, challenges } = widening(resource.origin, { incoming: 'forward' })
       await using provider = createTokenProvider({ ...server().appId, scope: 'read' })
@@ -152,7 +152,7 @@ export function stepUpContract(
       },
     )
 
-    it('makes one token request for twenty of them at once', async () => {
+    it('causes one token request for twenty of them at once', async () => {
       const resource = await choosy()
       const { options } = widening(resource.origin)
       const session = start(options)

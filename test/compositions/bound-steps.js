@@ -1,5 +1,5 @@
-// What mca-auth promises of tokens that are bound to a key (DPoP, RFC 9449) among other layers: a proof of its own for each
-// sending, for nobody else, and one more request when a server wants a nonce.
+// The promises of mca-auth for tokens that are bound to a key (DPoP, RFC 9449) among other layers: a new proof for each
+// sending, which is sent to no other origin, and one more request when a server demands a nonce.
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { claimsOf, problemOf } from './proofs.js'
 
@@ -9,7 +9,7 @@ import { claimsOf, problemOf } from './proofs.js'
 export const boundSteps = [
   {
     id: 'proves',
-    name: 'sends each request with a proof of its own',
+    name: 'sends each request with its own proof',
     bound: true,
     async scenario({ send, world, row }) {
       const statuses = []
@@ -22,21 +22,21 @@ export const boundSteps = [
   },
   {
     id: 'proves-503',
-    name: 'sends a request that is repeated after a 503 with another proof',
+    name: 'sends a request that is repeated after a 503 with a new proof',
     bound: true,
     scenario: async ({ send, world }) => seenAtApi(world, [(await send('/unstable/things')).status]),
     check: eachWithOwnProof,
   },
   {
     id: 'proves-moved',
-    name: 'sends a redirect within the origin with another proof',
+    name: 'sends a redirect within the origin with a new proof',
     bound: true,
     scenario: async ({ send, world }) => seenAtApi(world, [(await send('/moved/things')).status]),
     check: eachWithOwnProof,
   },
   {
     id: 'proves-cached',
-    name: 'leaves what a cache does with a response as it is',
+    name: 'does not change how a cache treats a response',
     bound: true,
     async scenario({ send, world }) {
       const statuses = []
@@ -47,7 +47,7 @@ export const boundSteps = [
   },
   {
     id: 'proof-away',
-    name: 'takes neither token nor proof to another origin',
+    name: 'sends neither token nor proof to another origin',
     bound: true,
     async scenario({ send, world }) {
       const statuses = []
@@ -64,7 +64,7 @@ export const boundSteps = [
   },
   {
     id: 'nonce',
-    name: 'answers a challenge for a nonce once, with the same body and token, also before a resend',
+    name: 'answers a nonce challenge once, with the same body and token, even before a resend',
     bound: true,
     async scenario({ send, world, row }) {
       const init = row.getOnly ? {} : { method: 'POST', body: 'text' }
@@ -117,14 +117,14 @@ function seenAtApi(/** @type {import('./world.js').World} */ world, /** @type {n
   return { statuses, arrived: world.atApi, api: world.api }
 }
 
-/** As often as without a token, each time with a proof that nothing else carried. */
+/** The same requests as without a token, each with a proof that no other request carried. */
 function eachWithOwnProof(/** @type {any} */ seen, /** @type {any} */ bare) {
   for (const problem of problemsIn(seen)) ok(problem === undefined, problem)
   const requests = (/** @type {any} */ { arrived }) => arrived.map(({ method, path }) => `${method} ${path}`)
   deepEqual([seen.statuses, requests(seen)], [bare.statuses, requests(bare)])
 }
 
-/** What is wrong with each request that arrived. */
+/** The fault of each received request, or `undefined`. */
 function problemsIn(/** @type {any} */ { arrived, api }) {
   const ids = new Set()
   return arrived.map((/** @type {any} */ { method, path, authorization, headers: { dpop: proof } }) => {

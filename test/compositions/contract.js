@@ -1,6 +1,6 @@
-// What mca-auth promises among other layers. Each step plays a scenario three times: with the bare client and the same
+// The promises of mca-auth among other layers. Each step plays a scenario three times: with the bare client and the same
 // layers, with mca-auth, and with a naive plugin that just sets the header. Its check compares the first two; the naive
-// one has to fall.
+// one must fail.
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { boundSteps } from './bound-steps.js'
 import { stepUpSteps } from './step-up-steps.js'
@@ -96,7 +96,7 @@ export const steps = [
   },
   ...forOrigins({
     id: 'redirect',
-    name: 'takes no token to another origin over a redirect',
+    name: 'sends no token to another origin over a redirect',
     bites: 'origins',
     async scenario({ send, world }) {
       const { status } = await send('/leave/1')
@@ -106,7 +106,7 @@ export const steps = [
   }),
   ...forOrigins({
     id: 'redirect-503',
-    name: 'takes no token to another origin that answers 503 once',
+    name: 'sends no token to another origin that responds 503 once',
     bites: 'origins',
     async scenario({ send, world }) {
       const { status } = await send('/leave-to-unstable/1')
@@ -116,7 +116,7 @@ export const steps = [
   }),
   ...forOrigins({
     id: 'return',
-    name: 'takes no token back from another origin',
+    name: 'sends no token after a redirect to another origin and back',
     bites: 'origins',
     async scenario({ send, world }) {
       const { status } = await send('/return/1')
@@ -141,7 +141,7 @@ export const steps = [
   },
   {
     id: 'once',
-    name: 'executes a POST once that is redirected and then answered 401',
+    name: 'executes a POST only once if it is redirected and then rejected with a 401',
     applies: (row) => row.getOnly !== true,
     async scenario({ send, world }) {
       const { status } = await send('/orders', { method: 'POST', body: everyByte })
@@ -183,7 +183,7 @@ export const steps = [
   },
   {
     id: 'aborts',
-    name: 'ends the wait for a token of a caller who aborts, and no other',
+    name: 'ends the wait of a caller that aborts, and no other',
     applies: (row) => row.takesSignal !== false,
     async scenario({ send, world, provider }) {
       world.server.script({ hang: 'headers' })
@@ -219,7 +219,7 @@ export const steps = [
   },
   {
     id: 'users-503',
-    name: "sends each of 40 users' own token, also when a request is repeated after a 503",
+    name: "sends each of 40 users' own token, even when a request is repeated after a 503",
     bites: 'users',
     forward: true,
     scenario: (stage) => serveUsers(stage, '/unstable/users'),
@@ -243,7 +243,7 @@ export const steps = [
   },
   {
     id: 'same-url',
-    name: 'gives each of several users of one cacheable URL the response that is theirs',
+    name: 'gives each of several users of one cacheable URL their own response',
     bites: 'users',
     forward: true,
     async scenario({ send, asUser }) {
@@ -260,7 +260,7 @@ export const steps = [
   },
   {
     id: 'callbacks',
-    name: 'sends a request that is started from a callback of another for whoever starts it',
+    name: 'sends a request from a callback of another request on behalf of the caller that starts it',
     bites: 'users',
     forward: true,
     async scenario({ send, asUser, callbacks, world }) {
@@ -276,7 +276,7 @@ export const steps = [
             }
           }
           const result = await settled(asUser('Bearer alice', () => call(`${outcome}${path('alice')}`, start)))
-          // Of a response that a layer makes an error, some callbacks are never called.
+          // If a layer turns a response into an error, some callbacks are never called.
           ok(outcome !== '' || inner.length > 0, `the callback "${name}" was not called: ${result}`)
           await Promise.all(inner)
         }
@@ -287,7 +287,7 @@ export const steps = [
       for (const { path, authorization } of arrived) {
         const [, who] = /\/users\/(\w+)/.exec(path) ?? []
         const own = who === 'none' ? undefined : `Bearer ${who}`
-        // Of hers, a redirect may have taken the header off, as it would any: that is another step's matter.
+        // A redirect may have removed her header, like any other: another step tests that.
         const isLost = who === 'alice' && authorization === undefined
         ok(authorization === own || isLost, `${path} carried ${authorization}`)
       }
@@ -295,7 +295,7 @@ export const steps = [
   },
   {
     id: 'layer',
-    name: 'leaves what the other layers do as it is',
+    name: 'does not change the behaviour of the other layers',
     async scenario({ send, world }) {
       const statuses = []
       for (const path of ['/cacheable/1', '/cacheable/1', '/unstable/users/1', '/moved/users/1']) {
@@ -307,7 +307,7 @@ export const steps = [
   },
   {
     id: 'in-clear',
-    name: 'sends no token in clear through a proxy',
+    name: 'sends no token in plain text through a proxy',
     applies: (row) => row.only?.includes('in-clear') === true,
     async scenario({ send, world }) {
       await settled(send('/things'))
@@ -342,7 +342,7 @@ function sameWithoutToken(/** @type {any} */ seen, /** @type {any} */ bare) {
 }
 
 async function serveUsers(/** @type {Stage} */ { send, asUser, world }, /** @type {string} */ path) {
-  await send('/users/warm-up') // opens a connection, in a context that is nobody's
+  await send('/users/warm-up') // opens a connection, outside of any user's context
   const calls = users.map((user, i) => asUser(user, () => send(`${path}/${i}`)))
   const statuses = (await Promise.all(calls)).map(({ status }) => status)
   return { statuses, arrived: world.atApi.slice(1) }
@@ -389,7 +389,7 @@ const userIn = (/** @type {string} */ text) => JSON.parse(text).authorization
 /** A promise's value, or its error. */
 const settled = (/** @type {Promise<unknown>} */ promise) => promise.catch((error) => error)
 
-/** Of a client that wraps errors in its own, the code is the cause's. */
+/** The code of the error, or of its cause if the client wraps errors in its own. */
 export function codeOf(/** @type {any} */ error) {
   return /^[A-Z]+_[A-Z_]+$/.test(error?.code) ? error.code : error?.cause && codeOf(error.cause)
 }

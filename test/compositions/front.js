@@ -1,4 +1,4 @@
-// Servers that stand in place of the world's API for clients that want TLS, HTTP/2, WebSocket or events, and a proxy.
+// Servers in place of the world's API for clients that need TLS, HTTP/2, WebSocket or events, and a proxy.
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
@@ -34,7 +34,7 @@ async function answer(world, request) {
   return { status, headers: reply.headers ?? {}, text: typeof body === 'string' ? body : JSON.stringify(body) }
 }
 
-/** The API over TLS, with the certificate that the run has made and Node.js trusts, by HTTP/2 to those who speak it. */
+/** The API over TLS, with a certificate of the run that Node.js trusts, and with HTTP/2 for clients that support it. */
 export async function overTls(/** @type {World} */ world) {
   const [key, cert] = ['KEY_FILE', 'NODE_EXTRA_CA_CERTS'].map((name) => readFileSync(process.env[name] ?? ''))
   const server = createSecureServer({ key, cert, allowHTTP1: true }, async (request, response) => {

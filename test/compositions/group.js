@@ -1,4 +1,4 @@
-// Runs the rows of one client in this process, and sends what came of each to the parent.
+// Runs the rows of one client in this process, and sends the result of each to the parent.
 import { inspect } from 'node:util'
 import { createTokenProvider, forwardIncoming } from '@mca-auth/core'
 import { steps } from './contract.js'
@@ -15,7 +15,7 @@ import { World } from './world.js'
  *
  * @typedef {object} Row
  * @property {string} layer the package
- * @property {string} place where it stands, and where ours does
+ * @property {string} place its position, and ours
  * @property {string[]} packages whose versions count: folders of node_modules
  * @property {(context: { auth: any, world: World }) => Client | Promise<Client>} start
  * @property {boolean} [mustListOrigins] this client needs `origins`
@@ -35,13 +35,13 @@ import { World } from './world.js'
  * @property {Record<Kind, (subject: any) => any>} auth
  */
 
-/** So much that only what hangs takes it, on a busy machine too. */
+/** So long that only a hanging step takes it, even on a busy machine. */
 const stepMs = 60_000
 
 /** By their ids; none: all of them. */
 let chosenSteps = /** @type {string[]} */ ([])
 
-/** A step's own trouble: what nobody waited for. */
+/** Unhandled rejections of a step. */
 const strays = /** @type {Set<string>} */ (new Set())
 process.on('unhandledRejection', (reason) => strays.add(`unhandled rejection: ${reason}`))
 process.on('uncaughtException', (error) => strays.add(`uncaught exception: ${error}`))
@@ -49,7 +49,7 @@ process.on('warning', ({ name, message }) => {
   if (name === 'MaxListenersExceededWarning') strays.add(`${name}: ${message.replace(/\d+/, 'many')}`)
 })
 
-/** What a naive plugin remembers of the incoming request: a variable of its module. */
+/** The incoming request as a naive plugin remembers it: in a variable of its module. */
 let servedUser = /** @type {string | undefined} */ (undefined)
 
 function asUser(/** @type {string | undefined} */ header, /** @type {() => any} */ run) {
@@ -57,7 +57,7 @@ function asUser(/** @type {string | undefined} */ header, /** @type {() => any} 
   return forwardIncoming({ headers: header === undefined ? {} : { authorization: header } }, run)
 }
 
-/** The header that a naive plugin sets: of the user it knows of, else the one token that it has requested. */
+/** The header that a naive plugin sets: with the token of the last user, or else the one token that it has requested. */
 async function naiveHeader(/** @type {World} */ { server }) {
   const { clientId, secret, oauthServerUrl } = server.appId
   const response = await fetch(`${oauthServerUrl}/token`, {
@@ -135,7 +135,7 @@ async function failureOf(group, row, step, kind, bare) {
   }
 }
 
-/** On one line, without tokens. */
+/** The text on one line, without tokens. */
 function textOf(/** @type {any} */ error) {
   const { generatedMessage, actual, expected, message = String(error) } = error
   const text =
@@ -164,7 +164,7 @@ async function playStep(group, row, /** @type {import('./contract.js').Step} */ 
   return { failure: asDeclared ? undefined : text, hangs, falls }
 }
 
-/** Runs one row: what failed, by step, with what was declared about it. */
+/** Runs one row. Returns the failures by step, with the declared limits. */
 async function runRow(group, row) {
   const failures = /** @type {Record<string, string>} */ ({})
   const fallen = /** @type {Set<string>} */ (new Set())
@@ -178,7 +178,7 @@ async function runRow(group, row) {
     }
     const { failure, hangs, falls } = played
     if (failure !== undefined) failures[step.id] = failure
-    if (hangs) break // so would the next ones, for a minute each
+    if (hangs) break // the next ones would too, for a minute each
     if (step.bites !== undefined && falls) fallen.add(step.bites)
   }
   return { failures, fallen: [...fallen] }
@@ -201,7 +201,7 @@ async function main([file = '', ...argument] = process.argv.slice(2)) {
   }
 }
 
-// The parent hangs up when it has read all, or has ended itself; what a package left running does not hold this up.
+// The parent disconnects when it has read everything, or has ended itself; then nothing that a package left running matters.
 process.on('disconnect', () => process.exit())
 main().then(
   () => process.send?.({ done: true }),

@@ -1,7 +1,7 @@
-// What is lost, by step, if a layer beneath mca-auth repeats a request, or if a client hides a part of a response or cannot
+// The limits, by step, if a layer beneath mca-auth repeats a request, or if a client hides a part of a response or cannot
 // send again.
 
-/** Of a layer beneath ours that retries. */
+/** Limits of a layer beneath ours that retries. */
 export const repeatedProof = {
   'proves-503': {
     shows: /proof that was sent before/,
@@ -9,7 +9,7 @@ export const repeatedProof = {
   },
 }
 
-/** Of a layer beneath ours that follows redirects. */
+/** Limits of a layer beneath ours that follows redirects. */
 export const redirectedProof = {
   'proves-moved': {
     shows: /carried a proof for|proof that was sent before|carried undefined/,
@@ -29,7 +29,7 @@ export const unansweredChallenge = (/** @type {string} */ nonce, /** @type {stri
   'steps-up-503': { shows: /403.* instead of/, text: scope },
 })
 
-/** Of a DNS layer around one that follows redirects: the hop goes to the address. */
+/** Limits of a DNS layer around one that follows redirects: the hop goes to the address. */
 export const redirectedToAddress = {
   'proves-moved': {
     shows: /401.* instead of/,

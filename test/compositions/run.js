@@ -1,4 +1,4 @@
-// Runs mca-auth among the packages that people put around and beneath it, and writes what works with what into
+// Runs mca-auth among the packages that people put around and beneath it, and lists the working combinations in
 // docs/works-with.md: `npm run test:compositions -- axios-retry` runs the rows of that name, `-- --step nonce` a step of all
 // rows, `-- --group 'undici 8'` one client, and `-- --write` updates the page.
 import { fork } from 'node:child_process'
@@ -23,7 +23,7 @@ import { isCurrent, write } from './table.js'
  * @property {number} ms
  */
 
-/** A process each, with the majors of Node.js on which its rows run. */
+/** The groups, each with its own process, and the major versions of Node.js on which its rows run. */
 const groups = [
   { name: 'undici 8', run: ['undici.js', 'undici'], nodes: [24] },
   { name: 'undici 7', run: ['undici.js', 'undici7'], nodes: [24, 20] },
@@ -84,13 +84,13 @@ async function makeCertificate() {
   return files
 }
 
-/** Runs the rows of one client on one major of Node.js, in a process of their own. */
+/** Runs the rows of one client on one major version of Node.js, in a separate process. */
 async function run(/** @type {any} */ { name, run, node, hasNaive = true }, certificate) {
   const env = { ...process.env, ...certificate, ROWS: JSON.stringify(filters), STEPS: JSON.stringify(options.step) }
   const child = fork(new URL('group.js', import.meta.url), run, {
     execPath: programOf(node),
     env,
-    stdio: ['ignore', 'ignore', 'pipe', 'ipc'], // packages under test print warnings of their own
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'], // packages under test print their own warnings
   })
   let printed = ''
   child.stderr?.on('data', (text) => {
@@ -126,7 +126,7 @@ function conclude() {
   const failed = results.filter(({ failures }) => Object.keys(failures).length > 0).length
   if (results.length === 0) problems.push('no row has that name')
   if (isWhole && failed === 0) {
-    const rows = results.filter(({ node }) => node === 24) // has the newest of all
+    const rows = results.filter(({ node }) => node === 24) // has the newest versions
     if (options.write) write(rows)
     else if (!isCurrent(rows))
       problems.push('docs/works-with.md is not current: `npm run test:compositions -- --write`')

@@ -1,16 +1,16 @@
-// What mca-auth promises among other layers when a resource wants a token with more scope.
+// The promises of mca-auth among other layers when a resource demands a token with more scope.
 import { deepEqual, ok } from 'node:assert/strict'
 
 const body = 'text'
 
-/** What an application allows. @type {(outgoing: import('@mca-auth/core').OutgoingRequest) => { scope: string }} */
+/** The scopes that an application allows. @type {(outgoing: import('@mca-auth/core').OutgoingRequest) => { scope: string }} */
 const tokenRequest = ({ challenge }) => ({ scope: challenge?.scope === 'write' ? 'read write' : 'read' })
 
 /** @type {import('./contract.js').Step[]} */
 export const stepUpSteps = [
   {
     id: 'steps-up',
-    name: 'sends a request that lacks scope again with the same body, once, and the next one with enough at once',
+    name: 'resends a request that lacks scope with the same body, once, and sends the next one with enough scope',
     origins: 'listed',
     tokenRequest,
     async scenario({ send, world, row }) {
@@ -32,13 +32,13 @@ export const stepUpSteps = [
   },
   {
     id: 'steps-up-503',
-    name: 'sends a request that lacks scope again once, also if it is repeated after a 503, before that or afterwards',
+    name: 'resends a request that lacks scope once, even if it is also repeated after a 503, before or afterwards',
     origins: 'listed',
     tokenRequest,
     async scenario({ send, world }) {
       const statuses = []
       const counts = []
-      // The second one has enough scope from the start, if the first one did not fail before that was known.
+      // The second one has enough scope from the start, unless the first one failed before the scope was known.
       for (const path of ['/scoped/busy/1', '/unstable/scoped/2']) {
         const before = world.atApi.length
         statuses.push((await send(path)).status)
@@ -54,7 +54,7 @@ export const stepUpSteps = [
   },
   {
     id: 'steps-up-elsewhere',
-    name: 'gives no stranger a token with more scope, whatever it asks for',
+    name: 'sends no token with more scope to another origin, whatever its challenge',
     origins: 'listed',
     tokenRequest,
     async scenario({ send, world }) {

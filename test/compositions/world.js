@@ -1,5 +1,5 @@
-// The servers of one step: an authorization server, the API that takes its tokens, and a stranger that takes anything.
-// What the API and the stranger do is in the path, so that a mock in place of the API does the same.
+// The servers of one step: an authorization server, the API that accepts its tokens, and a stranger that accepts anything.
+// The path decides what the API and the stranger do, so that a mock in place of the API does the same.
 import { startAuthorizationServer, startProtectedResource } from '@mca-auth/testing'
 import { claimsOf, problemOf } from './proofs.js'
 
@@ -14,7 +14,7 @@ import { claimsOf, problemOf } from './proofs.js'
  * @typedef {{ status?: number, headers?: Record<string, string>, body?: unknown, delayMs?: number }} Reply
  */
 
-/** OpenAI's SDK takes `retry-after-ms`. */
+/** OpenAI's SDK honours `retry-after-ms`. */
 const busy = { status: 503, headers: { 'retry-after-ms': '1' }, body: 'try again' }
 
 const insufficient = {
@@ -28,22 +28,22 @@ const rejected = { status: 401, headers: { 'www-authenticate': 'Bearer error="in
 export class World {
   /** The API's origin. */
   api = ''
-  /** The stranger's. */
+  /** The stranger's origin. */
   stranger = ''
-  /** The API takes requests without a token. */
+  /** Whether the API accepts requests without a token. */
   open = false
   /** The API takes tokens that are bound to a key, each proof once, and no others. */
   bound = false
-  /** The nonce that it wants in a proof, if any. */
+  /** The nonce that it demands in a proof, if any. */
   nonce = /** @type {string | undefined} */ (undefined)
   /** @type {import('@mca-auth/testing').AuthorizationServer} */
   server
   /** Ends the API's server, so that only a mock answers in its place. */
   unplug = /** @type {() => Promise<void>} */ (async () => {})
-  /** Requests as they arrived, oldest first. */
+  /** The received requests, oldest first. */
   atApi = /** @type {Arrived[]} */ ([])
   atStranger = /** @type {Arrived[]} */ ([])
-  /** What a proxy could read. */
+  /** The data that a proxy could read. */
   atProxy = /** @type {{ path: string, authorization?: string }[]} */ ([])
   #revoked = new Set()
   #seen = new Set()

@@ -1,4 +1,4 @@
-// How certificate.connect makes connections for undici: as undici's own connector does.
+// certificate.connect makes connections for undici like undici's own connector.
 import { once } from 'node:events'
 import https from 'node:https'
 import { type AddressInfo, createServer as createRawServer, type Server, type Socket } from 'node:net'
@@ -49,7 +49,7 @@ function connectTo(port: string, more: object = {}, files = filesOf(one, issuer.
 }
 
 describe('certificate.connect', () => {
-  it('shows the certificate, offers HTTP/1.1 alone, and names the server unless that is an address', async () => {
+  it('sends the certificate, offers only HTTP/1.1, and names the server unless that is an address', async () => {
     const seen: unknown[] = []
     const server = createServer({
       ...tls,
@@ -73,14 +73,14 @@ describe('certificate.connect', () => {
     expect(seen).toEqual([false, 'localhost', 'localhost'].map((name) => [thumbprintOf(one), 'http/1.1', name]))
   })
 
-  it('connects without TLS where there is none', async () => {
+  it('connects without TLS to an http: origin', async () => {
     const port = await listen(createRawServer())
     const socket = await connectTo(port, { protocol: 'http:' })
     expect(socket).not.toHaveProperty('encrypted')
     socket.destroy()
   })
 
-  it('speaks TLS over a connection that it is given, such as one through a proxy', async () => {
+  it('speaks TLS over a given connection, such as one through a proxy', async () => {
     const port = await listen(createServer({ ...tls, requestCert: true, rejectUnauthorized: false }))
     const httpSocket = await connectTo(port, { protocol: 'http:' })
     expect(await connectTo(port, { httpSocket })).toMatchObject({ encrypted: true })
@@ -97,7 +97,7 @@ describe('certificate.connect', () => {
     })
   })
 
-  it('gives up after 10 s, with the code of undici, whose classification others rely on', async () => {
+  it("gives up after 10 s, with undici's code, on which others rely", async () => {
     const port = await listen(createRawServer())
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     const pending = connectTo(port)
@@ -111,7 +111,7 @@ describe('certificate.connect', () => {
     await outcome
   })
 
-  it('trusts what the process trusts for all requests, unless the certificate has authorities of its own', async () => {
+  it('trusts the authorities of the process, unless the certificate has its own', async () => {
     const port = await listen(createServer({ ...tls, requestCert: true, rejectUnauthorized: false }))
     const { options } = https.globalAgent
     const other = await authority('Another fake authority')

@@ -1,10 +1,10 @@
-// What following the files of a certificate costs, and that a change which `stat` does not show is seen.
+// The cost of following the files of a certificate, and changes that `stat` does not show.
 import { readFileSync, type Stats, statSync } from 'node:fs'
 import { afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest'
 import { CertificateFiles } from '../../packages/core/src/credentials/certificate-files.ts'
 import { authority, CertificateDirectory, type Pem, thumbprintOf } from '../servers/certificates.ts'
 
-/** What `stat` gives in place of the truth. */
+/** The result of `stat`, in place of the real one. */
 let stats: Stats | undefined
 
 vi.mock('node:fs', async (load) => {
@@ -47,13 +47,13 @@ const calls = () => {
   return counts
 }
 
-it('a thousand requests within a second look at no file, and later ones look once a second without reading', () => {
+it('a thousand requests within a second check no file, and later ones check once a second without reading', () => {
   const reader = files()
   const certificate = reader.read()
   calls()
   for (let i = 0; i < 1000; i++) expect(certificate.isCurrent).toBe(true)
   expect(calls()).toEqual([0, 0])
-  // Two seconds after the change it is read once more: that may not have been the last one.
+  // Two seconds after the change, the file is read again, since that may not have been the last change.
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 5_000 })
   later()
   reader.read()
@@ -66,14 +66,14 @@ it('a thousand requests within a second look at no file, and later ones look onc
 })
 
 // Files that are written in place, within one tick of the file system's clock and with equal lengths.
-it('a change that `stat` does not show is seen if the last one was a moment ago', () => {
+it('a change that `stat` does not show is noticed if the last one was a moment ago', () => {
   stats = statSync(directory.cert)
   const reader = files()
   expect(reader.read().thumbprint).toBe(thumbprintOf(one))
   directory.write(two)
   later()
   expect(reader.read().thumbprint).toBe(thumbprintOf(two))
-  // An hour later, what looks the same is the same.
+  // An hour later, a file with the same `stat` counts as unchanged.
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3600_000 })
   later()
   reader.read()

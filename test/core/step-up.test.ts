@@ -25,7 +25,7 @@ type Choose = (outgoing: OutgoingRequest) => TokenRequest | false | undefined
 /** Adds the scope that a challenge names. */
 const widening: Choose = ({ challenge }) => ({ scope: challenge ? `read ${challenge.scope}` : 'read' })
 
-/** A token that names its scope, and which one of that scope it is. */
+/** A token that names its scope, with a number for each token of that scope. */
 function issuing(): Answer {
   const counts = new Map<string, number>()
   return ({ form: { scope = '' } }) => {
@@ -46,7 +46,7 @@ function start(tokenRequest: Choose, options: McaAuthOptions = {}, answer: Answe
 type Authorizer = ReturnType<typeof start>['authorizer']
 type Resource = (token: string, path: string) => readonly [status: number, headers?: Record<string, string>]
 
-/** Takes tokens whose scope has the name of the path. */
+/** Accepts tokens whose scope contains the name of the path. */
 const byPath: Resource = (token, path) => (token.includes(path.slice(1)) ? [200] : [403, insufficient(path.slice(1))])
 
 interface Sent {
@@ -55,7 +55,7 @@ interface Sent {
   readonly authorization: RequestAuthorization
 }
 
-/** Sends as an adapter does, until a response is delivered. */
+/** Sends like an adapter, until a response is delivered. */
 async function send(authorizer: Authorizer, path: string, resource: Resource = byPath, more = {}): Promise<Sent> {
   const {
     origin = api,
@@ -97,7 +97,7 @@ afterEach(() => {
 })
 
 describe('a challenge for more scope', () => {
-  it('calls tokenRequest again, and sends the request again with the token that it wants', async () => {
+  it('calls tokenRequest again, and resends the request with the token that it chooses', async () => {
     const { authorizer, choose } = start(widening)
     const { carried, status } = await send(authorizer, '/write?a=b', (token) =>
       token.includes('write') ? [200] : [403, insufficient('write')],
@@ -108,7 +108,7 @@ describe('a challenge for more scope', () => {
     expect(choose.mock.calls).toEqual([[outgoing], [{ ...outgoing, challenge }]])
   })
 
-  it('is remembered for the next request with the same first answer, and for no other', async () => {
+  it('is remembered for the next request with the same first result, and for no other', async () => {
     const other = 'https://stock.example.com'
     const { authorizer, sent, challenges } = start(
       ({ url, challenge }) => ({
@@ -136,7 +136,7 @@ describe('a challenge for more scope', () => {
     const { carried, status, authorization } = await send(authorizer, '/write')
     expect({ carried, status }).toEqual({ carried: ['read-1'], status: 403 })
     expect((await resume(authorization, '/write', byPath)).carried).toEqual(['read-1'])
-    expect(challenges()).toHaveLength(1) // also if a layer repeats the request
+    expect(challenges()).toHaveLength(1) // even if a layer repeats the request
     expect((await send(authorizer, '/read')).status).toBe(200)
     expect(sent).toHaveLength(1)
   })
@@ -166,13 +166,13 @@ describe('a challenge for more scope', () => {
   it.each<[string, McaAuthOptions]>([
     ['without `origins`', { origins: undefined }],
     ['from a default token request', { tokenRequest: undefined, scope: 'read' }],
-  ])('changes nothing %s', async (_when, options) => {
+  ])('has no effect %s', async (_when, options) => {
     const { authorizer, challenges } = start(widening, options)
     expect(await send(authorizer, '/write')).toMatchObject({ carried: ['read-1'], status: 403 })
     expect(challenges()).toEqual([])
   })
 
-  it('is answered for any subdomain that `origins` lists', async () => {
+  it('is handled for any subdomain that `origins` lists', async () => {
     const { authorizer } = start(widening, { origins: 'https://*.example.com' })
     expect(await send(authorizer, '/write')).toMatchObject({ status: 200 })
   })
@@ -190,7 +190,7 @@ describe('a challenge for more scope', () => {
       { scope: undefined, resourceMetadata: 'https://orders.example.com/.well-known/x?a=b,c' },
     ],
     [
-      'stands beside others',
+      'follows other challenges',
       403,
       'Basic realm="x", scope="no", Bearer error="insufficient_scope", scope="write", DPoP scope="no"',
       { scope: 'write' },
@@ -201,14 +201,14 @@ describe('a challenge for more scope', () => {
     ['has no error', 403, 'Bearer scope="write"', undefined],
     ['comes with another status', 404, 'Bearer error="insufficient_scope", scope="write"', undefined],
     ['comes with a success', 200, 'Bearer error="insufficient_scope", scope="write"', undefined],
-  ])('that %s is read by the scheme of the token', async (_what, status, challenge, expected) => {
+  ])('that %s is read according to the scheme of the token', async (_what, status, challenge, expected) => {
     const { authorizer, challenges } = start(() => ({ scope: 'read' }))
     await send(authorizer, '/', () => [status, { 'www-authenticate': challenge }])
     const given = { error: 'insufficient_scope', resourceMetadata: undefined, ...expected }
     expect(challenges()).toEqual(expected === undefined ? [] : [given])
   })
 
-  it('is for a token of ours alone, not for that of an incoming request', async () => {
+  it('has an effect only for our own token, not for that of an incoming request', async () => {
     const { authorizer, choose } = start(widening, { incoming: 'forward' })
     const incoming = { headers: { authorization: 'Bearer alice' } }
     const { carried, status } = await forwardIncoming(incoming, () => send(authorizer, '/write'))
@@ -238,7 +238,7 @@ describe('a challenge for more scope', () => {
 })
 
 describe('the wider token', () => {
-  it('that does not content the resource leads to one resend, and is not remembered', async () => {
+  it('that the resource does not accept causes one resend, and is not remembered', async () => {
     const { authorizer, challenges } = start(widening)
     for (const status of [403, 401]) {
       const never: Resource = () => [status, insufficient('write')]
@@ -255,14 +255,14 @@ describe('the wider token', () => {
   it.each<[string, Choose]>([
     ['the first token request', ({ challenge }) => ({ scope: challenge?.scope === 'write' ? 'read write' : 'read' })],
     ['the wider one', ({ challenge }) => ({ scope: challenge ? 'read write' : 'read' })],
-  ])('that is enough for one path stays, if another path wants more and gets %s', async (_what, tokenRequest) => {
+  ])('that is enough for one path is kept if another path demands more and gets %s', async (_what, tokenRequest) => {
     const { authorizer } = start(tokenRequest)
     await send(authorizer, '/write')
     expect(await send(authorizer, '/admin')).toMatchObject({ carried: ['read+write-1'], status: 403 })
     expect((await send(authorizer, '/write')).carried).toEqual(['read+write-1'])
   })
 
-  it('leaves the resend after a rejection, whichever comes first', async () => {
+  it('does not use up the resend after a rejection, whichever comes first', async () => {
     const { authorizer } = start(widening)
     const rejectFirst: Resource = (token) =>
       token.endsWith('-1') ? [401, invalid] : token.includes('write') ? [200] : [403, insufficient('write')]
@@ -281,7 +281,7 @@ describe('the wider token', () => {
     expect(challenges()).toHaveLength(1)
   })
 
-  it('that the authorization server denies delivers the response, and fails no other request', async () => {
+  it('that the authorization server denies leads to delivery of the response, and fails no other request', async () => {
     vi.useFakeTimers({ toFake: ['Date'] })
     const issue = issuing()
     const { authorizer, sent } = start(widening, {}, (request, count) =>
@@ -293,13 +293,13 @@ describe('the wider token', () => {
       expect(await send(authorizer, '/write')).toMatchObject({ carried: ['read-1'], status: 403 })
     }
     expect(await send(authorizer, '/read')).toMatchObject({ carried: ['read-1'], status: 200 })
-    expect(sent).toHaveLength(2) // the denial is remembered as any other
+    expect(sent).toHaveLength(2) // the denial is remembered like any other
     vi.setSystemTime(Date.now() + 60_000)
     await send(authorizer, '/read')
-    expect(sent).toHaveLength(2) // and no request that needs no more than it has waits for another one
+    expect(sent).toHaveLength(2) // and a request with enough scope does not wait for another token
   })
 
-  it('that can be had no more is given up for the first one, since the request may not need it', async () => {
+  it('that is no longer available is replaced by the first one, since the request may not need it', async () => {
     const issue = issuing()
     let denies = false
     const { authorizer, provider } = start(widening, {}, (request, count) =>
@@ -314,12 +314,12 @@ describe('the wider token', () => {
     expect(await send(authorizer, '/read')).toMatchObject({ carried: ['read-2'], status: 200 })
   })
 
-  it('that reads as the first one is not sent again', async () => {
+  it('that equals the first one does not cause a resend', async () => {
     const { authorizer } = start(widening, {}, () => Response.json({ access_token: 'the-same', expires_in: 3600 }))
     expect(await send(authorizer, '/write')).toMatchObject({ carried: ['the-same'], status: 403 })
   })
 
-  it('is sent by the next request if the body of this one cannot be sent again', async () => {
+  it('is sent with the next request if the body of this one cannot be sent again', async () => {
     const { authorizer, challenges } = start(widening)
     const once = { method: 'POST', details: { replayable: false } }
     expect(await send(authorizer, '/write', byPath, once)).toMatchObject({ carried: ['read-1'], status: 403 })
@@ -327,14 +327,14 @@ describe('the wider token', () => {
     expect(challenges()).toHaveLength(1)
   })
 
-  it('is one token request for 40 requests at once', async () => {
+  it('takes one token request for 40 concurrent requests', async () => {
     const { authorizer, sent } = start(widening)
     const all = await Promise.all(Array.from({ length: 40 }, () => send(authorizer, '/write')))
     expect(all.every(({ status }) => status === 200)).toBe(true)
     expect(sent.map(({ form }) => form.scope)).toEqual(['read', 'read write'])
   })
 
-  it('causes four token requests, then one each 15 s, if the resource wants another one each time', async () => {
+  it('causes four token requests, then one every 15 s, if the resource demands a different one each time', async () => {
     vi.useFakeTimers({ toFake: ['Date'] })
     const { authorizer, sent, challenges } = start(widening)
     let count = 0
@@ -345,12 +345,12 @@ describe('the wider token', () => {
     vi.setSystemTime(Date.now() + 15_000)
     for (let i = 0; i < 3; i++) await send(authorizer, '/', insatiable)
     expect(sent).toHaveLength(1 + 5)
-    // The budget of rejected tokens is another one.
+    // The budget of rejected tokens is separate.
     const rejecting: Resource = (token) => (token === 'read-1' ? [401, invalid] : [200])
     expect(await send(authorizer, '/', rejecting)).toMatchObject({ carried: ['read-1', 'read-2'], status: 200 })
   })
 
-  it('costs nothing of the budget if the resource is content', async () => {
+  it('does not use up the budget if the resource accepts it', async () => {
     let tenant = 0
     const { authorizer } = start(({ challenge }) => ({ scope: challenge ? `read write-${tenant}` : 'read' }))
     for (tenant = 1; tenant <= 10; tenant++) {
@@ -378,7 +378,7 @@ describe('the wider token', () => {
     provider.close()
   })
 
-  it('comes from any provider, also one that is not ours', async () => {
+  it('comes from any provider, even one that is not ours', async () => {
     const given: TokenProvider = {
       getToken: async ({ scope = '' } = {}) => ({ accessToken: `for-${scope}`, expiresAt: Date.now() + 60_000 }),
     }
@@ -438,7 +438,7 @@ describe('on behalf of callers, the wider token', () => {
 })
 
 describe('a request that is sent more than once', () => {
-  it('keeps the wider token when a layer repeats it, and steps up no more', async () => {
+  it('keeps the wider token when a layer repeats it, and does not step up again', async () => {
     const { authorizer, challenges } = start(widening)
     let failures = 1
     const failing: Resource = (token, path) => {
@@ -452,7 +452,7 @@ describe('a request that is sent more than once', () => {
     expect(challenges()).toHaveLength(1)
   })
 
-  it('steps up no more if the layer that repeats it hides which request that is', async () => {
+  it('does not step up again if the layer that repeats it hides its identity', async () => {
     const { authorizer, challenges } = start(({ challenge }) => ({ scope: `read ${challenge?.scope ?? ''}` }))
     let count = 0
     const insatiable: Resource = () => [403, insufficient(`scope-${++count}`)]
@@ -483,7 +483,7 @@ describe('a request that is sent more than once', () => {
     expect(choose.mock.calls.map(([{ url }]) => url.href)).toEqual([`${api}/start`, hop])
   })
 
-  it('does not step up after a redirect that the client followed, nor at an origin that it led to', async () => {
+  it('does not step up after a redirect that the client followed, nor at the target of one', async () => {
     const { authorizer, challenges } = start(widening)
     expect(await follow(authorizer, hop, false)).toBe('deliver')
     for (const hopIsOurs of [false, true]) {
@@ -493,7 +493,7 @@ describe('a request that is sent more than once', () => {
   })
 })
 
-it('what is remembered is bounded, and kept apart by origin and first answer', () => {
+it('the memory of wider token requests is bounded, with separate entries by origin and first result', () => {
   const known = new WiderRequests()
   const [read, other, wide, wider] = ['read', 'other', 'wide', 'wider'].map((scope) => prepareTokenRequest({ scope }))
   if (!read || !other || !wide || !wider) throw new Error('unreachable')

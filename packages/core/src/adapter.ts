@@ -1,15 +1,15 @@
 /**
  * The protocol for adapters of HTTP clients.
  *
- * An adapter translates: it reports to core what its client does, and carries out what core decides. It decides nothing
+ * An adapter translates: it reports its client's events to core, and carries out core's decisions. It makes no decisions
  * itself. Which request gets a token, what a redirect means, and when a request is resent is decided in core, so
  * that it is the same for every client.
  *
  * ## Words
  *
- * A *request* is what the caller makes. It may be *sent* several times: as the caller made it, again for each hop of a
- * redirect, again when some layer retries it, again when its token was rejected or is not enough. Each of these is a *sending*. A *resend*
- * is a sending that core asks for.
+ * A *request* is made by the caller. It may be *sent* several times: as the caller made it, again for each hop of a
+ * redirect, again when some layer retries it, again when its token was rejected or lacks scope. Each of these is a
+ * *sending*. A *resend* is a sending that core demands.
  *
  * There is one {@link RequestAuthorizer} for each `mcaAuth()`, made by {@link createRequestAuthorizer} when `mcaAuth()`
  * is called. There is one {@link RequestAuthorization} for each request.
@@ -24,41 +24,41 @@
  *             └── failed                               a layer may retry it, or the caller gets the error
  * ```
  *
- * 1. `begin()`, in the first code of yours that the client runs, before you await anything. It captures what must not
- *    change while a token is awaited: the incoming request's token, the async context, the choice of the option
+ * 1. `begin()`, in the first code of yours that the client runs, before you await anything. It captures everything that
+ *    must not change while a token is awaited: the incoming request's token, the async context, the choice of the option
  *    `tokenRequest`. Copy URL, method and headers yourself at the same time. It returns `undefined` for a request that no
  *    adapter may touch, such as a token request: pass it on unchanged. It never throws.
  * 2. `headersFor()`, for each sending, when its URL and headers are final. Set the headers that it returns, and remove
  *    those that you set for an earlier sending and that are missing now. Pass the `Authorization` that the *caller* set,
  *    or `undefined`: that one wins. If it returns a promise, a token must be awaited: wait with
  *    {@link whileBodyWaits}, which watches a body that could fail meanwhile, and send a {@link bodySnapshot}. If the promise
- *    rejects, do not send the request; the error goes to the caller. A client that has an error class of its own wraps it,
+ *    rejects, do not send the request; the error goes to the caller. A client that has its own error class wraps it,
  *    with the same `code`. On a redirect hop and for a resend it never returns a promise, but it may throw on a hop.
  * 3. `redirected()`, for each redirect that is followed, before `headersFor()` of the hop, with the `headers` of the
  *    response, unless `responded()` has had them. With `hopIsOurs: true` if the
- *    adapter sends the hop, or sees it being sent. If the client follows by itself and only says so afterwards, call it
- *    without, before `responded()`: then the request is never resent, since the original may have been carried out.
+ *    adapter sends the hop, or sees it being sent. If the client follows by itself and only reports it afterwards, call it
+ *    without `hopIsOurs`, before `responded()`: then the request is never resent, since the original may have been carried out.
  * 4. `responded()`, for a final response. `replayable` comes from {@link requestBody}. Give it before the caller sees the
- *    response, and keep the response until the verdict is there. For `'resend'`, first let go of the response in a way
+ *    response, and keep the response until the verdict is there. For `'resend'`, first discard the response in a way
  *    that frees its connection, then call `headersFor()` again, and send `body.again()`. If it rejects, the caller has
  *    aborted: pass the reason on. An error that carries a status is a response too. One request may be resent several times:
  *    for a nonce, for more scope, and for a rejected token, each once.
  * 5. `failed()`, when a sending ends without a response.
  *
- * `applies` is `false` if the option `origins` does not list the request's origin. Call `headersFor()` all the same, for it
+ * `applies` is `false` if the option `origins` does not list the request's origin. Call `headersFor()` anyway, because it
  * reports why a request goes without a token.
  *
  * ## What else an adapter must do
  *
- * - **Two `mcaAuth()` on one client.** The first whose `applies` is true decides, also when it decides for no token. Pass
+ * - **Two `mcaAuth()` on one client.** The first whose `applies` is true decides, even if it decides to send no token. Pass
  *   the authorization on with the request, in an enumerable property `Symbol.for('mca-auth.request.1')` that layers copy.
  *   An adapter that finds one there whose `applies` is true passes the request on unchanged.
  * - **Bodies.** {@link requestBody} decides what can be sent twice. Send its `first`, not the body that it was given.
  * - **Connections.** If the adapter can choose the connection of a sending: after `headersFor()`, `certificate` of the
- *   authorization says which client certificate that connection needs. Use its `agent`, or add its `tlsOptions()` to those of
+ *   authorization is the client certificate that the connection needs. Use its `agent`, or add its `tlsOptions()` to those of
  *   the connection, unless the caller has chosen an agent or a certificate. The next sending may need another one, or none.
- * - **Secrets.** Look at what your client's responses and errors lead to under `inspect` at any depth and in
- *   `JSON.stringify`. If the request is there, hide it, or what shows it.
+ * - **Secrets.** Check what `inspect` at any depth and `JSON.stringify` show of your client's responses and errors. If they
+ *   show the request, hide it, or the property that leads to it.
  * - **Layers that send a request again without you** (retry, redirect, in clients such as undici): see
  *   {@link RequestAuthorizer.beginOrContinue} and {@link RequestAuthorizer.runEnd}.
  * - **A client that hides something.** Its origin: leave `url` out. Redirects that it follows: `hidesRedirects`. If it uses

@@ -10,49 +10,49 @@ import { clientThumbprint, type ServerTls } from './server-tls.js'
 import type { VerifiedToken } from './token-issuer.js'
 
 export interface ProtectedResourceOptions {
-  /** Whose tokens it accepts. */
+  /** The server whose tokens it accepts. */
   readonly authorizationServer: AuthorizationServer | Iam
   /**
-   * Whose rejections it sends: those of App ID's or MCA's middleware, of a service of IBM Cloud, or as RFC 6750 §3.1 has
-   * them: 401 for a token that is no good, 403 for a scope that is missing.
+   * The form of its rejections: of App ID's or MCA's middleware, of a service of IBM Cloud, or of RFC 6750 §3.1: 401 for an
+   * invalid token, 403 for a missing scope.
    * @default 'appid', for tokens of IAM 'cloudant'
    */
   readonly challenge?: 'appid' | 'mca' | 'rfc6750' | IbmService
   /**
-   * Scopes that a token must have, space-separated, or a function that says so for each request. With the challenges of
-   * App ID and RFC 6750.
+   * Scopes that a token must have, space-separated, or a function that returns them for each request. With the challenges
+   * of App ID and RFC 6750.
    * @default none
    */
   readonly scope?: string | ((request: ReceivedRequest) => string | undefined)
-  /** Answers instead of the resource, where it gives a reply. Called with each request, before the token is checked. */
+  /** If it returns a reply, that is the response. Called with each request, before the token is checked. */
   readonly intercept?: (request: ReceivedRequest) => Reply | undefined
   /**
-   * Speaks https and asks for a client certificate. A token that is bound to one is accepted over its connections only.
+   * Speaks https and requests a client certificate. A token that is bound to one is accepted only over its connections.
    * @default plain HTTP
    */
   readonly tls?: ServerTls
 }
 
-/** A request as it arrived. */
+/** A received request. */
 export interface ReceivedRequest {
   readonly method: string
-  /** With the query. */
+  /** Includes the query. */
   readonly path: string
   readonly headers: IncomingMessage['headers']
   readonly body: Buffer
-  /** The digest of the client's certificate (`x5t#S256`, RFC 8705 §3.1), if it has shown one. */
+  /** The digest of the client's certificate (`x5t#S256`, RFC 8705 §3.1), if it has sent one. */
   readonly certificateThumbprint?: string | undefined
 }
 
-/** A request with a good token. */
+/** A request with a valid token. */
 export interface AcceptedRequest extends ReceivedRequest {
   /** The token's `sub`: a user, or the client itself. */
   readonly subject: string | undefined
 }
 
 /**
- * A protected resource in this process: answers 200 with `{ method, path, body }` to a valid token, else as App ID's or
- * MCA's own middleware does.
+ * A protected resource in this process: responds to a valid token with 200 and `{ method, path, body }`, otherwise like App
+ * ID's or MCA's own middleware.
  *
  * @example
  * ```ts
@@ -77,11 +77,11 @@ export class ProtectedResource {
   readonly origin: string
   /** Every request received, oldest first. */
   readonly received: ReceivedRequest[] = []
-  /** Every request whose token was accepted, oldest first, and whom that token was for. */
+  /** Every request whose token was accepted, oldest first, with the subject of the token. */
   readonly accepted: AcceptedRequest[] = []
-  /** Rejects every token, also a new one, as a service does whose policy denies the request. */
+  /** Rejects every token, even a new one, like a service whose policy denies the request. */
   rejectsAll = false
-  /** What it demands of proofs, for tokens that are bound to a key. */
+  /** Its rules for proofs, for tokens that are bound to a key. */
   readonly dpop: DpopRules = new DpopRules()
   readonly #http: LoopbackServer
   readonly #options: ProtectedResourceOptions
@@ -93,7 +93,7 @@ export class ProtectedResource {
     this.origin = http.origin
   }
 
-  /** Answers so far, by status. */
+  /** The number of responses so far, by status. */
   get answers(): ReadonlyMap<number, number> {
     return this.#answers
   }
@@ -112,13 +112,13 @@ export class ProtectedResource {
     const certificateThumbprint = clientThumbprint(incoming)
     const request = { method, path, headers, body: await readBody(incoming), certificateThumbprint }
     this.received.push(request)
-    const reply = this.#options.intercept?.(request) ?? (await this.#judge(request))
+    const reply = this.#options.intercept?.(request) ?? (await this.#check(request))
     const status = reply.status ?? 200
     this.#answers.set(status, (this.#answers.get(status) ?? 0) + 1)
     return reply
   }
 
-  async #judge(request: ReceivedRequest): Promise<Reply> {
+  async #check(request: ReceivedRequest): Promise<Reply> {
     const { method, path, headers, body, certificateThumbprint: certificate } = request
     const accept = (token: VerifiedToken | undefined): Reply => {
       this.accepted.push({ ...request, subject: token?.subject })
@@ -177,7 +177,7 @@ export class ProtectedResource {
   }
 }
 
-/** RFC 8705 §3: a token that is bound to a certificate is for connections with that one. */
+/** RFC 8705 §3: a token that is bound to a certificate is only valid for connections with it. */
 function isFor(token: VerifiedToken | undefined, certificate: string | undefined): boolean {
   return token?.certificateThumbprint === undefined || token.certificateThumbprint === certificate
 }

@@ -1,4 +1,4 @@
-// fetch: what calls ours, and what ours calls.
+// fetch: layers that call ours, and layers that ours calls.
 import { mcaAuth } from '@mca-auth/fetch'
 import { repeatedProof } from '../limits.js'
 import { mocked, startMsw, startNock } from '../mocks.js'
@@ -33,7 +33,7 @@ function row(layer, place, packages, make, more = {}) {
   return { layer, place, packages, start: async (context) => client(await make(context)), ...more }
 }
 
-/** What is given our fetch. */
+/** Layers that are given our fetch. */
 async function callers() {
   const { default: ky } = await import('ky')
   const { createFetch } = await import('ofetch')
@@ -64,7 +64,7 @@ async function callers() {
       'new OpenAI({ fetch: mcaAuth(), defaultHeaders: { authorization: null } })',
       ['openai'],
       ({ auth, world }) => {
-        const defaultHeaders = { authorization: null } // else its own wins
+        const defaultHeaders = { authorization: null } // otherwise its own header wins
         const api = new OpenAI({ apiKey: 'not-a-real-key', baseURL: world.api, fetch: auth(), defaultHeaders })
         return async (url, { method = 'GET', ...init } = {}) => {
           const request = api[method.toLowerCase()](new URL(url).pathname, init)
@@ -125,7 +125,7 @@ function mocks() {
   ]
 }
 
-/** A fetch that keeps responses, as that of a framework does: by URL, or by URL and token. */
+/** A fetch that caches responses, like the fetch of a framework: by URL, or by URL and token. */
 function caching() {
   const cached = (/** @type {typeof fetch} */ over, /** @type {(request: Request) => string} */ keyOf) => {
     const kept = new Map()

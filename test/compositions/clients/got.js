@@ -9,10 +9,10 @@ import { unansweredChallenge } from '../limits.js'
 import { canMock, mocked, startMsw, startNock } from '../mocks.js'
 import { leavingByHook, pages } from './got-steps.js'
 
-/** A retry at once, as often as got would. */
+/** Retries without a delay, as often as got would. */
 const retry = { limit: 2, calculateDelay: ({ computedValue }) => (computedValue > 0 ? 1 : 0) }
 
-/** Its HTTP/2 client loses a response now and then on a busy machine, without mca-auth too. */
+/** Its HTTP/2 client sometimes loses a response on a busy machine, even without mca-auth. */
 const overHttp2 = { prepare: overTls, flaw: /HTTP\/?2|pending stream/i }
 
 export async function group(/** @type {string} */ name) {
@@ -109,12 +109,12 @@ function replaceContext(/** @type {any} */ options) {
   options.context = { replaced: true }
 }
 
-/** As got's documentation has it for a new token; here for a server that is busy. */
+/** From got's documentation, which has it for a new token; here for a server that is busy. */
 function again(/** @type {any} */ response, /** @type {(options: object) => any} */ retryWithMergedOptions) {
   return response.statusCode === 503 ? retryWithMergedOptions({ headers: { 'x-again': '1' } }) : response
 }
 
-/** By promises, with every kind of callback that got has. */
+/** Sends with promises, with every kind of callback that got has. */
 function client(/** @type {any} */ got) {
   const call = (url, options = {}) => got(urlFor(got, url), { throwHttpErrors: false, ...options })
   const hook = (start) => (value) => {
@@ -137,7 +137,7 @@ function client(/** @type {any} */ got) {
   }
 }
 
-/** An instance with a prefix takes paths. */
+/** An instance with a prefix accepts paths. */
 function urlFor(/** @type {any} */ got, /** @type {string} */ url) {
   return got.defaults.options.prefixUrl ? new URL(url).pathname.slice(1) : url
 }
@@ -152,7 +152,7 @@ async function streamed(
   await once(stream.on(event, start).resume(), 'end')
 }
 
-/** By streams alone. */
+/** Sends only with streams. */
 function streaming(/** @type {any} */ got) {
   return {
     async send(/** @type {string} */ url, /** @type {any} */ init = {}) {

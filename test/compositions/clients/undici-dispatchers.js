@@ -7,7 +7,7 @@ import { ofOneOrigin, requests, retryOptions } from './undici-requests.js'
 
 /** @typedef {typeof import('undici')} Undici */
 
-/** Each has a base, which ours is put on. `showsOrigin`: a Client and a Pool tell a layer which origin they are for. */
+/** Each has a base, on which ours is composed. `showsOrigin`: a Client or a Pool shows its origin to a layer. */
 export function dispatchers(/** @type {Undici} */ undici, /** @type {boolean} */ showsOrigin) {
   const { Agent, Pool, Client, BalancedPool, RetryAgent, ProxyAgent, EnvHttpProxyAgent, interceptors } = undici
   const redirect = () => interceptors.redirect({ maxRedirections: 5 })
@@ -84,7 +84,7 @@ export function dispatchers(/** @type {Undici} */ undici, /** @type {boolean} */
     return new ProxyAgent({ uri: await startProxy(world) })
   }
 
-  /** What undici 8 does with plain http, and others on request. */
+  /** The behaviour of undici 8 with plain HTTP, and of others on request. */
   async function forwarding(world) {
     return new ProxyAgent({ uri: await startProxy(world), proxyTunnel: false })
   }
@@ -134,7 +134,7 @@ function mocked(/** @type {Undici} */ { MockAgent }, /** @type {any} */ world) {
   return agent
 }
 
-/** `destroy()` ends also what a test left open; a MockAgent has `close()` alone. */
+/** `destroy()` also ends requests that a test left open; a MockAgent has only `close()`. */
 function end(/** @type {any} */ base) {
   return base instanceof Object && 'get' in base && 'assertNoPendingInterceptors' in base
     ? base.close()

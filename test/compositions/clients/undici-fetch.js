@@ -1,4 +1,4 @@
-// fetch over a dispatcher of undici, and what undici makes of fetch.
+// fetch over a dispatcher of undici, and what undici builds on fetch.
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { asEvents, asSocket } from '../front.js'
@@ -17,7 +17,7 @@ export function setGlobal(/** @type {Undici} */ undici, /** @type {any} */ agent
   }
 }
 
-/** By undici's own fetch and by Node's, which takes the dispatchers of some versions of undici only. */
+/** With undici's own fetch and with Node's, which accepts only the dispatchers of some versions of undici. */
 export async function fetches(/** @type {Undici} */ undici) {
   const { Agent, interceptors, fetch: undiciFetch } = undici
   const retry = interceptors.retry(retryOptions)
@@ -54,11 +54,11 @@ export async function fetches(/** @type {Undici} */ undici) {
 const limits = {
   'return-listed': {
     shows: /users.back got a token/,
-    text: 'a redirect that leaves `origins` and returns gets the token again, for each hop of fetch is a request of its own',
+    text: 'a redirect that leaves `origins` and returns gets the token again, since each hop of fetch is a separate request',
   },
 }
 
-/** Whether Node's fetch sends over a dispatcher of this undici; if not, there is nothing to hold. */
+/** Whether Node's fetch sends over a dispatcher of this undici; if not, there is nothing to test. */
 async function passes(/** @type {Undici} */ undici, /** @type {boolean} */ global) {
   let passed = 0
   const agent = new undici.Agent()
@@ -90,7 +90,7 @@ function fetching(/** @type {any} */ fetch, /** @type {object} */ options) {
   }
 }
 
-/** What undici makes of fetch. */
+/** APIs of undici on top of fetch. */
 export function sources(/** @type {Undici} */ { Agent, WebSocket, EventSource }) {
   const row = (layer, prepare, Class) => ({
     layer,
@@ -111,7 +111,7 @@ export function sources(/** @type {Undici} */ { Agent, WebSocket, EventSource })
             resolve({ status: 200, text })
           })
           source.addEventListener('error', () => {
-            if (layer === 'EventSource') source.close() // else it connects again
+            if (layer === 'EventSource') source.close() // otherwise it reconnects
             resolve({ status: 0, text: '' })
           })
         })

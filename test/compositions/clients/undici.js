@@ -35,7 +35,7 @@ function withAuthorization(/** @type {any} */ headers, /** @type {string} */ aut
     : { ...headers, authorization }
 }
 
-/** The layers, and the orders in which they stand around ours. */
+/** The layers, in various orders around ours. */
 function composed(/** @type {Undici} */ undici, /** @type {number} */ major) {
   const { interceptors } = undici
   const layers = {
@@ -94,7 +94,7 @@ function composed(/** @type {Undici} */ undici, /** @type {number} */ major) {
 /** Layers as applications write them. */
 const ours = { wrap: 'a wrapping layer', queue: 'a layer that is a queue' }
 
-/** Two requests at a time: the end of one starts the next, in a context that is the former's. */
+/** Two requests at a time: the end of one starts the next, in the context of the former. */
 function queue(/** @type {Undici} */ undici) {
   const { DecoratorHandler } = /** @type {any} */ (undici)
   let running = 0
@@ -132,7 +132,7 @@ function queue(/** @type {Undici} */ undici) {
   }
 }
 
-/** What is lost in this order, by step. */
+/** The limits of this order, by step. */
 function limitsOf(/** @type {string[]} */ names, /** @type {number} */ major) {
   const isOutside = (/** @type {string} */ name) => names.indexOf(name) > names.indexOf('mcaAuth')
   const isInside = (/** @type {string} */ name) => names.includes(name) && !isOutside(name)
@@ -148,7 +148,7 @@ function limitsOf(/** @type {string[]} */ names, /** @type {number} */ major) {
         once: { shows: /posts: 2/, text: 'a POST that is redirected and then answered 401 is executed again' },
         'steps-up-elsewhere': {
           shows: /403, 2/,
-          text: 'a request that is redirected to a stranger who asks for more scope is executed again',
+          text: 'a request that is redirected to a stranger that demands more scope is executed again',
         },
       }),
     ...(isOutside('queue') &&

@@ -45,7 +45,7 @@ export const authorizationChecks: Checks<AuthorizationOptions> = {
   tokenRequest: callable,
 }
 
-/** @throws TypeError if requests are to be made in the name of callers without a list of origins that may have their tokens. */
+/** @throws TypeError if the callers' tokens should be used without a list of origins that may have them. */
 export function checkIncoming({ incoming = 'ignore', origins }: AuthorizationOptions): void {
   if (incoming === 'ignore' || origins !== undefined) return
   throw new TypeError(`\`incoming: '${incoming}'\` needs \`origins\`: the callers' tokens go nowhere else`)

@@ -5,14 +5,14 @@ import type { ScopeChallenge } from './outgoing-request.js'
 const part = /([!#$%&'*+.^_`|~\w-]+)(?:[ \t]*=[ \t]*("(?:[^"\\]|\\.)*"|[^\s,"]*))?/g
 const maxLength = 8192
 
-/** RFC 9449 §7.1 and §9: the server objects to the proof. */
+/** RFC 9449 §7.1 and §9: the server rejects the proof. */
 const aboutTheProof = ['use_dpop_nonce', 'invalid_dpop_proof']
-/** RFC 6750 §3.1 and RFC 9470 §3: the request lacks something else, and another token of this kind would not help. */
+/** RFC 6750 §3.1 and RFC 9470 §3: the reason is not the token, so a new token of this kind would not help. */
 const notAboutTheToken = ['insufficient_scope', 'invalid_request', 'insufficient_user_authentication', ...aboutTheProof]
 
 /**
- * Whether a response says that the server did not accept the token (RFC 9110 §15.5.2): a 401, unless the token's own
- * challenge, that of its scheme, gives another reason; a 403 only if that challenge says `invalid_token`.
+ * Whether a response says that the server did not accept the token (RFC 9110 §15.5.2): a 401, unless the challenge of the
+ * token's scheme gives another reason; a 403 only if that challenge says `invalid_token`.
  */
 export function rejectsToken(status: number, challenges: readonly string[], scheme = 'bearer'): boolean {
   if (status !== 401 && status !== 403) return false
@@ -21,7 +21,7 @@ export function rejectsToken(status: number, challenges: readonly string[], sche
   return status === 401 && !errors.some((error) => notAboutTheToken.includes(error))
 }
 
-/** What a response objects to in the proof: none if it is about something else. */
+/** The error of a response about the proof; `undefined` if it is about something else. */
 export function proofErrorsIn(status: number, challenges: readonly string[]): string[] {
   return status === 401 ? errorsIn(challenges, 'dpop').filter((error) => aboutTheProof.includes(error)) : []
 }

@@ -9,8 +9,8 @@ import type { WiderRequests } from './wider-requests.js'
 
 type Budgets = WeakMap<ProviderInternals, RejectionBudget>
 
-// One for each provider: clients that share a provider share what the rejections of a resource may cost, also if their
-// adapters are of several copies of this package.
+// One for each provider: clients that share a provider share its budget of refreshes, even if their adapters come from
+// different copies of this package.
 const shared = globalThis as { [key: symbol]: Budgets | undefined }
 const name = Symbol.for('mca-auth.rejection-budgets.1')
 shared[name] ??= new WeakMap()
@@ -23,7 +23,7 @@ export class ClientRules {
   readonly provider: ProviderInternals
   readonly origins: OriginRule
   readonly budget: RejectionBudget
-  /** The same as `provider`, if it is to exchange the tokens of incoming requests. */
+  /** The same as `provider`, if it should exchange the tokens of incoming requests. */
   readonly exchanging: ExchangingProvider | undefined
   /** The token request of every request, unless the option `tokenRequest` chooses. */
   readonly defaultRequest: PreparedTokenRequest | undefined
@@ -32,7 +32,7 @@ export class ClientRules {
   readonly #tokenRequest: AuthorizationOptions['tokenRequest']
   readonly #readsIncoming: boolean
 
-  /** @throws TypeError if the provider cannot exchange tokens and should. */
+  /** @throws TypeError if the provider should exchange tokens and cannot. */
   constructor(client: string, given: ProviderInternals, options: AuthorizationOptions) {
     this.client = client
     this.exchanging = options.incoming === 'exchange' ? exchangingPartOf(given) : undefined
@@ -46,7 +46,7 @@ export class ClientRules {
     this.defaultRequest = options.tokenRequest === undefined ? provider.prepare() : undefined
   }
 
-  /** What the incoming request that is being served is to this client. */
+  /** The token of the current incoming request, as this client uses it. */
   incoming(): Incoming {
     if (!this.#readsIncoming) return undefined
     const incoming = incomingToken()
@@ -54,7 +54,7 @@ export class ClientRules {
     return isUseless ? 'none' : incoming
   }
 
-  /** @throws TypeError if `tokenRequest` returns anything but a token request or `false`; whatever it throws. */
+  /** @throws TypeError if `tokenRequest` returns anything but a token request or `false`; or the error that it throws. */
   choose(url: string | URL, method: string): PreparedTokenRequest | false {
     const chosen: unknown = this.#tokenRequest?.({ url: new URL(url), method: method.toUpperCase() })
     return chosen === false ? false : this.#prepare(chosen)
@@ -90,7 +90,7 @@ export class ClientRules {
 function exchangingPartOf(provider: ProviderInternals): ExchangingProvider {
   if (provider.exchanging !== undefined) return provider.exchanging
   throw new TypeError(
-    "this provider cannot exchange tokens, as `incoming: 'exchange'` wants it: only those of createTokenProvider() can, with " +
-      'a client, and without a `grant` that presents something else',
+    "this provider cannot exchange tokens, as `incoming: 'exchange'` requires: only those of createTokenProvider() can, with  " +
+      'a client, and without a `grant` that presents another token',
   )
 }

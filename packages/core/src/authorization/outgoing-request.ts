@@ -4,17 +4,17 @@ export interface OutgoingRequest {
   /** Upper case. */
   readonly method: string
   /**
-   * Set if `tokenRequest` is called again, because a resource in `origins` wants a token with more scope. Another token
-   * request than before sends the request again, once.
+   * Set if `tokenRequest` is called again, because a resource in `origins` demands a token with more scope. If it returns a
+   * different token request than before, the request is resent, once.
    */
   readonly challenge?: ScopeChallenge | undefined
 }
 
-/** A challenge that asks for a token with more scope (RFC 6750 §3.1). The resource has written all of it. */
+/** A challenge that demands a token with more scope (RFC 6750 §3.1). All of it comes from the resource. */
 export interface ScopeChallenge {
   readonly error: 'insufficient_scope'
-  /** The scopes that the resource wants, space-separated, if it names them. */
+  /** The scopes that the resource demands, space-separated, if it names them. */
   readonly scope: string | undefined
-  /** `resource_metadata`, the URL of the resource's metadata (RFC 9728 §5.1), if it is named. Nothing is read from there. */
+  /** `resource_metadata`, the URL of the resource's metadata (RFC 9728 §5.1), if it is named. It is never requested. */
   readonly resourceMetadata: string | undefined
 }

@@ -9,10 +9,10 @@ import { WiderRequests } from './wider-requests.js'
 
 const debug = debuglog('mca-auth')
 
-/** A token request that took the place of another one, and the origin that wanted it. */
+/** A token request that replaced another one, and the origin that demanded it. */
 interface Step {
   readonly origin: string
-  /** On behalf of the caller, if tokens are exchanged: what one caller's request led to is nothing for another's. */
+  /** On behalf of the caller, if tokens are exchanged: the result of one caller's request does not apply to another's. */
   readonly first: PreparedTokenRequest
   /** As `tokenRequest` returned it. */
   readonly wider: PreparedTokenRequest
@@ -21,22 +21,22 @@ interface Step {
 }
 
 /**
- * What follows a challenge for more scope (RFC 6750 §3.1), once per request, if the user's own function `tokenRequest`
- * returns another token request than before. It is the resource that asks for a stronger token, so nothing follows unless
- * that function and the option `origins` say so.
+ * Handles a challenge for more scope (RFC 6750 §3.1), once per request, if the user's function `tokenRequest` returns a
+ * different token request than before. Since the resource demands a stronger token, this happens only if that function and
+ * the option `origins` allow it.
  *
- * The wider token request is remembered before its token is there, so that many requests at once are charged once, and
- * forgotten if there is no such token, or if the resource is not content with it.
+ * The wider token request is remembered before its token arrives, so that many concurrent requests are charged once. It is
+ * forgotten if no such token is issued, or if the resource does not accept it.
  */
 export class StepUp {
   readonly #rules: ClientRules
   readonly #choice: TokenChoice
   readonly #signal: AbortSignal | undefined
   #isSpent: boolean
-  /** What the request was sent again with, until its response is there. */
+  /** The token request with which the request was resent, until the response arrives. */
   #pending: Step | undefined
 
-  /** `before`: of the same request, if a layer repeats it in a way that hides which one it is. */
+  /** `before`: the state of the same request, if a layer repeats it and hides its identity. */
   constructor(rules: ClientRules, choice: TokenChoice, signal: AbortSignal | undefined, before?: StepUp) {
     this.#rules = rules
     this.#choice = choice
@@ -54,9 +54,9 @@ export class StepUp {
   }
 
   /**
-   * The token to send the request again with, if it is to be sent again.
+   * The token with which to resend the request, if it should be resent.
    *
-   * @param isReplayable - if not, the wider token request is remembered for the next request, and that is all.
+   * @param isReplayable - if not, the wider token request is only remembered for the next request.
    */
   tokenAfter(
     challenge: ScopeChallenge,
@@ -73,7 +73,7 @@ export class StepUp {
     if (!first || !wanted || wanted.key === first.key || wanted.key === carried.key) return undefined
     const { provider, budget } = this.#rules
     const available = provider.take(wanted)
-    // The resource says what it wants, and must not cause a token request with each of its responses.
+    // The resource chooses the scope, and must not cause a token request with each of its responses.
     const isCharged = available === undefined && this.#rules.wider?.find(origin, first)?.key !== wider.key
     if (isCharged && !budget.take(budgetKey(first), origin)) return undefined
     const step = { origin, first, wider, isCharged }
@@ -92,7 +92,7 @@ export class StepUp {
   }
 
   #use(step: Step, token: ProvidedToken, carried: ProvidedToken): ProvidedToken | undefined {
-    // A server that takes no notice of the scope issues the same token again.
+    // A server that ignores the scope issues the same token again.
     if (token.header === carried.header) {
       this.#forget(step)
       return undefined
@@ -106,7 +106,7 @@ export class StepUp {
     this.#rules.wider?.forget(origin, first, wider)
   }
 
-  /** If the function fails, the response that is there tells the caller more than its error, which is for the log. */
+  /** If the function fails, the caller gets the response, which says more than the error; that goes to the log. */
   #chooseAfter(challenge: ScopeChallenge, { url, method }: Sending): PreparedTokenRequest | undefined {
     try {
       return url === undefined ? undefined : this.#choice.chooseAfter(challenge, url, method)
@@ -117,7 +117,7 @@ export class StepUp {
   }
 }
 
-/** Not that of rejected tokens, whose keys have no space. */
+/** A separate budget from that of rejected tokens, whose keys contain no space. */
 function budgetKey({ key }: PreparedTokenRequest): string {
   return `step-up ${key}`
 }

@@ -13,21 +13,21 @@ import { missingIncomingToken } from './unsent-requests.js'
 export type RequestToken = ProvidedToken | IncomingToken
 
 /**
- * Which token a request should carry: the one that `tokenRequest` chooses, of the service or on behalf of the caller, or the
- * incoming request's own.
+ * The token that a request should carry: the one that `tokenRequest` chooses, of the service or on behalf of the caller, or
+ * the incoming request's own.
  */
 export class TokenChoice {
   readonly #rules: ClientRules
-  /** The caller's, in which `tokenRequest` is called. */
+  /** The caller's context, in which `tokenRequest` is called. */
   readonly #context: AsyncResource
   readonly #incoming: Incoming
   #url: string | undefined
   #method = ''
   /** `false`: no token. `undefined`: not chosen yet. */
   #request: PreparedTokenRequest | false | undefined
-  /** What `tokenRequest` returned first, if a challenge for more scope has led to another one. */
+  /** The first result of `tokenRequest`, if a challenge for more scope has led to another one. */
   #narrower: PreparedTokenRequest | undefined
-  /** The origin of that challenge, if it was an earlier request's. */
+  /** The origin of that challenge, if an earlier request got it. */
   #widerAt: string | undefined
   #problem: unknown
 
@@ -38,13 +38,13 @@ export class TokenChoice {
     this.#request = rules.defaultRequest
   }
 
-  /** Why there can be no token: what `tokenRequest` threw, or nobody to request it on behalf of. */
+  /** Why no token is available: the error of `tokenRequest`, or no caller on whose behalf to request one. */
   get problem(): unknown {
     if (this.#problem !== undefined || this.#rules.exchanging === undefined) return this.#problem
     return this.#incoming instanceof Object ? undefined : missingIncomingToken(this.#incoming)
   }
 
-  /** Whether the current context serves the same incoming request, or none. */
+  /** Whether the current context belongs to the same incoming request, or to none. */
   get belongsHere(): boolean {
     const here = this.#rules.incoming()
     return here === undefined || here === this.#incoming
@@ -56,7 +56,7 @@ export class TokenChoice {
     return this.#url !== undefined && String(url) === this.#url && method === this.#method
   }
 
-  /** What `tokenRequest` returned first, as it is {@link wanted}. */
+  /** The first result of `tokenRequest`, in the form of {@link wanted}. */
   get first(): PreparedTokenRequest | undefined {
     const first = this.#narrower ?? (this.#request || undefined)
     return first && this.wanted(first)
@@ -86,12 +86,12 @@ export class TokenChoice {
     this.#widerAt = at
   }
 
-  /** Calls it again after a challenge for more scope. `undefined`: it wants no other token. */
+  /** Calls it again after a challenge for more scope. `undefined` if it does not want a different token. */
   chooseAfter(challenge: ScopeChallenge, url: string | URL, method: string): PreparedTokenRequest | undefined {
     return this.#context.runInAsyncScope(() => this.#rules.chooseAfter(challenge, url, method))
   }
 
-  /** Requests a wider token from now on. */
+  /** From now on, chooses a wider token. */
   replaceBy(wider: PreparedTokenRequest): void {
     this.#narrower ??= this.#request || undefined
     this.#request = wider
@@ -125,7 +125,7 @@ export class TokenChoice {
     return this.#widerAt === undefined ? token : token.catch((error) => this.#acquireFirst(error, signal))
   }
 
-  /** Instead of the wider token: this request may not need what an earlier one needed, and must not fail for it. */
+  /** Replaces the wider token: this request may not need the scope of an earlier one, and must not fail for lack of it. */
   #acquireFirst(error: unknown, signal: AbortSignal | undefined): Promise<ProvidedToken> {
     const [narrower, origin, wider, first] = [this.#narrower, this.#widerAt, this.#request || undefined, this.first]
     if (signal?.aborted || !narrower || origin === undefined || !wider || !first) throw error
@@ -140,7 +140,7 @@ export class TokenChoice {
     return this.#request ? this.wanted(this.#request) : undefined
   }
 
-  /** What is to be requested: for the service, or on behalf of the caller, if there is one. */
+  /** The token request to make, for the service or on behalf of the caller, if there is one. */
   wanted(request: PreparedTokenRequest): PreparedTokenRequest | undefined {
     const { exchanging } = this.#rules
     if (exchanging === undefined) return request

@@ -3,7 +3,7 @@ import type { SubjectToken } from '../credentials/subject-token.js'
 import type { PreparedTokenRequest, TokenRequest } from '../token-endpoint/token-request.js'
 import type { CertificateReader } from './certificate-reader.js'
 
-/** The options of `authorization/` as they were given to the provider: declared here, so that no import runs backwards. */
+/** The options of `authorization/` as given to the provider; declared here, so that no import runs backwards. */
 export interface AuthorizationOptionsAsGiven {
   readonly origins?: string | readonly string[] | undefined
   readonly incoming?: 'forward' | 'ignore' | 'exchange' | undefined
@@ -19,14 +19,14 @@ export interface Proof {
   readonly nonce: string | undefined
 }
 
-/** What proves, with each sending, the possession of the key that a token is bound to (RFC 9449). */
+/** Proves, with each sending, the possession of the key that a token is bound to (RFC 9449). */
 export interface TokenBinding {
   /**
-   * @param origin - whose nonce to use.
+   * @param origin - the origin whose nonce to use.
    * @throws McaAuthError if the URL is not known.
    */
   prove(url: string | URL | undefined, method: string, origin: string): Proof
-  /** Takes the `DPoP-Nonce` of a response from `origin`. Returns whether it is a nonce. */
+  /** Records the `DPoP-Nonce` of a response from `origin`. Returns whether it is a nonce. */
   learnNonce(origin: string, nonce: string | undefined): boolean
 }
 
@@ -39,12 +39,12 @@ export interface ProvidedToken {
   readonly accessToken: string
   /** `undefined` for a Bearer token. */
   readonly binding?: TokenBinding | undefined
-  /** What the connection needs, if the token is bound to that (RFC 8705 §3). */
+  /** The client certificate for the connection, if the token is bound to it (RFC 8705 §3). */
   readonly certificate?: ConnectionCertificate | undefined
 }
 
 /**
- * What `authorization/` needs of one of our providers beyond the public interface. Copies of core share it by name: a
+ * The interface of our providers for `authorization/`, beyond the public one. Copies of core share it by name: a
  * provider is recognised by its `[providerInternals]`, never by `instanceof`.
  */
 export interface ProviderInternals {
@@ -55,20 +55,20 @@ export interface ProviderInternals {
   prepare(request?: TokenRequest): PreparedTokenRequest
   /** The hot path: the token while fresh or stale. A stale one is refreshed in the background. */
   take(request: PreparedTokenRequest): ProvidedToken | undefined
-  /** The token, after a wait if there is none to take. An abort ends this caller's wait only. */
+  /** The token, after a wait if none is cached. An abort ends only this caller's wait. */
   acquire(request: PreparedTokenRequest, signal: AbortSignal | undefined): Promise<ProvidedToken>
   /** Whether this is the token that the cache would serve now. */
   isCurrent(token: ProvidedToken): boolean
   /** A resource at `origin` rejected it: drops it if it is current, here and in the shared cache. */
   reject(token: ProvidedToken, origin: string): void
   /**
-   * Where the tokens of incoming requests are exchanged. `undefined` if the provider cannot, missing if it is not ours or
-   * of an older copy.
+   * Exchanges the tokens of incoming requests. `undefined` if the provider cannot, missing if it is not ours or of an older
+   * copy.
    */
   readonly exchanging?: ExchangingProvider | undefined
 }
 
-/** The same for tokens on behalf of others: it takes only token requests that have a subject. */
+/** The same for tokens on behalf of others: it accepts only token requests with a subject. */
 export interface ExchangingProvider extends ProviderInternals {
   onBehalfOf(request: PreparedTokenRequest, subject: SubjectToken): PreparedTokenRequest
 }
@@ -77,7 +77,7 @@ export const providerInternals: unique symbol = Symbol.for('mca-auth.provider.1'
 
 /** `undefined` for anything but a provider that some copy of core created. */
 export function internalsOf(provider: unknown): ProviderInternals | undefined {
-  // Not inherited: what overrides a method of ours is a provider of its own.
+  // Not inherited: an object that overrides a method of ours is a custom provider.
   if (typeof provider !== 'object' || provider === null || !Object.hasOwn(provider, providerInternals)) return undefined
   return (provider as { readonly [providerInternals]?: ProviderInternals })[providerInternals]
 }

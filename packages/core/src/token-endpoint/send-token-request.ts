@@ -13,17 +13,17 @@ import { readTokenResponse, type TokenResponse } from './token-response.js'
 import type { TokenServer } from './token-server.js'
 import { Wire } from './wire.js'
 
-/** Who sends a token request, and with what. */
+/** The client that sends a token request, and its credentials. */
 export interface TokenRequestSender {
   readonly credentials: Credentials
-  /** `undefined` if a function of the user's gives the tokens. */
+  /** `undefined` if a function of the user's returns the tokens. */
   readonly server: TokenServer | undefined
   readonly fetch: typeof globalThis.fetch
-  /** Only if tokens are to be bound to a key. */
+  /** Set if tokens should be bound to a key. */
   readonly prover?: Prover | undefined
 }
 
-/** `oauth4webapi` wants an id of every client; what is written is ours, and may have none. */
+/** The types of `oauth4webapi` require an id of every client; ours may have none. */
 const anyClient = { client_id: 'none' }
 
 /**
@@ -60,7 +60,7 @@ export async function sendTokenRequest(
   }
 }
 
-/** Over a connection with the certificate that was read for this attempt: it may have been replaced since. */
+/** Sends over a connection with the certificate that was read for this attempt, which may have been replaced since. */
 function fetchFor({ credentials, fetch }: TokenRequestSender, { certificate }: Material): typeof globalThis.fetch {
   return certificate !== undefined && fetch === credentials.clientAuth.fetch ? certificate.fetch : fetch
 }
@@ -95,12 +95,12 @@ async function sendForm(
     proof?.observe(response)
     return response
   }
-  // Plain HTTP has been checked where the endpoint was named.
+  // Plain HTTP has already been checked, with the endpoint's source.
   const options = { headers: { 'user-agent': 'mca-auth' }, [customFetch]: send, [allowInsecureRequests]: true } as const
   const endpoint = { issuer: metadata.issuer, token_endpoint: metadata.token_endpoint }
   const { parameters } = request
   try {
-    // What the grant writes replaces this one.
+    // The grant may replace it.
     const grant = 'client_credentials'
     const response = await genericTokenEndpointRequest(endpoint, anyClient, write, grant, parameters, options)
     const type = proof === undefined ? 'Bearer' : 'DPoP'
