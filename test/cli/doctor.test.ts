@@ -114,6 +114,8 @@ describe('the doctor says why an instance cannot be used', () => {
     expect(code).toBe(3)
     expect(rows).toContain('✗ secret not found')
     expect(out).toMatch(/✗ MISSING_SECRET_ERROR.*a single-page application has no secret/)
+    // That message advises an application to run the doctor.
+    expect(out).not.toContain('npx')
     expect(rows).toContainEqual(expect.stringMatching(/^→ bind a credential that has a secret/))
   })
 })

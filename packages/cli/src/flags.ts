@@ -68,7 +68,9 @@ const renamed: Readonly<Record<string, string>> = {
 
 /** A message of the library with its options as flags: `` `timeoutMs` `` becomes `--timeout-ms`. */
 export function withCliOptionNames(message: string): string {
-  return message.replaceAll(/`(\w+)(?:: (?:true|'(\w+)'))?`/g, (quoted, option: string, value: string | undefined) => {
+  // The doctor is at hand already.
+  const own = message.replace(/\. `npx @mca-auth\/cli doctor` [^`]*$/, '')
+  return own.replaceAll(/`(\w+)(?:: (?:true|'(\w+)'))?`/g, (quoted, option: string, value: string | undefined) => {
     const name = renamed[option] ?? option.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
     return flags.some(([flag]) => flag === name) ? `--${name}${value === undefined ? '' : ` ${value}`}` : quoted
   })
