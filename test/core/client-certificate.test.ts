@@ -378,6 +378,24 @@ describe('the files of a certificate', () => {
 })
 
 describe('the agent of a certificate', () => {
+  // axios copies the options of an agent to get one without a proxy, but keeps how it connects.
+  it('is another one for connections without the proxy of the environment', () => {
+    const options = https.globalAgent.options as { proxyEnv?: object }
+    const before = options.proxyEnv
+    const plain = filesOf(one).read()
+    if (before === undefined) expect(plain.directAgent).toBe(plain.agent)
+    options.proxyEnv = { HTTPS_PROXY: 'http://127.0.0.1:2' }
+    try {
+      const { agent, directAgent } = filesOf(one).read()
+      expect(agent?.options).toMatchObject({ proxyEnv: options.proxyEnv })
+      expect(directAgent?.options).not.toHaveProperty('proxyEnv')
+      expectNoSecret(directAgent, one.key)
+    } finally {
+      options.proxyEnv = before as object
+      if (before === undefined) delete options.proxyEnv
+    }
+  })
+
   it('has the settings of the agent for all requests, without showing the certificate in its options', () => {
     const certificate = filesOf(one).read()
     const agent = certificate.agent as https.Agent

@@ -14,14 +14,19 @@ type Certificate = RequestAuthorization['certificate']
  */
 export function addCertificate(sent: AxiosConfig, adapter: unknown, certificate: Certificate, url: string): void {
   if (certificate === undefined || hasOwnAgent(sent) || usesFetch(adapter) || usesProxy(sent, url)) return
-  const { agent } = certificate
+  const agent = agentOf(certificate, sent)
   if (agent !== undefined) sent.httpsAgent = agent
 }
 
 /** The same for a hop of a redirect: without the token, the connection has no certificate either. */
 export function certifyHop(options: HopOptions, config: AxiosConfig, certificate: Certificate, url: string): void {
   if (hasOwnAgent(config) || usesProxy(config, url) || options.agents === undefined) return
-  options.agents = { ...options.agents, https: certificate?.agent }
+  options.agents = { ...options.agents, https: certificate && agentOf(certificate, config) }
+}
+
+/** `proxy: false` is about every proxy, also one that Node.js itself would use. */
+function agentOf({ agent, directAgent }: NonNullable<Certificate>, { proxy }: AxiosConfig): unknown {
+  return proxy === false ? directAgent : agent
 }
 
 function hasOwnAgent({ httpsAgent }: AxiosConfig): boolean {

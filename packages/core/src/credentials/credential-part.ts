@@ -54,6 +54,8 @@ export interface ConnectionCertificate {
   readonly isCurrent: boolean
   /** Makes its connections. `undefined` if the process has a custom agent for all requests. */
   readonly agent: Agent | undefined
+  /** The same, for connections without the proxy that Node.js takes from the environment (`NODE_USE_ENV_PROXY`). */
+  readonly directAgent: Agent | undefined
   /** Sends token requests over its connections. */
   readonly fetch: typeof globalThis.fetch
   /** Options of `tls.connect()` for a connection with it, in addition to those that are given. */

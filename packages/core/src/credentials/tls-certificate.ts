@@ -26,6 +26,7 @@ export class TlsCertificate implements ConnectionCertificate {
   readonly #isLatest: (certificate: TlsCertificate) => boolean
   readonly #context: SecureContext
   readonly #agent: CertificateAgent
+  #direct: CertificateAgent | undefined
   /** Distinguishes the connections of different certificates in a common pool. */
   readonly #id: string
 
@@ -59,6 +60,13 @@ export class TlsCertificate implements ConnectionCertificate {
     return https.globalAgent.constructor === https.Agent ? this.#agent : undefined
   }
 
+  get directAgent(): Agent | undefined {
+    const { proxyEnv, ...options } = this.#agent.options as AgentOptions & { proxyEnv?: unknown }
+    if (proxyEnv === undefined || this.agent === undefined) return this.agent
+    this.#direct ??= new CertificateAgent(options, (given) => this.tlsOptions(given))
+    return this.#direct
+  }
+
   tlsOptions(given: SecureContextOptions): TlsOptions {
     const isPlain = contextSettings.every((name) => given[name] === undefined || given[name] === null)
     return { secureContext: isPlain ? this.#context : this.#contextWith(given), sessionIdContext: this.#id }
@@ -67,6 +75,7 @@ export class TlsCertificate implements ConnectionCertificate {
   /** Called when new requests use the connections of another certificate. Pending responses are completed first. */
   retire(): void {
     this.#agent.retire()
+    this.#direct?.retire()
     this.live.retire()
   }
 
