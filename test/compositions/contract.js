@@ -227,7 +227,7 @@ export const steps = [
   },
   {
     id: 'callers',
-    name: 'sends for each of 40 users a token on their behalf, and nothing for who has none',
+    name: 'sends a token on behalf of each of 40 users, and nothing for users without a token',
     bites: 'users',
     exchange: true,
     scenario: (stage) => serveCallers(stage, '/users'),
@@ -235,7 +235,7 @@ export const steps = [
   },
   {
     id: 'callers-503',
-    name: 'sends for each of 40 users a token on their behalf, also when a request is repeated after a 503',
+    name: 'sends a token on behalf of each of 40 users, even when a request is repeated after a 503',
     bites: 'users',
     exchange: true,
     scenario: (stage) => serveCallers(stage, '/unstable/users'),
@@ -354,7 +354,7 @@ function eachOwnToken(/** @type {any} */ { statuses, arrived }, /** @type {any} 
   deepEqual([statuses, arrived.length], [bare.statuses, bare.arrived.length])
 }
 
-/** With tokens that the server knows, so that they can be exchanged. */
+/** With tokens of the server's users, so that they can be exchanged. */
 async function serveCallers(/** @type {Stage} */ { send, asUser, world }, /** @type {string} */ path) {
   const tokenOf = (/** @type {string} */ user) => world.server.users.tokenOf(user)
   const callers = await Promise.all(users.map((user, i) => user && tokenOf(`user-${i}`)))
@@ -362,7 +362,7 @@ async function serveCallers(/** @type {Stage} */ { send, asUser, world }, /** @t
     settled(asUser(token && `Bearer ${token}`, () => send(to)))
   await asCaller(await tokenOf('somebody'), '/users/warm-up')
   const outcomes = await Promise.all(callers.map((token, i) => asCaller(token, `${path}/${i}`)))
-  // Not how often: a mock may be asked for one reply several times, also when the caller has it.
+  // Without the number of requests: a mock may create one reply several times, even when the caller already has it.
   const arrived = world.atApi.filter(({ path }) => path !== '/users/warm-up')
   return { outcomes, arrived, callers }
 }

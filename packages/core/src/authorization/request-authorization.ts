@@ -17,7 +17,7 @@ const none: AuthorizationHeaders = Object.freeze({})
 
 /**
  * The authorization of one request, from the caller's call to the final response: over every redirect, retry and resend.
- * What it lost stays lost: an origin that was left, a resend that is spent, a redirect that was followed.
+ * What it has lost stays lost: an origin that was left, a resend that was used, a redirect that was followed.
  */
 export class RequestAuthorization {
   /** Whether this client's origins include the one that was addressed. If not, another `mcaAuth()` may decide. */
@@ -26,9 +26,9 @@ export class RequestAuthorization {
   readonly #request: BeginRequest
   readonly #choice: TokenChoice
   readonly #context = new AsyncResource('mca-auth')
-  /** Where the token may go if the options list no origins. */
+  /** The origin that may have the token if the options list none. */
   #addressed: string | undefined
-  /** Decided by the first sending, for all. */
+  /** Decided by the first sending, for all sendings. */
   #skipped: SkipReason | undefined
   #hasLeft = false
   #hasFollowedRedirect = false
@@ -82,9 +82,9 @@ export class RequestAuthorization {
   }
 
   /**
-   * A redirect is followed to this URL. `hopIsOurs`: the adapter sends it, or a layer that the adapter sees, so that a
-   * resend would repeat this hop alone; otherwise the client follows it by itself, and the request is not resent.
-   * `headers`: of the response that redirects, unless `responded()` has had them.
+   * The client follows a redirect to this URL. `hopIsOurs`: the adapter sends the hop, or sees a layer that sends it, so that
+   * a resend would repeat only this hop; otherwise the client follows it by itself, and the request is not resent.
+   * `headers`: of the response that redirects, unless they were given to `responded()`.
    */
   redirected(sending: Sending, { hopIsOurs = false, headers }: RedirectDetails = {}): void {
     if (headers && !this.#hasLeft) this.#use.learn(headers, this.#originOf(this.#last.sending) ?? '')
@@ -97,12 +97,12 @@ export class RequestAuthorization {
   }
 
   /**
-   * A final response arrived. `'resend'`: another token is at hand, send the same request again.
+   * A final response arrived. `'resend'`: a new token is available, so send the same request again.
    * @throws `signal.reason`, as a rejection, if the caller aborts while we wait for another token.
    */
   responded(status: number, headers: ResponseHeaders, details: ResponseDetails = {}): Verdict | Promise<Verdict> {
     this.#last.respond(status, headers)
-    // Elsewhere, the client had removed our token.
+    // The client had removed our token at another origin.
     if (this.#hasLeft) return 'deliver'
     return this.#use.evaluate(status, headers, details, this.#last.sending, this.#originOf(this.#last.sending) ?? '')
   }
@@ -112,12 +112,12 @@ export class RequestAuthorization {
     this.#last.fail()
   }
 
-  /** The client certificate that the connection of the last sending needs (RFC 8705). `undefined`: none, such as elsewhere. */
+  /** The client certificate that the connection of the last sending needs (RFC 8705). `undefined`: none, e.g. at another origin. */
   get certificate(): ReturnType<TokenUse['certificateAt']> {
     return this.#use.certificateAt(this.#originOf(this.#last.sending))
   }
 
-  /** Whether a layer around the client may send the request again: the last sending failed, or names another URL. */
+  /** Whether a layer around the client may send the request again: the last sending failed or was redirected. */
   get isUnfinished(): boolean {
     return this.#last.isUnfinished
   }
@@ -145,7 +145,7 @@ export class RequestAuthorization {
     return this.#rules === rules
   }
 
-  /** @internal Whether the current context serves the same incoming request, or none. */
+  /** @internal Whether the current context belongs to the same incoming request, or to none. */
   get belongsHere(): boolean {
     return this.#choice.belongsHere
   }
@@ -160,16 +160,16 @@ export class RequestAuthorization {
     this.#address = url
   }
 
-  /** @internal Whoever follows a redirect to a stranger may ask it again with another URL: no token there either. */
+  /** @internal A layer that follows a redirect to an unlisted origin may send another URL there: no token for that either. */
   avoidWhereLed(before: RequestAuthorization): void {
-    const stranger = before.#hasLeft ? before.#originOf(before.#last.sending) : undefined
-    if (stranger !== undefined && stranger === this.#originOf(this.#request)) {
+    const unlisted = before.#hasLeft ? before.#originOf(before.#last.sending) : undefined
+    if (unlisted !== undefined && unlisted === this.#originOf(this.#request)) {
       this.#hasLeft = true
       this.#hasFollowedRedirect = true
     }
   }
 
-  /** @internal Takes over what is forbidden, and nothing else. */
+  /** @internal Inherits only the restrictions of the request before. */
   inherit(before: RequestAuthorization): void {
     this.#addressed = before.#addressed
     this.#use.inherit(before.#use)
@@ -185,7 +185,7 @@ export class RequestAuthorization {
     return this.#rules.origins.allows(origin, this.#addressed)
   }
 
-  /** Why the token must not go there, or is for the caller to set. */
+  /** Why the token must not go there, or must be left to the caller. */
   #reasonToSkip({ url, authorization }: Sending, origin: string | undefined, previous: RequestToken | undefined) {
     if (url !== undefined && origin !== undefined && hasTokenEndpoint(origin) && isTokenEndpoint(url)) {
       return 'token-endpoint'
@@ -196,7 +196,7 @@ export class RequestAuthorization {
     return this.#skipped
   }
 
-  /** Made again if other layers changed the request before its first sending: what they change is part of it. */
+  /** Repeated if other layers changed the request before its first sending, since their changes are part of it. */
   #choose(sending: Sending, isFirst: boolean): SkipReason | undefined {
     if (isFirst && !this.#choice.isFor(sending)) this.#choice.choose(sending)
     this.#skipped ??= this.#choice.reasonToSkip()

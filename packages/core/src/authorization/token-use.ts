@@ -12,31 +12,31 @@ import type { RequestToken, TokenChoice } from './token-choice.js'
 /** The proof of one sending, with a token that is bound to a key. */
 interface CarriedProof {
   readonly nonce: string | undefined
-  /** Whether it took the place of one that the server rejected. */
+  /** Whether it replaced one that the server rejected. */
   readonly isReplacement: boolean
   /** Whether the server has rejected it, and the next sending carries the same token. */
   isToBeReplaced: boolean
 }
 
-/** A token was rejected, or only a proof, or more scope is wanted. */
+/** A token was rejected, or only a proof, or more scope is demanded. */
 type ResendReason = 'rejected' | 'proof' | 'scope'
 
-/** The token that a request carries, from one sending to the next: what a rejection means, and what a resend carries. */
+/** The token of a request over all its sendings. Decides what a rejection means, and which token a resend carries. */
 export class TokenUse {
   readonly #rules: ClientRules
   readonly #choice: TokenChoice
   readonly #signal: AbortSignal | undefined
-  /** What the last sending carried. */
+  /** The token of the last sending. */
   #token: RequestToken | undefined
-  /** What the resend will carry, and why, until it is sent. */
+  /** The token of the resend and its reason, until it is sent. */
   #next: { readonly token: ProvidedToken; readonly reason: ResendReason } | undefined
   /** Why the last sending was a resend, if it was one. */
   #resent: ResendReason | undefined
   /** Why no resend is left: it was used, or the request may have been applied before a redirect that we did not see. */
   spentBy: 'resend' | 'redirect' | undefined
-  /** Of the last sending, if its token is bound to a key. */
+  /** The proof of the last sending, if its token is bound to a key. */
   #proof: CarriedProof | undefined
-  /** Made by a challenge for more scope. */
+  /** Created by a challenge for more scope. */
   #stepUp: StepUp | undefined
 
   constructor(rules: ClientRules, choice: TokenChoice, signal: AbortSignal | undefined) {
@@ -45,7 +45,7 @@ export class TokenUse {
     this.#signal = signal
   }
 
-  /** What the connection of the last sending to this origin needs: it goes with the token. Without TLS there is none. */
+  /** The client certificate for the connection of the last sending to this origin, according to its token; none without TLS. */
   certificateAt(origin: string | undefined): ConnectionCertificate | undefined {
     const token = this.#token
     if (token === undefined) return undefined
@@ -53,13 +53,13 @@ export class TokenUse {
     return certificate !== undefined && origin?.startsWith('https:') ? certificate : undefined
   }
 
-  /** Takes over what is spent. */
+  /** Inherits the resends that were used. */
   inherit(before: TokenUse): void {
     this.spentBy = before.spentBy
     if (before.#stepUp !== undefined) this.#stepUp = new StepUp(this.#rules, this.#choice, this.#signal, before.#stepUp)
   }
 
-  /** A new sending begins. Returns what the one before carried. */
+  /** A new sending begins. Returns the token of the sending before. */
   start(): RequestToken | undefined {
     const previous = this.#token
     this.#token = undefined
@@ -70,7 +70,7 @@ export class TokenUse {
   take(): RequestToken | undefined {
     const next = this.#next
     this.#next = undefined
-    // Another proof for the same token changes nothing of what it is.
+    // A new proof for the same token does not change the token.
     if (this.#proof?.isToBeReplaced !== true) this.#resent = next?.reason
     return next?.token ?? this.#choice.take()
   }
@@ -84,12 +84,12 @@ export class TokenUse {
     return { authorization: token.header, dpop: proof }
   }
 
-  /** Takes the nonce of a response on the way. */
+  /** Records the nonce of an intermediate response. */
   learn(headers: ResponseHeaders, origin: string): void {
     bindingOf(this.#token)?.learnNonce(origin, headerValues(headers, 'dpop-nonce')[0])
   }
 
-  /** What the response to the last sending means; `origin` is where that was sent. */
+  /** The verdict on the response to the last sending, which was sent to `origin`. */
   evaluate(
     status: number,
     headers: ResponseHeaders,
@@ -101,7 +101,7 @@ export class TokenUse {
     // An incoming token has no key, and cannot be replaced.
     if (token === undefined || !('key' in token)) return 'deliver'
     const { binding } = token
-    // `Age` says that a cache answered (RFC 9111 §5.1).
+    // `Age` says that the response came from a cache (RFC 9111 §5.1).
     const isFromCache = () => details.fromCache === true || headerValues(headers, 'age').length > 0
     if (binding !== undefined && !isFromCache()) {
       const [nonce] = headerValues(headers, 'dpop-nonce')
@@ -129,7 +129,7 @@ export class TokenUse {
     return this.#resendWider(this.#stepUp.tokenAfter(challenge, sending, origin, token, details.replayable === true))
   }
 
-  /** Drops the rejected token, and replaces it if the request can be sent again. */
+  /** Drops the rejected token, and replaces it if the request can be resent. */
   #reject(token: ProvidedToken, origin: string, { replayable }: ResponseDetails): Verdict | Promise<Verdict> {
     const { provider, budget } = this.#rules
     if (provider.isCurrent(token)) {
@@ -140,8 +140,8 @@ export class TokenUse {
   }
 
   /**
-   * The server has not looked at the token, nor carried the request out: the same again with its nonce. Once, for a server
-   * that wants another one each time would never be satisfied. Costs no refresh, and no resend with another token.
+   * The server has neither checked the token nor carried the request out: repeat it with the new nonce. Only once, since a
+   * server might demand a new nonce each time. It costs no refresh, and no resend with a new token.
    */
   #proveAgain(token: ProvidedToken, hasNonce: boolean): Verdict {
     const proof = this.#proof
@@ -159,7 +159,7 @@ export class TokenUse {
     return 'resend'
   }
 
-  /** Gets another token than the rejected one, if one is available. If not, the 401 says more than our error. */
+  /** Requests a token to replace the rejected one. If none is available, the 401 says more than our error. */
   #replace(rejected: ProvidedToken): Verdict | Promise<Verdict> {
     const resendWith = (token: ProvidedToken): Verdict => {
       if (token.header === rejected.header) return 'deliver'
