@@ -41,9 +41,9 @@ export class ServerClock {
     const at = httpDate(headers.get('date') ?? '')
     const age = headers.get('age') ?? '0'
     if (Number.isNaN(at) || !/^\d{1,9}$/.test(age)) return
-    // Truncated to the second: on average half a second is missing.
+    // Truncated to the second: on average half a second is missing, and at most that much is wrong then.
     const skew = at + Number(age) * 1000 + 500 - (sentAt + receivedAt) / 2
-    const uncertainty = Math.max(negligibleMs, (receivedAt - sentAt) / 2)
+    const uncertainty = Math.max(negligibleMs, (receivedAt - sentAt) / 2 + 500)
     this.#skewMs = Math.abs(skew) > uncertainty ? skew : 0
   }
 }
