@@ -292,10 +292,9 @@ describe('the wider token', () => {
     for (const _ of [1, 2]) {
       expect(await send(authorizer, '/write')).toMatchObject({ carried: ['read-1'], status: 403 })
     }
-    expect(await send(authorizer, '/read')).toMatchObject({ carried: ['read-1'], status: 200 })
     expect(sent).toHaveLength(2) // the denial is remembered like any other
     vi.setSystemTime(Date.now() + 60_000)
-    await send(authorizer, '/read')
+    expect(await send(authorizer, '/read')).toMatchObject({ carried: ['read-1'], status: 200 })
     expect(sent).toHaveLength(2) // and a request with enough scope does not wait for another token
   })
 
