@@ -74,11 +74,14 @@ export interface Client {
 
 const json = { 'content-type': 'application/json' }
 
-/** The promises of every client: for Bearer tokens, and again for tokens that are bound to a key. */
+/**
+ * The promises of every client: for Bearer tokens, and again for tokens that are bound to a key. In `npm test`, one client
+ * of each adapter stands for the others where core decides; `npm run test:matrix` runs every one.
+ */
 export function contract(client: Client): void {
   contractFor({ ...client, sendsProofAgain: false }, 'Bearer')
-  exchangeContract(client)
   if (!client.isTypical && !fullSize) return
+  exchangeContract(client)
   const bound = { ...client, ...client.whenBound, name: `${client.name}, bound` }
   contractFor(bound, 'DPoP')
   dpopContract(bound)
@@ -541,6 +544,7 @@ function contractFor(client: Client, scheme: 'Bearer' | 'DPoP'): void {
     })
 
     redirectContract(client, () => server, start, resourceOf, rejection)
+    if (!client.isTypical && !fullSize) return
     const { startRetrying } = client
     const retrying = startRetrying && ((one: McaAuthOptions | TokenProvider) => opened(startRetrying(attach(one))))
     stepUpContract(client, () => server, start, retrying, resourceOf)
