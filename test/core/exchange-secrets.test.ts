@@ -100,13 +100,14 @@ describe.each(grants)('of a caller, by %s,', (_name, grant) => {
     ['invalid JSON', (text) => new Response(`{"access_token": "${text}`)],
     ['an invalid token', (text) => Response.json({ access_token: `${text}\n` })],
   ])('nothing is in the error if the server quotes it in %s', async (_what, respond) => {
-    for (const quoted of secrets.slice(0, -digests.length)) {
+    const expectNothing = async (quoted: string) => {
       const { provider, begin } = setUp(() => respond(`what is ${quoted} doing here?`))
       const error = await Promise.resolve(begin()?.headersFor(get)).catch((thrown: unknown) => thrown)
       expect(error).toHaveProperty('code')
       expectNothingOf(error, published, provider, provider.health())
       provider.close()
     }
+    await Promise.all(secrets.slice(0, -digests.length).map(expectNothing))
   })
 
   it('nothing is in the error of a fetch that fails and quotes its request', async () => {
