@@ -281,6 +281,45 @@ describe('the wider token', () => {
     expect(challenges()).toHaveLength(1)
   })
 
+  it.each<[string, Resource]>([
+    ['401s', (token) => (token.includes('write') ? [401, invalid] : [403, insufficient('write')])],
+    [
+      'a 401, then a 403',
+      (token) => (token.includes('write') ? [token.endsWith('1') ? 401 : 403, {}] : [403, insufficient('write')]),
+    ],
+  ])(
+    'that the resource rejects by %s is not remembered: the next request is sent with the first one',
+    async (_by, rejecting) => {
+      const { authorizer } = start(widening)
+      await send(authorizer, '/write', rejecting)
+      expect((await send(authorizer, '/read')).carried).toEqual(['read-1'])
+    },
+  )
+
+  it.each<[string, (status: 401 | 403) => readonly [401 | 403, Record<string, string>?]]>([
+    ['a 403', () => [403]],
+    ['401s', () => [401, invalid]],
+  ])('that was accepted once and is then rejected by %s is forgotten', async (_by, reject) => {
+    const { authorizer } = start(widening)
+    expect((await send(authorizer, '/write')).status).toBe(200)
+    await send(authorizer, '/read', () => reject(401))
+    expect((await send(authorizer, '/read')).carried).toEqual(['read-1'])
+  })
+
+  it('is for the origin that demanded it: a redirect to another listed one carries the first token', async () => {
+    const other = 'https://stock.example.com'
+    const { authorizer } = start(widening, { origins: [api, other] })
+    await send(authorizer, '/write')
+    const authorization = authorizer.begin({ url: `${api}/read`, method: 'GET' }) as RequestAuthorization
+    const first = await authorization.headersFor({ url: `${api}/read`, method: 'GET' })
+    const hop = { url: `${other}/read`, method: 'GET' }
+    authorization.redirected(hop, { hopIsOurs: true })
+    expect([first, authorization.headersFor(hop)]).toEqual([
+      { authorization: 'Bearer read+write-1' },
+      { authorization: 'Bearer read-1' },
+    ])
+  })
+
   it('that the authorization server denies leads to delivery of the response, and fails no other request', async () => {
     vi.useFakeTimers({ toFake: ['Date'] })
     const issue = issuing()

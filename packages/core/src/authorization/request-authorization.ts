@@ -69,11 +69,11 @@ export class RequestAuthorization {
       return none
     }
     const problem = this.#choice.problem ?? this.#reasonNotToSend(sending, origin)
-    const token = this.#use.take() ?? (state === 'redirected' ? previous : undefined)
+    const token = this.#use.take(origin) ?? (state === 'redirected' ? previous : undefined)
     if (problem === undefined && token !== undefined) return this.#use.carry(token, sending, origin ?? '')
     if (state === 'redirected') throw this.#failWith(problem ?? noTokenForHop())
     if (problem !== undefined) return Promise.reject(this.#failWith(problem))
-    return this.#choice.acquire(this.#request.signal).then(
+    return this.#choice.acquire(this.#request.signal, origin).then(
       (acquired) => this.#use.carry(acquired, sending, origin ?? ''),
       (error) => {
         throw this.#failWith(error)

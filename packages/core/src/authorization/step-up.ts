@@ -98,7 +98,7 @@ export class StepUp {
       return undefined
     }
     this.#pending = step
-    this.#choice.replaceBy(step.wider)
+    this.#choice.replaceBy(step.wider, step.origin)
     return token
   }
 

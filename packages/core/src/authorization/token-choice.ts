@@ -27,8 +27,10 @@ export class TokenChoice {
   #request: PreparedTokenRequest | false | undefined
   /** The first result of `tokenRequest`, if a challenge for more scope has led to another one. */
   #narrower: PreparedTokenRequest | undefined
-  /** The origin of that challenge, if an earlier request got it. */
+  /** The origin of that challenge. No other origin gets the wider token. */
   #widerAt: string | undefined
+  /** Whether an earlier request got that challenge. */
+  #isRemembered = false
   #problem: unknown
 
   constructor(rules: ClientRules, context: AsyncResource) {
@@ -70,6 +72,7 @@ export class TokenChoice {
     this.#problem = undefined
     this.#narrower = undefined
     this.#widerAt = undefined
+    this.#isRemembered = false
     try {
       this.#request = this.#context.runInAsyncScope(() => this.#rules.choose(url, method))
     } catch (error) {
@@ -82,8 +85,8 @@ export class TokenChoice {
     const at = origin ?? originOf(url) ?? ''
     const known = wider.find(at, first)
     if (known === undefined) return
-    this.replaceBy(known)
-    this.#widerAt = at
+    this.replaceBy(known, at)
+    this.#isRemembered = true
   }
 
   /** Calls it again after a challenge for more scope. `undefined` if it does not want a different token. */
@@ -91,10 +94,19 @@ export class TokenChoice {
     return this.#context.runInAsyncScope(() => this.#rules.chooseAfter(challenge, url, method))
   }
 
-  /** From now on, chooses a wider token. */
-  replaceBy(wider: PreparedTokenRequest): void {
+  /** From now on, chooses a wider token for this origin. */
+  replaceBy(wider: PreparedTokenRequest, origin: string): void {
     this.#narrower ??= this.#request || undefined
     this.#request = wider
+    this.#widerAt = origin
+    this.#isRemembered = false
+  }
+
+  /** The resource rejects the wider token, so later requests start with the first one again. */
+  forgetWider(): void {
+    const { first } = this
+    if (this.#narrower === undefined || !this.#request || this.#widerAt === undefined || first === undefined) return
+    this.#rules.wider?.forget(this.#widerAt, first, this.#request)
   }
 
   reasonToSkip(): SkipReason | undefined {
@@ -104,40 +116,43 @@ export class TokenChoice {
     return this.#incoming === 'none' && this.#rules.exchanging === undefined ? 'no-incoming-token' : undefined
   }
 
-  /** The token, if one is available without waiting. */
-  take(): RequestToken | undefined {
+  /** The token for a sending to this origin, if one is available without waiting. */
+  take(origin: string | undefined): RequestToken | undefined {
     const { exchanging, provider } = this.#rules
     if (exchanging === undefined && this.#incoming instanceof Object) {
       // Its connection may need a client certificate, which must be read first.
       return provider.certificates?.isReady === false ? undefined : this.#incoming
     }
-    const request = this.#wanted
+    const request = this.#wantedAt(origin)
     return request && provider.take(request)
   }
 
-  acquire(signal: AbortSignal | undefined): Promise<RequestToken> {
+  acquire(signal: AbortSignal | undefined, origin: string | undefined): Promise<RequestToken> {
     const { exchanging, provider } = this.#rules
     const incoming = this.#incoming
     if (exchanging === undefined && incoming instanceof Object) {
       return Promise.resolve(provider.certificates?.read()).then(() => incoming)
     }
-    const token = provider.acquire(this.#wanted as PreparedTokenRequest, signal)
-    return this.#widerAt === undefined ? token : token.catch((error) => this.#acquireFirst(error, signal))
+    const token = provider.acquire(this.#wantedAt(origin) as PreparedTokenRequest, signal)
+    return this.#isRemembered ? token.catch((error) => this.#acquireFirst(error, signal)) : token
   }
 
   /** Replaces the wider token: this request may not need the scope of an earlier one, and must not fail for lack of it. */
   #acquireFirst(error: unknown, signal: AbortSignal | undefined): Promise<ProvidedToken> {
-    const [narrower, origin, wider, first] = [this.#narrower, this.#widerAt, this.#request || undefined, this.first]
-    if (signal?.aborted || !narrower || origin === undefined || !wider || !first) throw error
-    this.#rules.wider?.forget(origin, first, wider)
+    const [narrower, first] = [this.#narrower, this.first]
+    if (signal?.aborted || !narrower || !first) throw error
+    this.forgetWider()
     this.#request = narrower
     this.#narrower = undefined
     this.#widerAt = undefined
+    this.#isRemembered = false
     return this.#rules.provider.acquire(first, signal)
   }
 
-  get #wanted(): PreparedTokenRequest | undefined {
-    return this.#request ? this.wanted(this.#request) : undefined
+  #wantedAt(origin: string | undefined): PreparedTokenRequest | undefined {
+    const isElsewhere = this.#narrower !== undefined && origin !== this.#widerAt
+    const request = isElsewhere ? this.#narrower : this.#request
+    return request ? this.wanted(request) : undefined
   }
 
   /** The token request to make, for the service or on behalf of the caller, if there is one. */

@@ -66,13 +66,13 @@ export class TokenUse {
     return previous
   }
 
-  /** The token that the next sending should carry, if one is available without waiting. */
-  take(): RequestToken | undefined {
+  /** The token that the next sending, to this origin, should carry, if one is available without waiting. */
+  take(origin: string | undefined): RequestToken | undefined {
     const next = this.#next
     this.#next = undefined
     // A new proof for the same token does not change the token.
     if (this.#proof?.isToBeReplaced !== true) this.#resent = next?.reason
-    return next?.token ?? this.#choice.take()
+    return next?.token ?? this.#choice.take(origin)
   }
 
   carry(token: RequestToken, { url, method }: Sending, origin: string): AuthorizationHeaders {
@@ -117,11 +117,13 @@ export class TokenUse {
     const scheme = binding === undefined ? 'bearer' : 'dpop'
     const isChallenge = status === 401 || status === 403
     if (isChallenge && rejectsToken(status, challenges(headers), scheme)) {
-      return resent === 'rejected' || isFromCache() ? 'deliver' : this.#reject(token, origin, details)
+      if (isFromCache()) return 'deliver'
+      return resent === 'rejected' ? this.#giveUp() : this.#reject(token, origin, details)
     }
     if (resent === 'rejected') this.#rules.budget.giveBack(token.key, origin)
     const challenge = isChallenge ? scopeChallengeIn(status, challenges(headers), scheme) : undefined
-    this.#stepUp?.settle(status !== 403 && challenge === undefined)
+    if (status === 403 && challenge === undefined) this.#giveUp()
+    else this.#stepUp?.settle(challenge === undefined)
     if (challenge === undefined || this.spentBy === 'redirect' || !this.#rules.mayStepUp(origin) || isFromCache()) {
       return 'deliver'
     }
@@ -133,10 +135,10 @@ export class TokenUse {
   #reject(token: ProvidedToken, origin: string, { replayable }: ResponseDetails): Verdict | Promise<Verdict> {
     const { provider, budget } = this.#rules
     if (provider.isCurrent(token)) {
-      if (!budget.take(token.key, origin)) return 'deliver'
+      if (!budget.take(token.key, origin)) return this.#giveUp()
       provider.reject(token, origin)
     }
-    return replayable === true && this.spentBy === undefined ? this.#replace(token) : 'deliver'
+    return replayable === true && this.spentBy === undefined ? this.#replace(token, origin) : 'deliver'
   }
 
   /**
@@ -160,23 +162,30 @@ export class TokenUse {
   }
 
   /** Requests a token to replace the rejected one. If none is available, the 401 says more than our error. */
-  #replace(rejected: ProvidedToken): Verdict | Promise<Verdict> {
+  #replace(rejected: ProvidedToken, origin: string): Verdict | Promise<Verdict> {
     const resendWith = (token: ProvidedToken): Verdict => {
-      if (token.header === rejected.header) return 'deliver'
+      if (token.header === rejected.header) return this.#giveUp()
       this.#next = { token, reason: 'rejected' }
       this.spentBy = 'resend'
       return 'resend'
     }
     const signal = this.#signal
-    const available = this.#choice.take() as ProvidedToken | undefined
+    const available = this.#choice.take(origin) as ProvidedToken | undefined
     if (available !== undefined) return resendWith(available)
-    return this.#choice.acquire(signal).then(
+    return this.#choice.acquire(signal, origin).then(
       (token) => resendWith(token as ProvidedToken),
       (error) => {
         if (signal?.aborted) throw error
-        return 'deliver'
+        return this.#giveUp()
       },
     )
+  }
+
+  /** A wider token that did not help is not used for later requests. */
+  #giveUp(): Verdict {
+    this.#stepUp?.settle(false)
+    this.#choice.forgetWider()
+    return 'deliver'
   }
 }
 
