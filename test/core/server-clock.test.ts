@@ -19,6 +19,17 @@ it.each([0, 400, 999, 4_000, 6_000, 11_000, 11_400, 12_000])(
   },
 )
 
+it('a slow response does not replace a difference that an earlier one has shown', () => {
+  const clock = new ServerClock()
+  const observe = (datedMs: number, roundTripMs: number) =>
+    clock.observe(new Headers({ date: new Date(start + datedMs - 4_000).toUTCString() }), start, start + roundTripMs)
+  observe(0, 10)
+  const known = clock.toOurs(start) - start
+  expect(known).toBeGreaterThan(3_000)
+  observe(4_500, 9_000)
+  expect(clock.toOurs(start) - start).toBe(known)
+})
+
 it.each([-3_600_000, -60_000, 60_000, 3_600_000])(
   'a clock that is %i ms ahead is noticed within the round trip',
   (aheadMs) => {

@@ -44,6 +44,8 @@ export class ServerClock {
     // Truncated to the second: on average half a second is missing, and at most that much is wrong then.
     const skew = at + Number(age) * 1000 + 500 - (sentAt + receivedAt) / 2
     const uncertainty = Math.max(negligibleMs, (receivedAt - sentAt) / 2 + 500)
-    this.#skewMs = Math.abs(skew) > uncertainty ? skew : 0
+    // A slow response says less than an earlier, quicker one.
+    if (Math.abs(skew - (this.#skewMs ?? 0)) <= uncertainty) this.#skewMs ??= 0
+    else this.#skewMs = skew
   }
 }
