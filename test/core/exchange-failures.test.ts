@@ -69,6 +69,14 @@ describe('a failure of one user', () => {
     expect(sentFor('alice')).toBe(1)
   })
 
+  it('is theirs alone if a firewall rejects their token with a 401 that has no reason', async () => {
+    const { sendAs } = setUp(({ form }) =>
+      form.subject_token === 'alice' ? new Response('', { status: 401 }) : good(),
+    )
+    await expect(sendAs('alice')).rejects.toMatchObject({ code: 'TOKEN_REQUEST_REFUSED' })
+    await sendAs('bob')
+  })
+
   it('is retried after half a minute, and then less often', async () => {
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() })
     const { sendAs, sentFor } = setUp(() => denied('invalid_grant'))
@@ -111,7 +119,6 @@ describe('a failure of the client or of the server', () => {
     ['invalid_client', () => denied('invalid_client', 401)],
     ['unauthorized_client', () => denied('unauthorized_client')],
     ['unsupported_grant_type', () => denied('unsupported_grant_type')],
-    ['a 401 without a reason', () => new Response('', { status: 401 })],
     ['502', () => new Response('<h1>Bad Gateway</h1>', { status: 502 })],
     ['503', () => new Response('', { status: 503 })],
     ['429', () => new Response('', { status: 429, headers: { 'retry-after': '60' } })],

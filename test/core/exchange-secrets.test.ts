@@ -137,3 +137,21 @@ describe.each(grants)('of a caller, by %s,', (_name, grant) => {
     expect(error).toMatchObject({ error: 'invalid_target', errorDescription: text })
   })
 })
+
+it.each([
+  ['grant', 'invalid_grant'],
+  ['access', 'access_denied'],
+  ['request', 'invalid_request'],
+  ['interaction_required', 'interaction_required'],
+])('a caller who is called %s changes no error code', async (name, error) => {
+  const { fetch } = recordingFetch(() => Response.json({ error, error_description: `no, ${name}` }, { status: 400 }))
+  await using provider = createTokenProvider({
+    ...{ tokenEndpoint: 'https://idp.example.com/token', clientId: 'orders', secret: 'fake-secret', fetch },
+    ...{ origins: origin, incoming: 'exchange' },
+  })
+  const incoming = { headers: { authorization: `Bearer ${unsignedJwt({ preferred_username: name })}` } }
+  const sending = forwardIncoming(incoming, () => createRequestAuthorizer('test', provider).begin(get)?.headersFor(get))
+  const failed = await Promise.resolve(sending).catch((thrown: unknown) => thrown)
+  expect(failed).toMatchObject({ code: 'TOKEN_REQUEST_REFUSED', error })
+  expect(shown(failed)).not.toContain(`no, ${name}`)
+})

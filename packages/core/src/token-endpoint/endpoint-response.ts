@@ -83,11 +83,23 @@ export async function readEndpointResponse(
   }
 }
 
-/** A text of the server, safe for a log, without the secrets that we have sent. */
+/**
+ * A text of the server, safe for a log, without the secrets that we have sent. Registered codes stay as they are, since a
+ * caller may be named `grant` or `access`, and decisions depend on the code.
+ */
 function masked({ error, errorDescription }: Reason, mask: SecretMask): Reason {
   const clean = (text: string | undefined) => (text === undefined ? undefined : printable(mask.mask(text)))
-  return { error: clean(error), errorDescription: clean(errorDescription) }
+  const isCode = error !== undefined && registeredCodes.has(error)
+  return { error: isCode ? error : clean(error), errorDescription: clean(errorDescription) }
 }
+
+/** RFC 6749 §4.1.2.1 and §5.2, RFC 8628 §3.5, RFC 8693 §2.2.2, RFC 8707 §2, RFC 9396 §5, RFC 9449 §5, and OpenID Connect Core §3.1.2.6. */
+const registeredCodes = new Set([
+  ...['invalid_request', 'invalid_client', 'invalid_grant', 'unauthorized_client', 'unsupported_grant_type'],
+  ...['invalid_scope', 'invalid_target', 'invalid_authorization_details', 'access_denied', 'server_error'],
+  ...['temporarily_unavailable', 'slow_down', 'use_dpop_nonce', 'invalid_dpop_proof'],
+  ...['interaction_required', 'login_required', 'consent_required', 'account_selection_required'],
+])
 
 function parseObject(body: BoundedBody): Fields | undefined {
   try {

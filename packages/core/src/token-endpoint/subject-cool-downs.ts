@@ -20,7 +20,9 @@ export class SubjectCoolDowns extends CoolDowns {
   protected override concernsAll(failed: FailedAttempt): boolean {
     const { kind, error: failure } = failed
     const { status, error, code } = failure
-    if (kind === 'denied') return super.concernsAll(failed) || error === 'unsupported_grant_type'
+    // A 401 without a reason may be a firewall's, about this token.
+    if (kind === 'denied')
+      return error !== undefined && (super.concernsAll(failed) || error === 'unsupported_grant_type')
     if (kind === 'throttled' || kind === 'unreadable' || status === undefined) return true
     return busyStatuses.includes(status) || busyErrors.includes(error ?? '') || code === 'DISCOVERY_INVALID'
   }
