@@ -50,7 +50,7 @@ it.each<[string, TokenProvider]>([
   ],
 ])('%s cannot exchange tokens for a client, and throws a TypeError at once', (_name, provider) => {
   expect(() => createRequestAuthorizer('test', provider, exchange)).toThrow(TypeError)
-  expect(() => createRequestAuthorizer('test', provider, exchange)).toThrow('cannot exchange')
+  expect(() => createRequestAuthorizer('test', provider, exchange)).toThrow('needs a provider of createTokenProvider()')
 })
 
 it("a client of a shared provider needs `origins` to exchange, its own or the provider's", () => {

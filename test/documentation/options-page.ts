@@ -51,7 +51,9 @@ export interface Option {
 export function optionsIn(file: string, interfaceName = '\\w+Options'): Option[] {
   const [, body = ''] =
     new RegExp(`^export interface ${interfaceName} \\{\\n(.*?)^\\}`, 'ms').exec(read(root + file)) ?? []
-  const members = body.matchAll(/ {2}\/\*\*(.*?)\*\/\n {2}readonly (\w+)\??: (.*?)(?: \| undefined)?$/gms)
+  const members = body.matchAll(
+    / {2}\/\*\*(.*?)\*\/\n {2}readonly (\w+|\[\w+: string\])\??: (.*?)(?: \| undefined)?$/gms,
+  )
   return [...members].map(([, comment = '', name = '', type = '']) => {
     const text = comment.replaceAll(/\n *\* ?/g, '\n').trim()
     const [meaning = '', value] = text.split(/\s*@default\s+/)
@@ -80,7 +82,7 @@ export function optionsPage(): string {
   })
   const functions = settings.map(([file, name, call]) => {
     const rows = optionsIn(file, name).map((option) => [
-      `\`${option.name}\``,
+      option.name.startsWith('[') ? 'any other name' : `\`${option.name}\``,
       option.meaning.replace(/\.$/, ''),
       quoted(option.default ?? ''),
     ])

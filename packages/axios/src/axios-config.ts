@@ -126,7 +126,7 @@ export function usesFetch(adapter: unknown): boolean {
   return name === 'fetch'
 }
 
-/** Recognises FormData of any class, since packages bring their own. */
+/** Recognises an AbortSignal of any class, since packages bring their own. */
 function isSignal(signal: unknown): signal is AbortSignal {
   const { aborted, addEventListener } = (signal ?? {}) as Partial<AbortSignal>
   return typeof aborted === 'boolean' && typeof addEventListener === 'function'

@@ -46,7 +46,7 @@ interface AxiosItself {
   readonly CanceledError: new (message: null, config: object) => Error
 }
 
-/** Sends the request with a token, and resends it once if the token was rejected. */
+/** Sends the request with a token, and resends it whenever core says so. */
 export function exchange(request: Exchange): Promise<unknown> {
   const added = request.authorization.headersFor(request.sending)
   const { config, adapter, authorization } = request

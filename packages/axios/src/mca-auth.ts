@@ -56,7 +56,8 @@ const Wrapper: typeof WrappedAdapter = shared[name]
  * rejected, the request is resent once with a new one. It never writes to the config's headers.
  *
  * @param optionsOrProvider - options as for `createTokenProvider()`, or a provider that several clients share.
- * @param clientOptions - with a provider: `origins`, `incoming` and `tokenRequest` of this client.
+ * @param clientOptions - with a provider: `origins`, `incoming`, `tokenRequest` and `allowInsecureRequests` of
+ *   this client.
  * @throws TypeError for a bad option; McaAuthError if credentials are missing. If no token is available, a request
  *   rejects with an `AxiosError` whose `code` and `cause` are McaAuthError's, and is not sent.
  * @example

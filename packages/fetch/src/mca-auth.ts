@@ -19,7 +19,8 @@ export interface FetchClientOptions extends ClientOptions {
  * a new one. For everything that takes a `fetch`: ky, ofetch, openapi-fetch, SDKs.
  *
  * @param optionsOrProvider - options as for `createTokenProvider()`, or a provider that several clients share.
- * @param clientOptions - `fetch`; with a provider also `origins`, `incoming` and `tokenRequest` of this client.
+ * @param clientOptions - `fetch`; with a provider also `origins`, `incoming`, `tokenRequest` and `allowInsecureRequests` of
+ *   this client.
  * @throws TypeError for a bad option; McaAuthError if credentials are missing. If no token is available, a call rejects
  *   with McaAuthError and is not sent.
  * @example

@@ -14,7 +14,8 @@ export interface GotExtension {
  * resent once with a new one. Streams are not resent, but the next request uses a new token.
  *
  * @param optionsOrProvider - options as for `createTokenProvider()`, or a provider that several clients share.
- * @param clientOptions - with a provider: `origins`, `incoming` and `tokenRequest` of this client.
+ * @param clientOptions - with a provider: `origins`, `incoming`, `tokenRequest` and `allowInsecureRequests` of
+ *   this client.
  * @throws TypeError for a bad option; McaAuthError if credentials are missing. If no token is available, a request
  *   rejects with got's `RequestError`, whose `code` and `cause` are McaAuthError's, and is not sent.
  * @example

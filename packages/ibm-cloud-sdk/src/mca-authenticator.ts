@@ -34,7 +34,8 @@ export class McaAuthenticator {
 
   /**
    * @param optionsOrProvider - options as for `createTokenProvider()`, or a provider that several clients share.
-   * @param clientOptions - with a provider: `origins`, `incoming` and `tokenRequest` of this client.
+   * @param clientOptions - with a provider: `origins`, `incoming`, `tokenRequest` and `allowInsecureRequests` of
+   *   this client.
    */
   constructor(optionsOrProvider?: McaAuthOptions | TokenProvider, clientOptions?: ClientOptions) {
     this.#intercept = mcaAuth(optionsOrProvider, clientOptions)

@@ -14,7 +14,8 @@ type InnerDispatch = (options: never, handler: never) => boolean
  * `fetch` needs the option `origins`.
  *
  * @param optionsOrProvider - options as for `createTokenProvider()`, or a provider that several clients share.
- * @param clientOptions - with a provider: `origins`, `incoming` and `tokenRequest` of this client.
+ * @param clientOptions - with a provider: `origins`, `incoming`, `tokenRequest` and `allowInsecureRequests` of
+ *   this client.
  * @throws TypeError for a bad option; McaAuthError if credentials are missing. If no token is available, a request fails
  *   with McaAuthError and is not sent.
  * @example

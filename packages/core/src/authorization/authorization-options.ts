@@ -13,18 +13,18 @@ export interface AuthorizationOptions {
   readonly origins?: string | readonly string[] | undefined
   /**
    * Inside `forwardIncoming()`, `'forward'` sends the incoming request's token to `origins` (required), or no token if
-   * it had none. `'exchange'` sends `origins` (required) a token on behalf of the caller, which it requests in exchange
-   * for the incoming request's (RFC 8693); without one, and outside `forwardIncoming()`, the request fails with
-   * `MISSING_INCOMING_TOKEN`. `'ignore'` always sends our own.
+   * it had none; outside, our own. `'exchange'` sends `origins` (required) a token on behalf of the caller, which it
+   * requests in exchange for the incoming request's (RFC 8693); without one, and outside `forwardIncoming()`, the request
+   * fails with `MISSING_INCOMING_TOKEN`. `'ignore'` always sends our own.
    * @default 'ignore'
    */
   readonly incoming?: 'forward' | 'ignore' | 'exchange' | undefined
   /** Allow plain HTTP beyond loopback, and through a proxy, for the token endpoint and for requests. @default false */
   readonly allowInsecureRequests?: boolean | undefined
   /**
-   * Chooses scope or resource for each outgoing request; `false` sends it without a token. Must be synchronous. It is
-   * called again, with `challenge`, if a resource in `origins` wants more scope; then `undefined` or `false` delivers
-   * the response.
+   * Chooses scope or resource for each outgoing request; `false` sends it without a token, and `{}` requests the token
+   * that the options describe. Must be synchronous. It is called again, with `challenge`, if a resource in `origins`
+   * demands more scope. Only then may it return `undefined`; `undefined` or `false` delivers the response.
    */
   readonly tokenRequest?: ((outgoing: OutgoingRequest) => TokenRequest | false | undefined) | undefined
 }

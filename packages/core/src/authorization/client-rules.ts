@@ -90,7 +90,7 @@ export class ClientRules {
 function exchangingPartOf(provider: ProviderInternals): ExchangingProvider {
   if (provider.exchanging !== undefined) return provider.exchanging
   throw new TypeError(
-    "this provider cannot exchange tokens, as `incoming: 'exchange'` requires: only those of createTokenProvider() can, with  " +
-      'a client, and without a `grant` that presents another token',
+    "`incoming: 'exchange'` needs a provider of createTokenProvider() with a client, and without a `source`, a `service` or " +
+      'a `grant` that presents another token',
   )
 }

@@ -33,5 +33,8 @@ export function missingIncomingToken(incoming: Exclude<Incoming, object>): McaAu
 }
 
 export function noTokenForHop(): McaAuthError {
-  return new McaAuthError('TOKEN_REQUEST_FAILED', 'the token expired while a redirect was followed, which cannot wait')
+  return new McaAuthError(
+    'TOKEN_REQUEST_FAILED',
+    'the token expired while a redirect was followed, and a redirect cannot wait for a new one',
+  )
 }

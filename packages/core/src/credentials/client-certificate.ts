@@ -8,12 +8,16 @@ import { asFunction } from './grant.js'
 
 /** A client's certificate and the authorities that it trusts. Each part is PEM, or the path of a file that is read again when it changes. */
 export interface ClientCertificateSettings {
-  /** The client's certificate, followed by intermediate certificates: in one text or file, or as a list. */
+  /**
+   * The client's certificate as PEM, or the path of a file, followed by intermediate certificates: in the same text or
+   * file, or as a list.
+   */
   readonly cert: PemSource | readonly PemSource[]
-  /** The private key of the certificate: RSA, EC or Ed25519. */
+  /** The private key of the certificate, as PEM, or the path of a file: RSA, EC or Ed25519. */
   readonly key: PemSource
   /**
-   * Certificate authorities for the verification of servers, in place of those of Node.js, as in its TLS options.
+   * Certificate authorities for the verification of servers, as PEM, or the path of a file: in place of those of Node.js, as
+   * in its TLS options. May be a list.
    * @default those of Node.js
    */
   readonly ca?: PemSource | readonly PemSource[] | undefined

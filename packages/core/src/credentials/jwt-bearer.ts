@@ -4,13 +4,14 @@ import { asFunction, type Grant } from './grant.js'
 import { missingSubject, subjectReading, tokenReading } from './presented-token.js'
 import { canChange, checkTextSource, copyOf, readSource, type TextSource } from './text-source.js'
 
-/** The assertion, and further fields of the form that go with this grant, e.g. `requested_token_use`. */
+/** The assertion, and further fields of the form that go with this grant. */
 export interface JwtBearerSettings {
   /**
    * The JWT that is presented: `{ file }`, a function, or the text. Left out with `incoming: 'exchange'`, which presents
    * the incoming request's token.
    */
   readonly assertion?: TextSource | undefined
+  /** A string that is sent as the field of the form with this name, e.g. `requested_token_use`. */
   readonly [field: string]: TextSource | undefined
 }
 

@@ -11,7 +11,10 @@ export interface TokenExchangeSettings {
    * which exchanges the incoming request's token.
    */
   readonly subjectToken?: TextSource | undefined
-  /** `'access_token'`, `'id_token'`, `'jwt'`, `'saml1'`, `'saml2'` (RFC 8693 §3), or a URI. @default 'access_token' */
+  /**
+   * `'access_token'`, `'id_token'`, `'jwt'`, `'refresh_token'`, `'saml1'`, `'saml2'` (RFC 8693 §3), or a URI.
+   * @default 'access_token'
+   */
   readonly subjectTokenType?: string | undefined
   /** The token of the party that acts for the subject. */
   readonly actorToken?: TextSource | undefined

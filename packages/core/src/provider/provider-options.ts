@@ -5,7 +5,7 @@ import type { RefreshPolicy } from './refresh-policy.js'
 export interface ProviderOptions {
   /** Maximum number of cached tokens. @default 100 */
   readonly cacheSize?: number | undefined
-  /** Maximum number of cached tokens for which those of incoming requests were exchanged. @default 1_000 */
+  /** Maximum number of cached tokens on behalf of callers (`incoming: 'exchange'`). @default 1_000 */
   readonly exchangeCacheSize?: number | undefined
   /** When tokens are refreshed. */
   readonly refresh?: RefreshPolicy | undefined

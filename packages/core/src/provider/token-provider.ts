@@ -110,7 +110,7 @@ export interface TokenProviderHealth {
   /** Origin and path of the token endpoint; of the issuer until the endpoint is known; `source` for a function. */
   readonly tokenEndpoint: string
   readonly cachedTokens: number
-  /** Cached tokens for which those of incoming requests were exchanged. */
+  /** Cached tokens on behalf of callers. */
   readonly exchangedTokens: number
   /** Pending token requests. */
   readonly flights: number
