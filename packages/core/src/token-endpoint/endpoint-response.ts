@@ -84,7 +84,7 @@ export async function readEndpointResponse(
 }
 
 /**
- * A text of the server, safe for a log, without the secrets that we have sent. Registered codes stay as they are, since a
+ * A text of the server, safe for a log, without the secrets that we have sent. Registered codes are not changed, since a
  * caller may be named `grant` or `access`, and decisions depend on the code.
  */
 function masked({ error, errorDescription }: Reason, mask: SecretMask): Reason {
