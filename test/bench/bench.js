@@ -1,4 +1,4 @@
-// npm run bench [-- --quick | fleet]
+// npm run bench [-- --quick | fleet | header requests …]
 // Shows its progress, ends with tables, and writes results.json (or fleet.json) and the charts in the same folder.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -31,14 +31,22 @@ const gc = ['--expose-gc']
 const wideYoungGeneration = [...gc, '--min-semi-space-size=512', '--max-semi-space-size=512']
 
 const single = { header, requests, instructions, cold, expiry, revocation, memory, weight }
-const steps = isFleet ? { fleet: () => measureFleet(progress) } : single
-/** @type {Record<string, any>} */
-const results = { about: about() }
+const isChosen = (/** @type {string} */ name) => positionals.length === 0 || positionals.includes(name)
+const unknown = positionals.find((name) => name !== 'fleet' && !(name in single))
+if (unknown !== undefined)
+  throw new TypeError(`unknown part ${unknown}: known are fleet, ${Object.keys(single).join(', ')}`)
+const steps = isFleet
+  ? { fleet: () => measureFleet(progress) }
+  : Object.fromEntries(Object.entries(single).filter(([name]) => isChosen(name)))
+const directory = join(import.meta.dirname, quick ? 'results/quick' : 'results')
+const file = join(directory, isFleet ? 'fleet.json' : 'results.json')
+/** The other parts keep their figures. @type {Record<string, any>} */
+const earlier = isFleet || positionals.length === 0 || !existsSync(file) ? {} : JSON.parse(readFileSync(file, 'utf8'))
+const results = { ...earlier, about: about() }
 for (const [name, step] of Object.entries(steps)) results[name] = await step()
 
-const directory = join(import.meta.dirname, quick ? 'results/quick' : 'results')
 mkdirSync(directory, { recursive: true })
-writeFileSync(join(directory, isFleet ? 'fleet.json' : 'results.json'), `${JSON.stringify(results, rounded, 2)}\n`)
+writeFileSync(file, `${JSON.stringify(results, rounded, 2)}\n`)
 await drawCharts(results, directory)
 progress('')
 printTables(results)
