@@ -110,7 +110,6 @@ interface Hop extends HopOptions {
 /** For each redirect that the http adapter follows. Runs after the caller's own function, which may change the hop. */
 function redirecting({ config, authorization }: Exchange, first: AuthorizationHeaders): AxiosConfig['beforeRedirect'] {
   let before = first
-  let isCertified = authorization.certificate !== undefined
   return (options: Hop, ...details: never[]) => {
     config.beforeRedirect?.(options as never, ...details)
     const [response] = details as { readonly headers?: Readonly<Record<string, unknown>> }[]
@@ -121,9 +120,7 @@ function redirecting({ config, authorization }: Exchange, first: AuthorizationHe
     authorization.redirected(hop, { headers: response?.headers })
     const added = authorization.headersFor(hop) as AuthorizationHeaders
     setAuthorization(headers, before, added)
-    const { certificate } = authorization
-    isCertified ||= certificate !== undefined
-    if (isCertified) certifyHop(options, config, certificate, url)
+    certifyHop(options, config, authorization.certificate, url)
     before = added
   }
 }
