@@ -85,7 +85,7 @@ export function contract(client: Client): void {
   const bound = { ...client, ...client.whenBound, name: `${client.name}, bound` }
   contractFor(bound, 'DPoP')
   dpopContract(bound)
-  exchangeContract(bound, 'DPoP')
+  if (fullSize) exchangeContract(bound, 'DPoP')
 }
 
 function contractFor(client: Client, scheme: 'Bearer' | 'DPoP'): void {
@@ -544,7 +544,7 @@ function contractFor(client: Client, scheme: 'Bearer' | 'DPoP'): void {
     })
 
     redirectContract(client, () => server, start, resourceOf, rejection)
-    if (!client.isTypical && !fullSize) return
+    if ((!client.isTypical || scheme === 'DPoP') && !fullSize) return
     const { startRetrying } = client
     const retrying = startRetrying && ((one: McaAuthOptions | TokenProvider) => opened(startRetrying(attach(one))))
     stepUpContract(client, () => server, start, retrying, resourceOf)

@@ -2,6 +2,7 @@ import { type Fetch, mcaAuth } from '@mca-auth/fetch'
 import nodeFetch3 from 'node-fetch'
 import nodeFetch2 from 'node-fetch2'
 import { Agent, fetch as undiciFetch } from 'undici'
+import { everyClient } from '../size.ts'
 import { type Attached, argumentsOf, type Client, contract, type Init } from './contract.ts'
 
 const isPlain = (body: unknown) => typeof body === 'object' && Object.getPrototypeOf(body) === Object.prototype
@@ -73,7 +74,7 @@ const asRequest: Call = (fetch, url, options) => fetch(new Request(url, init(opt
 contract(client('over the global fetch', undefined, direct, { isTypical: true }))
 contract(client('over the global fetch, with a Request', undefined, asRequest))
 contract(client("over Node's, given", globalThis.fetch, direct))
-contract(client("over Node's, given, with a Request", globalThis.fetch, asRequest))
+if (everyClient) contract(client("over Node's, given, with a Request", globalThis.fetch, asRequest))
 
 const agent = new Agent({ connect: { rejectUnauthorized: false } })
 const ofUndici = ((input: string, options: object) => undiciFetch(input, { dispatcher: agent, ...options })) as unknown
@@ -81,5 +82,6 @@ const ofUndici = ((input: string, options: object) => undiciFetch(input, { dispa
 contract(client("over undici's", ofUndici as Fetch, direct, { resendable: plain }))
 
 for (const [version, nodeFetch] of Object.entries({ 2: nodeFetch2, 3: nodeFetch3 }) as [string, unknown][]) {
+  if (version === '3' && !everyClient) continue
   contract(client(`over node-fetch ${version}`, nodeFetch as Fetch, direct, { resendable: plain, oneShot: {} }))
 }

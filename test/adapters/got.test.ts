@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream'
 import { mcaAuth } from '@mca-auth/got'
 import type { Got } from 'got'
+import { everyClient } from '../size.ts'
 import { argumentsOf, type Client, contract } from './contract.ts'
 import { gots } from './versions.ts'
 
@@ -55,4 +56,6 @@ function gotClient(version: string, got: Got): Client {
   }
 }
 
-for (const [version, got] of Object.entries(await gots())) contract(gotClient(version, got))
+for (const [version, got] of Object.entries(await gots())) {
+  if (version !== '15' || everyClient) contract(gotClient(version, got))
+}

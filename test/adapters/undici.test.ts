@@ -124,6 +124,14 @@ for (const [version, undici] of Object.entries(await undicis())) {
   const redirect = () => undici.interceptors.redirect({ maxRedirections: 5 })
   contract(requestClient(`undici ${version}, request`, undici, wrap, { followsRedirects: false }))
   if (version === '6' && !everyClient) continue
+  const outside: Compose = (agent, attached) => wrap(agent, attached).compose(redirect())
+  const seen = { followsRedirects: true, seesHops: true, isTypical: version === '7' }
+  contract(requestClient(`undici ${version}, redirect outside`, undici, outside, seen))
+  // Node's own fetch accepts the dispatchers of some versions only, and ignores those of others.
+  if (await works(undici, (url, dispatcher) => nodeFetch(url, { dispatcher }))) {
+    contract(fetchClient(`Node's fetch over undici ${version}`, undici, nodeFetch))
+  }
+  if (!everyClient) continue
   const inside: Compose = (agent, attached) => wrap(agent.compose(redirect()), attached)
   contract(
     requestClient(`undici ${version}, redirect inside`, undici, inside, {
@@ -132,14 +140,7 @@ for (const [version, undici] of Object.entries(await undicis())) {
       sendsProofAgain: true,
     }),
   )
-  const outside: Compose = (agent, attached) => wrap(agent, attached).compose(redirect())
-  const seen = { followsRedirects: true, seesHops: true, isTypical: version === '7' }
-  contract(requestClient(`undici ${version}, redirect outside`, undici, outside, seen))
   contract(fetchClient(`undici ${version}, its fetch`, undici, undici.fetch as Fetch))
-  // Node's own fetch accepts the dispatchers of some versions only, and ignores those of others.
-  if (await works(undici, (url, dispatcher) => nodeFetch(url, { dispatcher }))) {
-    contract(fetchClient(`Node's fetch over undici ${version}`, undici, nodeFetch))
-  }
   if (await works(undici, (url, dispatcher) => globally(undici, dispatcher, () => nodeFetch(url, {})))) {
     contract(globalClient(`Node's fetch over global undici ${version}`, undici))
   }
