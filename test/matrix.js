@@ -68,7 +68,7 @@ async function run(node, output) {
 const marks = /** @type {Map<string, string[]>} */ (new Map())
 for (const [column, node] of nodes.entries()) {
   for (const { status, ancestorTitles } of await run(node, join(directory, `${node}.json`))) {
-    const client = ancestorTitles[0]?.split(',')[0] ?? ''
+    const client = ancestorTitles[0]?.replace(/,.*| on behalf of .*/, '') ?? ''
     const row = marks.get(client) ?? nodes.map(() => '–')
     marks.set(client, row)
     if (status === 'failed') row[column] = '✗'
