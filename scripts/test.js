@@ -7,7 +7,6 @@ await run(
   { name: 'lint', command: ['biome', 'ci', '.'] },
   { name: 'unused code', command: ['knip'] },
   { name: 'types', command: ['tsc', '-p', 'test/tsconfig.json'] },
-  { name: 'packages', command: ['node', 'test/check-packages.js'] },
 )
 await run({ name: 'tests', command: ['vitest', 'run', '--root', 'test', ...process.argv.slice(2)], live: true })
 total('npm test passed')

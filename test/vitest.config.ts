@@ -9,7 +9,7 @@ export default defineConfig({
     dangerouslyIgnoreUnhandledErrors: false,
     pool: 'forks',
     // The tests spend much of their time waiting.
-    maxWorkers: Math.max(4, availableParallelism()),
+    maxWorkers: Math.max(6, availableParallelism()),
     globalSetup: ['./leftovers/run.ts'],
     setupFiles: ['./leftovers/file.ts', './patience.ts', './servers/loopback-names.ts'],
     // For tests that hang. Long enough for a slow or busy machine; a fast one never waits for it.

@@ -6,7 +6,7 @@ import { simulateUsers } from './simulate-users.ts'
 import { userSchedules } from './user-schedule.ts'
 
 /** Takes about 10 s on a small machine. `npm run test:soak` runs as many as you like. */
-const numRuns = Number(process.env.SCHEDULES ?? 750)
+const numRuns = Number(process.env.SCHEDULES ?? 600)
 
 it(`${numRuns} random schedules break no invariant`, { timeout: 600_000 }, async () => {
   const details = await fc.check(fc.asyncProperty(schedules, simulate), { numRuns })
