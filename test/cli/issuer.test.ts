@@ -80,7 +80,8 @@ describe('mca-auth jwk', () => {
       expect(registered.alg).toBe(alg === 'RS256' ? undefined : alg)
       for (const name of ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth']) expect(registered).not.toHaveProperty(name)
       expect(err).toContain(`{ kid: ${JSON.stringify(registered.kid)} }`)
-      const args = ['--issuer', issuer, '--client-id', 'orders', '--key-file', file, '--key-id', String(registered.kid)]
+      // With `=`, since a thumbprint may begin with a dash.
+      const args = ['--issuer', issuer, '--client-id', 'orders', '--key-file', file, `--key-id=${registered.kid}`]
       const token = await run(['token', ...args])
       expect([token.out, token.err]).toEqual(['Bearer opaque\n', ''])
     },
