@@ -42,6 +42,7 @@ const directory = join(import.meta.dirname, quick ? 'results/quick' : 'results')
 const file = join(directory, isFleet ? 'fleet.json' : 'results.json')
 /** The other parts keep their figures. @type {Record<string, any>} */
 const earlier = isFleet || positionals.length === 0 || !existsSync(file) ? {} : JSON.parse(readFileSync(file, 'utf8'))
+/** @type {Record<string, any>} */
 const results = { ...earlier, about: about() }
 for (const [name, step] of Object.entries(steps)) results[name] = await step()
 
