@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import {
+  type ChannelCredentials,
   type Client,
   Server as GrpcServer,
   makeGenericClientConstructor,
@@ -11,7 +12,7 @@ import {
   type sendUnaryData,
   status,
 } from '@grpc/grpc-js'
-import { createTokenProvider } from '@mca-auth/core'
+import { createTokenProvider, type TokenProvider } from '@mca-auth/core'
 import type { AuthorizationServer, ProtectedResource } from '@mca-auth/testing'
 import { NestFactory } from '@nestjs/core'
 import type { Express } from 'express'
@@ -23,12 +24,21 @@ interface World {
   readonly orders: ProtectedResource
 }
 
-/** The exports of the file. */
-// biome-ignore lint/suspicious/noExplicitAny: of each file something else
-type Exports = any
+interface OrdersService {
+  find(id: string): Promise<unknown>
+}
 
-export const recipes: Readonly<Record<string, (exports: Exports, world: World) => Promise<void>>> = {
-  async 'orders.module.ts'({ OrdersModule, OrdersService }, { orders }) {
+interface GrpcCredentials {
+  credentialsWithToken(provider: TokenProvider, rootCertificate: Buffer): ChannelCredentials
+  withNewToken<T>(provider: TokenProvider, call: () => Promise<T>): Promise<T>
+}
+
+/** A trial states which exports of its file it uses, so none fits them all. */
+export const recipes: Readonly<Record<string, (exports: never, world: World) => Promise<void>>> = {
+  async 'orders.module.ts'(
+    { OrdersModule, OrdersService }: { OrdersModule: new () => object; OrdersService: new () => OrdersService },
+    { orders },
+  ) {
     const app = await NestFactory.createApplicationContext(OrdersModule, { logger: false })
     try {
       expect(await app.get(OrdersService).find('17')).toMatchObject({ path: '/orders/17' })
@@ -38,7 +48,7 @@ export const recipes: Readonly<Record<string, (exports: Exports, world: World) =
     }
   },
 
-  async 'app/orders/route.ts'({ GET }, { orders }) {
+  async 'app/orders/route.ts'({ GET }: { GET: () => Promise<Response> }, { orders }) {
     const response = await GET()
     expect(response.status).toBe(200)
     expect(await response.json()).toMatchObject({ path: '/orders' })
@@ -57,14 +67,17 @@ export const recipes: Readonly<Record<string, (exports: Exports, world: World) =
     })
   },
 
-  async 'handler.ts'({ handler }, { authorizationServer, orders }) {
+  async 'handler.ts'(
+    { handler }: { handler: (event: { id: string }) => Promise<{ statusCode: number; body: string }> },
+    { authorizationServer, orders },
+  ) {
     const results = await Promise.all(['1', '2', '3'].map((id) => handler({ id })))
     expect(results.map(({ statusCode }) => statusCode)).toEqual([200, 200, 200])
-    expect(JSON.parse(results[0].body)).toMatchObject({ path: '/orders/1' })
+    expect(JSON.parse(results[0]?.body ?? '')).toMatchObject({ path: '/orders/1' })
     expect([authorizationServer.tokenRequests, orders.received.length]).toEqual([1, 3])
   },
 
-  async 'grpc-credentials.ts'({ credentialsWithToken, withNewToken }, { authorizationServer }) {
+  async 'grpc-credentials.ts'({ credentialsWithToken, withNewToken }: GrpcCredentials, { authorizationServer }) {
     const { cert, private: key } = await generate([{ name: 'commonName', value: 'localhost' }])
     const server = new GrpcServer()
     const statuses: number[] = []
