@@ -4,7 +4,7 @@ import https from 'node:https'
 import { type AddressInfo, createServer as createRawServer, type Server, type Socket } from 'node:net'
 import { createServer, type TLSSocket } from 'node:tls'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import { CertificateFiles } from '../../packages/core/src/credentials/certificate-files.ts'
+import { CertificateFiles } from '../../packages/core/src/credentials/certificate/certificate-files.ts'
 import { type Authority, authority, type Pem, thumbprintOf } from '../servers/certificates.ts'
 
 let issuer: Authority

@@ -6,7 +6,7 @@ import { createServer, type Server, type ServerOptions } from 'node:https'
 import { type AddressInfo, createServer as createRawServer } from 'node:net'
 import { clientCertificate, createTokenProvider, type McaAuthError, type McaAuthOptions } from '@mca-auth/core'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { CertificateFiles } from '../../packages/core/src/credentials/certificate-files.ts'
+import { CertificateFiles } from '../../packages/core/src/credentials/certificate/certificate-files.ts'
 import { type Authority, authority, type Pem, selfSigned } from '../servers/certificates.ts'
 
 let issuer: Authority

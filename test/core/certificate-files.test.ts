@@ -1,7 +1,7 @@
 // The cost of following the files of a certificate, and changes that `stat` does not show.
 import { readFileSync, type Stats, statSync } from 'node:fs'
 import { afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest'
-import { CertificateFiles } from '../../packages/core/src/credentials/certificate-files.ts'
+import { CertificateFiles } from '../../packages/core/src/credentials/certificate/certificate-files.ts'
 import { authority, CertificateDirectory, type Pem, thumbprintOf } from '../servers/certificates.ts'
 
 /** The result of `stat`, in place of the real one. */

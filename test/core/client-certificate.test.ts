@@ -7,8 +7,8 @@ import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { type ClientCertificateSettings, clientCertificate, type McaAuthError } from '@mca-auth/core'
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { CertificateFiles } from '../../packages/core/src/credentials/certificate-files.ts'
-import { sourcesOf } from '../../packages/core/src/credentials/certificate-sources.ts'
+import { CertificateFiles } from '../../packages/core/src/credentials/certificate/certificate-files.ts'
+import { sourcesOf } from '../../packages/core/src/credentials/certificate/certificate-sources.ts'
 import {
   type Authority,
   authority,

@@ -16,7 +16,7 @@ const groups = [
 const settings = [
   ['credentials/private-key.ts', 'PrivateKeyJwtSettings', 'privateKeyJwt(key, settings)'],
   ['credentials/client-assertion.ts', 'ClientAssertionSettings', 'clientAssertion(token, settings)'],
-  ['credentials/client-certificate.ts', 'ClientCertificateSettings', 'clientCertificate(settings)'],
+  ['credentials/certificate/client-certificate.ts', 'ClientCertificateSettings', 'clientCertificate(settings)'],
   ['credentials/token-exchange.ts', 'TokenExchangeSettings', 'tokenExchange(settings)'],
   ['credentials/jwt-bearer.ts', 'JwtBearerSettings', 'jwtBearer(settings)'],
   ['credentials/ibm-vpc.ts', 'IbmVpcSettings', 'ibmVpc(settings)'],

@@ -1,14 +1,14 @@
 export { forwardIncoming, type IncomingRequest } from './authorization/incoming.js'
 export type { OutgoingRequest, ScopeChallenge } from './authorization/outgoing-request.js'
 export { createTokenProvider } from './create-token-provider.js'
-export type { PemSource } from './credentials/certificate-sources.js'
-export { type ClientAssertionSettings, clientAssertion } from './credentials/client-assertion.js'
-export type { ClientAuth } from './credentials/client-authentication.js'
+export type { PemSource } from './credentials/certificate/certificate-sources.js'
 export {
   type ClientCertificate,
   type ClientCertificateSettings,
   clientCertificate,
-} from './credentials/client-certificate.js'
+} from './credentials/certificate/client-certificate.js'
+export { type ClientAssertionSettings, clientAssertion } from './credentials/client-assertion.js'
+export type { ClientAuth } from './credentials/client-authentication.js'
 export type { Grant } from './credentials/grant.js'
 export { type IbmIamSettings, type IbmTrustedProfile, ibmIam } from './credentials/ibm-iam.js'
 export { type IbmVpcSettings, ibmVpc } from './credentials/ibm-vpc.js'

@@ -5,10 +5,10 @@ import type { CredentialOptions } from './credential-options.js'
 import { type CredentialPart, partOf } from './credential-part.js'
 import { type ExchangeGrant, exchangeGrant } from './exchange-grant.js'
 import { grantPart, ownFunction } from './grant.js'
-import { readBindingFile } from './mounted-binding.js'
-import { applicationId, findServiceInstance, readerNames, unusableNote } from './platform-readers.js'
+import { readBindingFile } from './platform/mounted-binding.js'
+import { applicationId, findServiceInstance, readerNames, unusableNote } from './platform/platform-readers.js'
+import { isSinglePage, type ServiceInstance } from './platform/service-instance.js'
 import { type Server, secured, serverOf, serverOfInstance, text, tokenEndpointOf } from './server.js'
-import { isSinglePage, type ServiceInstance } from './service-instance.js'
 import { sourcePart } from './token-source.js'
 
 /** The client that requests tokens, its credentials, and the server. */

@@ -2,7 +2,7 @@ import { McaAuthError } from '../error.js'
 import { isSecure } from '../origin.js'
 import { httpUrl } from '../validate.js'
 import type { CredentialOptions } from './credential-options.js'
-import type { ServiceInstance } from './service-instance.js'
+import type { ServiceInstance } from './platform/service-instance.js'
 
 /** The authorization server; its kind decides the path of the token endpoint and how the client authenticates. */
 export interface Server {

@@ -2,9 +2,9 @@ import { McaAuthError } from '../error.js'
 import type { CredentialOptions } from './credential-options.js'
 import { ibmIam } from './ibm-iam.js'
 import { ibmVpc } from './ibm-vpc.js'
-import { invalid } from './platform-text.js'
+import { invalid } from './platform/platform-text.js'
+import { findServiceConfiguration, type ServiceConfiguration } from './platform/service-configuration.js'
 import { serverOfInstance } from './server.js'
-import { findServiceConfiguration, type ServiceConfiguration } from './service-configuration.js'
 
 /** The options that follow from the configuration of a service. */
 export interface ServiceSettings {

@@ -1,6 +1,6 @@
 import { Agent, type AgentOptions, type RequestOptions } from 'node:https'
 import type { SecureContextOptions } from 'node:tls'
-import type { TlsOptions } from './credential-part.js'
+import type { TlsOptions } from '../credential-part.js'
 
 /**
  * An agent whose connections have a client certificate. Its `options` do not contain it, since others copy them (axios for an

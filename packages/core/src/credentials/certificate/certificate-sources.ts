@@ -1,4 +1,4 @@
-import { nonEmptyString } from '../validate.js'
+import { nonEmptyString } from '../../validate.js'
 import type { CertificatePair } from './certificate-pair.js'
 
 /** PEM, or the path of a file that contains it. */

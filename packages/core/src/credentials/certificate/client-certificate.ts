@@ -1,10 +1,10 @@
-import { type Checks, checkFields, nonEmptyString, record } from '../validate.js'
+import { type Checks, checkFields, nonEmptyString, record } from '../../validate.js'
+import type { ClientAuth } from '../client-authentication.js'
+import { asFunction } from '../grant.js'
 import type { ConnectCallback, ConnectOptions } from './certificate-connector.js'
 import type { CertificateFiles } from './certificate-files.js'
 import { checkPair } from './certificate-pair.js'
 import { type CertificateSources, type PemSource, pairOf, pathsIn, sourcesOf } from './certificate-sources.js'
-import type { ClientAuth } from './client-authentication.js'
-import { asFunction } from './grant.js'
 
 /** A client's certificate and the authorities that it trusts. Each part is PEM, or the path of a file that is read again when it changes. */
 export interface ClientCertificateSettings {

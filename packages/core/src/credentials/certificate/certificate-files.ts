@@ -1,12 +1,12 @@
 import { channel } from 'node:diagnostics_channel'
 import { readFileSync, statSync } from 'node:fs'
 import { debuglog } from 'node:util'
-import type { McaAuthError } from '../error.js'
-import type { IgnoredCertificate } from '../telemetry.js'
+import type { McaAuthError } from '../../error.js'
+import type { IgnoredCertificate } from '../../telemetry.js'
+import { unusable } from '../text-source.js'
 import { type ConnectCallback, type ConnectOptions, connect } from './certificate-connector.js'
 import { nameOf, namesOf } from './certificate-names.js'
 import { type CertificateSources, pairOf, pathsIn } from './certificate-sources.js'
-import { unusable } from './text-source.js'
 import { TlsCertificate } from './tls-certificate.js'
 
 /** The minimum time between checks of the files, which take some microseconds each. */

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { McaAuthError } from '../error.js'
+import { McaAuthError } from '../../error.js'
 
 export type Json = Readonly<Record<string, unknown>>
 

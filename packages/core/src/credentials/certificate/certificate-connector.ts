@@ -1,6 +1,6 @@
 import { connect as connectPlain, type NetConnectOpts, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
-import type { ConnectionCertificate } from './credential-part.js'
+import type { ConnectionCertificate } from '../credential-part.js'
 import type { LiveConnections } from './live-connections.js'
 
 /** The target of a connection, from undici. */

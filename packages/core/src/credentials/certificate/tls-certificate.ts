@@ -1,9 +1,9 @@
 import https, { type Agent, type AgentOptions } from 'node:https'
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls'
+import type { ConnectionCertificate, TlsOptions } from '../credential-part.js'
 import { CertificateAgent } from './certificate-agent.js'
 import { httpsFetch } from './certificate-fetch.js'
 import { type CertificatePair, checkPair, type PartNames } from './certificate-pair.js'
-import type { ConnectionCertificate, TlsOptions } from './credential-part.js'
 import { LiveConnections } from './live-connections.js'
 
 /** Settings of a connection that are part of a context, which must also contain the certificate. */
