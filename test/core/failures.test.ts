@@ -3,9 +3,10 @@ import { type AddressInfo, createServer } from 'node:net'
 import { inspect } from 'node:util'
 import { type CachingTokenProvider, createTokenProvider, type McaAuthError } from '@mca-auth/core'
 import { memoryTokenCache, type Reply } from '@mca-auth/testing'
-import { describe, expect, it, vi } from 'vitest'
+import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { provide, server } from '../servers/app-id.ts'
 import { refused } from '../servers/refused.ts'
+import { longForATokenRequest } from '../servers/token-request-time.ts'
 
 const pass = (ms: number) => vi.setSystemTime(Date.now() + ms)
 const fakeDate = () => vi.useFakeTimers({ toFake: ['Date'] })
@@ -18,6 +19,11 @@ function failureOf(provider: CachingTokenProvider, scope?: string): Promise<McaA
     (error) => error,
   )
 }
+
+let longMs: number
+beforeAll(async () => {
+  longMs = await longForATokenRequest()
+})
 
 describe('a denial', () => {
   it('cannot forge log lines or send commands to a terminal', async () => {
@@ -245,7 +251,7 @@ describe('throttling', () => {
 
   it('with a Retry-After of 0 forever causes three attempts, then a cool-down as for an outage', async () => {
     fakeDate()
-    const provider = provide({ timeoutMs: 900 })
+    const provider = provide({ timeoutMs: 2 * longMs })
     times(100, { status: 429, headers: { 'retry-after': '0' } })
     for (const [round, seconds] of [1, 2, 4].entries()) {
       const error = await failureOf(provider)
@@ -389,7 +395,7 @@ describe('a transient failure', () => {
 
   it('that hangs is ended by timeoutMs, and one hang does not use up the whole budget', async () => {
     times(1, { hang: 'headers' })
-    await provide({ timeoutMs: 5_000 }).getToken()
+    await provide({ timeoutMs: 6 * longMs }).getToken()
     expect(server.tokenRequests).toBe(2)
 
     for (const hang of ['headers', 'body'] as const) {
@@ -417,13 +423,14 @@ describe('a transient failure', () => {
 
   it('that hangs as a probe reports the whole wait to every caller that waits for the probe', async () => {
     fakeDate()
-    const provider = provide({ timeoutMs: 2_000 })
+    const timeoutMs = 4 * longMs
+    const provider = provide({ timeoutMs })
     times(3, { status: 500 })
     await failureOf(provider)
     pass(1_000)
     times(10, { hang: 'headers' })
     const errors = await Promise.all(['a', 'b', 'c'].map((scope) => failureOf(provider, scope)))
-    for (const { message } of errors) expect(message).toBe('no token response within 2000 ms')
+    for (const { message } of errors) expect(message).toBe(`no token response within ${timeoutMs} ms`)
   })
 
   it('of a secret function names the class of its error, not its message', async () => {

@@ -7,6 +7,7 @@ import {
 } from '@mca-auth/testing'
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { startRecorder } from '../servers/recorder.ts'
+import { longForATokenRequest } from '../servers/token-request-time.ts'
 import { clients, providerAlone, type Running } from './subjects.ts'
 import { type TokenFault, tokenFaults } from './token-endpoint.ts'
 import { unreachable } from './unreachable.ts'
@@ -17,19 +18,9 @@ const subjects = [providerAlone, ...clients.filter(({ name }) => name !== 'undic
 // The provider alone is tested with every fault. A client only passes the outcome on: one fault of each outcome is enough.
 const outcomes = tokenFaults.filter((fault, i) => tokenFaults.findIndex(({ code }) => code === fault.code) === i)
 
-/** Long for a token request, measured in this run, and short for one that hangs. */
-let hangMs = 450
-
+let hangMs: number
 beforeAll(async () => {
-  await using server = await startAuthorizationServer()
-  await using provider = createTokenProvider(server.appId)
-  await provider.getToken() // loads what the first token request needs
-  for (let i = 0; i < 10; i++) {
-    provider.clear()
-    const start = performance.now()
-    await provider.getToken()
-    hangMs = Math.max(hangMs, 30 * (performance.now() - start))
-  }
+  hangMs = await longForATokenRequest()
 })
 
 /** The clock stands still here, so each caller waits out its whole time while the server throttles. */
