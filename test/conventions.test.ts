@@ -5,6 +5,7 @@ import * as axios from '@mca-auth/axios'
 import * as core from '@mca-auth/core'
 import * as adapter from '@mca-auth/core/adapter'
 import * as fetch from '@mca-auth/fetch'
+import * as fileCache from '@mca-auth/file-cache'
 import * as got from '@mca-auth/got'
 import * as ibmCloudSdk from '@mca-auth/ibm-cloud-sdk'
 import * as opentelemetry from '@mca-auth/opentelemetry'
@@ -21,6 +22,7 @@ describe('the public interface', () => {
       core,
       'core/adapter': adapter,
       fetch,
+      'file-cache': fileCache,
       got,
       'ibm-cloud-sdk': ibmCloudSdk,
       opentelemetry,
@@ -72,6 +74,9 @@ describe('the public interface', () => {
         ],
         "fetch": [
           "mcaAuth",
+        ],
+        "file-cache": [
+          "fileTokenCache",
         ],
         "got": [
           "mcaAuth",
@@ -190,7 +195,7 @@ describe('each package', () => {
     .filter(({ json }) => !json.private)
 
   it('states its directory, its engines and its licence, and has the common version', () => {
-    expect(packages).toHaveLength(10)
+    expect(packages).toHaveLength(11)
     for (const { directory, json } of packages) {
       expect(json.repository.directory).toBe(directory)
       expect(json.name).toBe(directory.replace('packages/', '@mca-auth/'))
@@ -214,7 +219,7 @@ describe('each package', () => {
       session.post('Debugger.enable')
       const builtins = new Set(process.moduleLoadList)
       const { createTokenProvider } = await import('@mca-auth/core')
-      for (const adapter of ['fetch', 'got', 'redis', 'undici']) await import('@mca-auth/' + adapter)
+      for (const adapter of ['fetch', 'file-cache', 'got', 'redis', 'undici']) await import('@mca-auth/' + adapter)
       const provider = createTokenProvider({ tokenEndpoint: 'http://127.0.0.1:1', clientId: 'a', secret: 'fake' })
       loaded.push(...process.moduleLoadList.filter((name) => !builtins.has(name)))
       console.log(loaded.filter((name) => /create-token-refresher|node_modules.(axios|got|undici)|NativeModule crypto/.test(name)))

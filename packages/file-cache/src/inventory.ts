@@ -1,0 +1,50 @@
+import { promises as fs } from 'node:fs'
+import { join } from 'node:path'
+import { filesIn, isKeyName, readState, removeFile } from './key-register.js'
+import { isLeased, tokenIn } from './key-state.js'
+import { ifExists, isPrivateDirectory } from './private-files.js'
+
+/** Describes the state of one key. Contains nothing of the token. */
+export interface StoredEntry {
+  /** The directory of the key. */
+  readonly path: string
+  /** The remaining lifetime of the token, in ms; `undefined` if there is no token. */
+  readonly expiresInMs: number | undefined
+  /** Whether a process is requesting a token now. */
+  readonly leased: boolean
+}
+
+/** The directories of all keys. */
+async function keyDirectories(directory: string): Promise<string[]> {
+  if (!(await isPrivateDirectory(directory))) return []
+  const names = (await ifExists(fs.readdir(directory))) ?? []
+  return names.filter(isKeyName).map((name) => join(directory, name))
+}
+
+export async function listEntries(directory: string): Promise<StoredEntry[]> {
+  const entries: StoredEntry[] = []
+  for (const path of await keyDirectories(directory)) {
+    const { state } = await readState(directory, path)
+    const now = Date.now()
+    entries.push({ path, expiresInMs: tokenIn(state, now)?.expiresInMs, leased: isLeased(state, now) })
+  }
+  return entries
+}
+
+/** Returns the number of tokens that it removed. */
+export async function clearEntries(directory: string): Promise<number> {
+  let removed = 0
+  for (const path of await keyDirectories(directory)) {
+    const { state } = await readState(directory, path)
+    await removeKey(path)
+    if (tokenIn(state, Date.now()) !== undefined) removed++
+  }
+  return removed
+}
+
+/** Removes our files, and the directory if there is nothing else in it. */
+async function removeKey(path: string): Promise<void> {
+  const { versions, temporary } = await filesIn(path)
+  for (const name of [...versions, ...temporary]) await removeFile(join(path, String(name)))
+  await fs.rmdir(path).catch(() => {})
+}
