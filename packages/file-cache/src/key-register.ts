@@ -29,6 +29,8 @@ import {
 //   succeeds, but A reads the directory again afterwards, which must not have a higher version. It does, so A removes
 //   its file and starts again. No process took that file for the state, because m + 5 existed before it, and the highest version
 //   is never removed while it is in use.
+// - A has linked m + 1, and before A reads the directory again, B bases m + 2 on it. A finds a higher version, as in the case
+//   before. But a state lists the last changes that led to it, and A's is among them, so A does not repeat it.
 // - A is killed. Before the link, nothing has happened. After the link, the change has happened. A lease that A held lapses.
 //   Temporary files, and lower versions that A did not remove, are removed by the next change, or when the directory is swept.
 // - A reads m, and B removes it before A opens it: there is a higher version, so A lists the directory again.
@@ -40,7 +42,9 @@ const maxBytes = 128 * 1024
 /** Each failed attempt is a success of another process, so the last one is never reached in practice. */
 const maxAttempts = 100
 
-const versionName = /^[1-9]\d{0,8}$/
+const versionName = /^[1-9]\d{0,7}$/
+/** No key is changed so often. */
+const lastVersion = 99_999_999
 const temporaryName = /^new-[\da-f-]{36}$/
 const keyName = /^[\da-f]{64}$/
 
@@ -88,13 +92,22 @@ export async function readState(directory: string, path: string): Promise<Found>
 
 /** Changes the state of a key. Returns the new state; `undefined` if `change` wants none. */
 export async function changeState(directory: string, path: string, change: Change): Promise<KeyState | undefined> {
+  let done: { readonly id: string; readonly state: KeyState } | undefined
   for (let attempt = 0; attempt < maxAttempts; attempt++) {
     const { version, state } = await readState(directory, path)
-    const next = change(state, Date.now())
-    if (next === undefined) return undefined
+    if (done !== undefined && state.changes.includes(done.id)) return done.state
+    const changed = change(state, Date.now())
+    if (changed === undefined) return undefined
+    if (version >= lastVersion) {
+      await removeFile(join(path, String(version)))
+      continue
+    }
     await makePrivateDirectory(directory)
     await makePrivateDirectory(path)
+    const id = randomUUID()
+    const next = { ...changed, changes: [...state.changes.slice(-7), id] }
     if (await putVersion(path, version + 1, next)) return next
+    done = { id, state: next }
   }
   throw new Error(`the files in ${path} change too fast`)
 }

@@ -18,12 +18,14 @@ export interface KeyState {
   readonly fence: number
   readonly lease?: Lease | undefined
   readonly token?: StoredToken | undefined
+  /** Random identifiers of the last changes. */
+  readonly changes: readonly string[]
 }
 
 /** The next state, or `undefined` if the state should stay as is. */
 export type Change = (state: KeyState, now: number) => KeyState | undefined
 
-export const emptyState: KeyState = { writtenAt: 0, fence: 0 }
+export const emptyState: KeyState = { writtenAt: 0, fence: 0, changes: [] }
 
 /** Clocks are corrected by milliseconds all the time, also backwards. */
 const toleratedMs = 1_000
@@ -103,8 +105,9 @@ export function parseState(text: string): KeyState | undefined {
 
 function isState(value: unknown): value is KeyState {
   if (!has(value, { writtenAt: 'number', fence: 'number' })) return false
-  const { lease, token } = value as { lease?: unknown; token?: unknown }
+  const { lease, token, changes } = value as Partial<Record<keyof KeyState, unknown>>
   return (
+    Array.isArray(changes) &&
     (lease === undefined || has(lease, { holder: 'string', grantedAt: 'number', durationMs: 'number' })) &&
     (token === undefined ||
       has(token, { value: 'string', digest: 'string', expiresInMs: 'number', storedAt: 'number' }))

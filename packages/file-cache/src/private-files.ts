@@ -91,11 +91,20 @@ export async function readPrivateFile(path: string, maxBytes: number): Promise<s
     if (!stats.isFile()) throw refusal(path, 'is not a regular file', 'remove it')
     checkAccess(path, stats, 'remove it')
     if (stats.size > maxBytes) return undefined
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(stats.size), 0, stats.size, 0)
-    return buffer.toString('utf8', 0, bytesRead)
+    return await readAll(handle, stats.size)
   } finally {
     await handle.close()
   }
+}
+
+/** A single read may give less than the whole file. */
+async function readAll(handle: fs.FileHandle, size: number): Promise<string> {
+  const buffer = Buffer.alloc(size)
+  let length = 0
+  for (let bytesRead = -1; bytesRead !== 0 && length < size; length += bytesRead) {
+    ;({ bytesRead } = await handle.read(buffer, length, size - length, length))
+  }
+  return buffer.toString('utf8', 0, length)
 }
 
 async function openToRead(path: string): Promise<fs.FileHandle> {

@@ -2,6 +2,7 @@ import { promises as fs } from 'node:fs'
 import { join } from 'node:path'
 import { filesIn, isKeyName, readState, removeFile } from './key-register.js'
 import { emptyState, isForgotten, isIdle } from './key-state.js'
+import { inLane } from './lanes.js'
 import { ifExists } from './private-files.js'
 
 /** How many keys one sweep looks at. */
@@ -16,12 +17,13 @@ const temporaryMs = 60_000
  * directory of the key cannot be removed because it is not empty.
  */
 export async function sweep(directory: string): Promise<boolean> {
-  const names = ((await ifExists(fs.readdir(directory))) ?? []).filter(isKeyName)
+  const names = ((await inLane(directory, () => ifExists(fs.readdir(directory)))) ?? []).filter(isKeyName)
   const start = Math.floor(Math.random() * names.length)
   let removed = 0
   for (let i = 0; i < Math.min(maxKeys, names.length); i++) {
     const path = join(directory, names[(start + i) % names.length] as string)
-    if (await sweepKey(directory, path).catch(() => false)) removed++
+    // Each key separately, so that token requests do not wait for the whole sweep.
+    if (await inLane(path, () => sweepKey(directory, path)).catch(() => false)) removed++
   }
   return removed * 2 > maxKeys
 }

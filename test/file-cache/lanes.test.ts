@@ -1,0 +1,58 @@
+import { promises as fs, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createTokenProvider } from '@mca-auth/core'
+import { fileTokenCache } from '@mca-auth/file-cache'
+import { startAuthorizationServer } from '@mca-auth/testing'
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
+
+describe('what a process does with one key', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'mca-auth-lanes-'))
+  afterAll(() => rmSync(directory, { recursive: true }))
+  afterEach(() => {
+    vi.restoreAllMocks()
+    vi.useRealTimers()
+  })
+
+  it('happens in its order: a lease that is being extended when it is released stays released', async () => {
+    const cache = fileTokenCache({ directory: join(directory, 'order') })
+    for (let i = 0; i < 20; i++) {
+      await cache.lease('key', 'me', 60_000)
+      const extended = cache.lease('key', 'me', 60_000)
+      const released = cache.release('key', 'me')
+      await Promise.all([extended, released])
+      expect((await cache.list()).map((entry) => entry.leased)).toEqual([false])
+    }
+  })
+
+  it('ends when the file system hangs: token requests work, at most two threads wait, and then nothing is tried', async () => {
+    await using server = await startAuthorizationServer()
+    // The files of the package are loaded, and the cache is in use.
+    const cache = fileTokenCache({ directory: join(directory, 'hangs') })
+    await using provider = createTokenProvider({ ...server.appId, sharedCache: cache, sharedCacheTimeoutMs: 50 })
+    await provider.getToken()
+    await expect.poll(async () => (await cache.list()).map((entry) => entry.leased)).toEqual([false])
+
+    const resume: (() => void)[] = []
+    const lstat = fs.lstat
+    const hang = vi.spyOn(fs, 'lstat').mockImplementation((async (path: string) => {
+      await new Promise<void>((resolve) => resume.push(resolve))
+      return lstat(path)
+    }) as never)
+    const scopes = Array.from({ length: 20 }, (_, i) => `scope-${i}`)
+    await Promise.all(scopes.map((scope) => provider.getToken({ scope })))
+    expect(hang).toHaveBeenCalledTimes(2)
+    // Once it has hung for two seconds, nothing waits for it any more.
+    const now = performance.now()
+    vi.spyOn(performance, 'now').mockImplementation(() => now + 3_000)
+    for (const key of ['a', 'b']) {
+      await expect(cache.get(key)).rejects.toThrow('the file system of the token cache does not respond')
+    }
+    expect(hang).toHaveBeenCalledTimes(2)
+    vi.restoreAllMocks()
+    for (const each of resume) each()
+    // It is used again as soon as it responds.
+    await expect.poll(() => cache.get('a').catch(() => 'stuck')).toBe(undefined)
+    await expect.poll(() => cache.get('b').catch(() => 'stuck')).toBe(undefined)
+  })
+})

@@ -1,0 +1,122 @@
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type FileTokenCacheOptions, fileTokenCache } from '@mca-auth/file-cache'
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
+import { defaultDirectory } from '../../packages/file-cache/src/default-directory.ts'
+
+const token = { value: 'sealed', digest: 'digest', expiresInMs: 60_000 }
+
+describe('fileTokenCache()', () => {
+  const parent = mkdtempSync(join(tmpdir(), 'mca-auth-options-'))
+  afterAll(() => rmSync(parent, { recursive: true }))
+  afterEach(() => {
+    vi.unstubAllEnvs()
+  })
+
+  it('rejects bad options by name', () => {
+    const make = (options: unknown) => () => fileTokenCache(options as FileTokenCacheOptions)
+    for (const directory of [
+      '',
+      'tokens',
+      './tokens',
+      '../tokens',
+      '~/tokens',
+      42,
+      null,
+      new URL('file:///tokens'),
+      '/a\0b',
+    ]) {
+      expect(make({ directory }), String(directory)).toThrow(new TypeError('`directory` must be an absolute path'))
+    }
+    expect(make({ path: '/tokens' })).toThrow(
+      new TypeError('unknown option `path`; known are: directory, encryptionKeys, exchanged'),
+    )
+    expect(make({ exchanged: 1 })).toThrow(new TypeError('`exchanged` must be a boolean'))
+    const encryptionKeys = ['a key that has at least 32 bytes']
+    expect(fileTokenCache({ directory: '/tokens', encryptionKeys, exchanged: true })).toMatchObject({
+      directory: '/tokens',
+      encryptionKeys,
+      exchanged: true,
+    })
+    expect(fileTokenCache({ directory: undefined })).toMatchObject({ encryptionKeys: undefined, exchanged: false })
+  })
+
+  it('uses the directory for caches of the platform', () => {
+    vi.stubEnv('HOME', '/home/alice')
+    expect(defaultDirectory('linux', {})).toBe('/home/alice/.cache/mca-auth')
+    expect(defaultDirectory('linux', { XDG_CACHE_HOME: '/var/cache/alice' })).toBe('/var/cache/alice/mca-auth')
+    for (const XDG_CACHE_HOME of ['', 'cache', './cache'])
+      expect(defaultDirectory('freebsd', { XDG_CACHE_HOME })).toBe('/home/alice/.cache/mca-auth')
+    expect(defaultDirectory('darwin', { XDG_CACHE_HOME: '/elsewhere' })).toBe('/home/alice/Library/Caches/mca-auth')
+    const LOCALAPPDATA = 'C:\\Users\\alice\\AppData\\Local'
+    expect(defaultDirectory('win32', { LOCALAPPDATA })).toBe(`${LOCALAPPDATA}\\mca-auth`)
+  })
+
+  it('can be called without a home directory, and then says what is missing when it is used', async () => {
+    for (const home of ['', 'relative']) {
+      vi.stubEnv('HOME', home)
+      vi.stubEnv('XDG_CACHE_HOME', undefined)
+      expect(() => defaultDirectory('linux', {})).toThrow(/there is no home directory/)
+      expect(() => defaultDirectory('darwin', {})).toThrow(/there is no home directory/)
+      expect(() => defaultDirectory('win32', {})).toThrow(/there is no home directory/)
+    }
+    if (process.platform === 'win32' || process.platform === 'darwin') return
+    const cache = fileTokenCache()
+    expect(cache.directory).toBe(undefined)
+    const message = 'there is no home directory to keep tokens in: give `directory` to fileTokenCache(), or set HOME'
+    const calls = [
+      cache.get('key'),
+      cache.set('key', token, 1),
+      cache.delete('key', 'digest'),
+      cache.lease('key', 'me', 1),
+      cache.release('key', 'me'),
+      cache.list(),
+      cache.clear(),
+    ]
+    for (const call of calls) await expect(call).rejects.toThrow(message)
+  })
+
+  it('touches nothing before the first lease, and nothing keeps the process running afterwards', () => {
+    const directory = join(parent, 'untouched')
+    const script = `
+      const { fileTokenCache } = await import('@mca-auth/file-cache')
+      const { existsSync } = await import('node:fs')
+      const cache = fileTokenCache({ directory: process.argv[1] })
+      const before = [await cache.get('key'), await cache.list(), await cache.clear()]
+      await cache.release('key', 'me')
+      await cache.delete('key', 'digest')
+      const existed = existsSync(process.argv[1])
+      await cache.lease('key', 'me', 60_000)
+      console.log(JSON.stringify([before, existed, existsSync(process.argv[1])]))`
+    const node = ['--input-type=module', '-e', script, directory]
+    const output = execFileSync(process.execPath, node, { cwd: import.meta.dirname, encoding: 'utf8' })
+    expect(JSON.parse(output)).toEqual([[null, [], 0], false, true])
+  })
+
+  it('lists what is stored without showing it, and clears it', async () => {
+    const directory = join(parent, 'listed')
+    const cache = fileTokenCache({ directory })
+    await cache.set('one', token, (await cache.lease('one', 'me', 60_000)) as number)
+    await cache.release('one', 'me')
+    await cache.lease('other', 'me', 60_000)
+    const other = fileTokenCache({ directory })
+    const entries = await other.list()
+    const left = expect.toSatisfy((ms: number) => ms > 0 && ms <= 60_000)
+    expect(entries).toHaveLength(2)
+    expect(entries).toEqual(
+      expect.arrayContaining([
+        { path: expect.stringContaining(directory), expiresInMs: left, leased: false },
+        { path: expect.stringContaining(directory), expiresInMs: undefined, leased: true },
+      ]),
+    )
+    mkdirSync(join(directory, 'foreign'))
+    expect(await other.clear()).toBe(1)
+    expect(await cache.get('one')).toBe(undefined)
+    expect(await other.list()).toEqual([])
+    expect(readdirSync(directory)).toEqual(['foreign'])
+    // The holder from before can still store its token, and the next lease has a greater fence.
+    expect(await cache.lease('one', 'you', 1_000)).toBeTypeOf('number')
+  })
+})
