@@ -18,6 +18,7 @@ const names: (keyof McaAuthChannels)[] = [
   'mca-auth:cooldown:entered',
   'mca-auth:cooldown:left',
   'mca-auth:dpop:nonce',
+  'mca-auth:shared-cache:failed',
   'mca-auth:request:skipped',
 ]
 
@@ -154,4 +155,35 @@ it('reports no secrets', async () => {
   const text = JSON.stringify(heard)
   expect(text).toContain('invalid_client')
   for (const secret of [accessToken, server.secret, 'not-a-real-secret']) expect(text).not.toContain(secret)
+})
+
+it('says why a shared cache is not used, whatever it throws, and neither delays nor fails the token', async () => {
+  const thrown: [unknown, string][] = [
+    [new Error('the directory is read-only'), 'the directory is read-only'],
+    [new Error('a line\n\u001b[31mand another'), 'a line  [31mand another'],
+    [new Error('x'.repeat(5_000)), 'x'.repeat(500)],
+    [Object.assign(new AggregateError([]), { code: 'ECONNREFUSED' }), 'ECONNREFUSED'],
+    [new AggregateError([]), 'AggregateError'],
+    [undefined, 'unknown error'],
+    ['text', 'unknown error'],
+    [new Proxy({}, { get: () => expect.fail('a getter that throws') }), 'unknown error'],
+  ]
+  for (const [error, reason] of thrown) {
+    const fails = () => Promise.reject(error)
+    for (const broken of [{ get: fails }, { lease: fails }, { set: fails }]) {
+      heard = []
+      await using provider = createTokenProvider({ ...server.appId, sharedCache: { ...memoryTokenCache(), ...broken } })
+      await provider.getToken()
+      const failures = () => heard.filter(([name]) => name === 'shared-cache:failed').map(([, message]) => message)
+      await expect.poll(failures).toEqual([{ reason }])
+    }
+  }
+})
+
+it('says that a shared cache did not respond in time', async () => {
+  const sharedCache = { ...memoryTokenCache(), get: () => new Promise<never>(() => {}) }
+  await using provider = createTokenProvider({ ...server.appId, sharedCache, sharedCacheTimeoutMs: 1 })
+  await provider.getToken()
+  const message = { reason: 'no response within `sharedCacheTimeoutMs`' }
+  expect(heard).toContainEqual(['shared-cache:failed', message])
 })

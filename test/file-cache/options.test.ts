@@ -1,8 +1,11 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createTokenProvider } from '@mca-auth/core'
 import { type FileTokenCacheOptions, fileTokenCache } from '@mca-auth/file-cache'
+import { startAuthorizationServer } from '@mca-auth/testing'
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
 import { defaultDirectory } from '../../packages/file-cache/src/default-directory.ts'
 
@@ -76,6 +79,26 @@ describe('fileTokenCache()', () => {
       cache.clear(),
     ]
     for (const call of calls) await expect(call).rejects.toThrow(message)
+  })
+
+  it('is checked when it is used: an unsafe directory never fails a service, and the reason is published', async () => {
+    await using server = await startAuthorizationServer()
+    const directory = join(parent, 'open to all')
+    mkdirSync(directory)
+    chmodSync(directory, 0o777)
+    const reasons: unknown[] = []
+    const listen = (message: unknown) => reasons.push(message)
+    subscribe('mca-auth:shared-cache:failed', listen)
+    try {
+      await using provider = createTokenProvider({ ...server.appId, sharedCache: fileTokenCache({ directory }) })
+      await provider.getToken()
+      await provider.getToken({ scope: 'more' })
+    } finally {
+      unsubscribe('mca-auth:shared-cache:failed', listen)
+    }
+    const reason = `the token cache is not used, because ${directory} is open to other users (mode 0777): run \`chmod go= '${directory}'\``
+    expect(reasons).toEqual([{ reason }, { reason }])
+    expect(server.tokenRequests).toBe(2)
   })
 
   it('touches nothing before the first lease, and nothing keeps the process running afterwards', () => {

@@ -3,7 +3,12 @@ import { inspect } from 'node:util'
 import { createTokenProvider, forwardIncoming } from '@mca-auth/core'
 import { mcaAuth } from '@mca-auth/fetch'
 import { instrumentMcaAuth } from '@mca-auth/opentelemetry'
-import { type AuthorizationServer, startAuthorizationServer, startProtectedResource } from '@mca-auth/testing'
+import {
+  type AuthorizationServer,
+  memoryTokenCache,
+  startAuthorizationServer,
+  startProtectedResource,
+} from '@mca-auth/testing'
 import { context, SpanStatusCode, trace } from '@opentelemetry/api'
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
 import {
@@ -89,6 +94,13 @@ it('counts events, and measures how long callers wait', async () => {
   })
   await fetch(resource.origin, { headers: { authorization: 'Custom mine' } })
   expect(await measured()).toMatchObject({ 'mca_auth.requests.skipped': 1 })
+})
+
+it('counts the failures of a shared cache', async () => {
+  const sharedCache = { ...memoryTokenCache(), get: () => Promise.reject(new Error('down')) }
+  await using provider = createTokenProvider({ ...server.appId, sharedCache })
+  await provider.getToken()
+  expect(await measured()).toMatchObject({ 'mca_auth.shared_cache.failures': 1 })
 })
 
 it('counts the challenges for a nonce', async () => {

@@ -40,6 +40,7 @@ export type {
   IgnoredCertificate,
   McaAuthChannels,
   NonceChallenge,
+  SharedCacheFailure,
   SkippedRequest,
   SkipReason,
   TokenFailure,

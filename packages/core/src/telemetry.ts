@@ -56,6 +56,12 @@ export interface IgnoredCertificate {
   readonly expiresAt: number
 }
 
+/** A failure of the shared cache, which is ignored. */
+export interface SharedCacheFailure {
+  /** The message of the cache's own error, or that it did not respond in time. */
+  readonly reason: string
+}
+
 /** The channels of `node:diagnostics_channel` to which providers publish, and the messages on each. */
 export interface McaAuthChannels {
   /** A token request is about to be sent; `attempt` counts from 1. */
@@ -80,6 +86,8 @@ export interface McaAuthChannels {
   'mca-auth:dpop:nonce': NonceChallenge
   /** The files of a client certificate have changed, and cannot be used. The previous certificate is used until it expires. */
   'mca-auth:certificate:ignored': IgnoredCertificate
+  /** The shared cache failed, and why. This process requests its own token. Also logged with `NODE_DEBUG=mca-auth`. */
+  'mca-auth:shared-cache:failed': SharedCacheFailure
   /** A request went without a token of ours, and why. Also logged with `NODE_DEBUG=mca-auth`. */
   'mca-auth:request:skipped': SkippedRequest
 }

@@ -27,7 +27,7 @@ type Listeners = { [Name in keyof McaAuthChannels]: (message: McaAuthChannels[Na
  * - span `mca_auth.token`: a wait for a token, starting with the first caller and including all attempts
  * - `mca_auth.token.duration`, histogram, s: the same
  * - `mca_auth.token.requests`, `.refused`, `.served_stale`, `mca_auth.cooldowns`, `mca_auth.requests.skipped`,
- *   `mca_auth.certificates.ignored`, `mca_auth.dpop.nonces`: counters
+ *   `mca_auth.certificates.ignored`, `mca_auth.shared_cache.failures`, `mca_auth.dpop.nonces`: counters
  *
  * @example
  * ```ts
@@ -54,6 +54,11 @@ export function instrumentMcaAuth(options: InstrumentationOptions = {}): () => v
     'mca_auth.certificates.ignored',
     '{change}',
     'Changes of the files of a client certificate that cannot be used',
+  )
+  const cacheFailures = counter(
+    'mca_auth.shared_cache.failures',
+    '{failure}',
+    'Failures of the shared cache, after which a process requests its own token',
   )
   const coolDowns = counter(
     'mca_auth.cooldowns',
@@ -100,6 +105,7 @@ export function instrumentMcaAuth(options: InstrumentationOptions = {}): () => v
     'mca-auth:dpop:nonce': ({ origin, status }) =>
       nonces.add(1, { ...address(origin), 'http.response.status_code': status }),
     'mca-auth:certificate:ignored': () => certificates.add(1),
+    'mca-auth:shared-cache:failed': () => cacheFailures.add(1),
     'mca-auth:request:skipped': ({ client, origin, reason }) =>
       skipped.add(1, { ...address(origin), 'mca_auth.http_client': client, 'mca_auth.skip_reason': reason }),
   }

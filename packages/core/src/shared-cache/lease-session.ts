@@ -26,7 +26,10 @@ export class LeaseSession {
         work,
         new Promise<never>((_, reject) => {
           // Yield again: if the event loop was blocked, the reply may already be buffered but unread.
-          timer = setTimeout(() => setImmediate(reject, new Error('too slow')), Math.max(1, this.#leftMs))
+          timer = setTimeout(
+            () => setImmediate(reject, new Error('no response within `sharedCacheTimeoutMs`')),
+            Math.max(1, this.#leftMs),
+          )
         }),
       ])
     } finally {
@@ -59,8 +62,10 @@ export class LeaseSession {
 }
 
 /** For work in the background: a cache that fails is ignored, even if it throws synchronously. */
-export async function ignoringErrors(work: () => Promise<unknown>): Promise<void> {
+export async function ignoringErrors(work: () => Promise<unknown>, report?: (error: unknown) => void): Promise<void> {
   try {
     await work()
-  } catch {}
+  } catch (error) {
+    report?.(error)
+  }
 }

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import { canonical, type OwnerFields, ownerOf } from '../credentials/identity.js'
 import type { TokenResponse } from '../token-endpoint/token-response.js'
+import { reportCacheFailure } from './cache-failure.js'
 import { ignoringErrors, LeaseSession } from './lease-session.js'
 import { openToken, sealToken } from './sealed-token.js'
 import { createSealer, type Sealer } from './sealing.js'
@@ -113,7 +114,8 @@ export class SharedCacheCoordinator {
         fence = await session.acquire(place.storageKey)
         if (fence === undefined) await session.pause()
       }
-    } catch {
+    } catch (error) {
+      reportCacheFailure(error)
       session.release()
       return {}
     }
@@ -122,7 +124,8 @@ export class SharedCacheCoordinator {
   /** A resource rejected this token: no process should take it from the cache again. */
   reject(key: string, accessToken: string): void {
     this.#rejected.set(key, accessToken)
-    ignoringErrors(async () => this.#forget(this.#placesOf({ key, owner: this.#owner }), accessToken))
+    const forget = async () => this.#forget(this.#placesOf({ key, owner: this.#owner }), accessToken)
+    ignoringErrors(forget, reportCacheFailure)
   }
 
   /** Ends the waits for other processes. */
@@ -147,7 +150,7 @@ export class SharedCacheCoordinator {
     ignoringErrors(async () => {
       const token = sealToken(sealer, storageKey, subject, response)
       if (token.expiresInMs > 0) await session.within(this.#cache.set(storageKey, token, fence))
-    }).then(() => session.release())
+    }, reportCacheFailure).then(() => session.release())
   }
 
   async #forget(places: readonly Place[], accessToken: string): Promise<void> {
