@@ -36,7 +36,7 @@ const more: Readonly<Record<string, string>> = {
   incoming: '[On behalf of the caller](on-behalf-of.md)',
   tokenRequest: '[Rules of one client](token-provider.md#rules-of-one-client), [more scope on demand](step-up.md)',
   refresh: '[Before a token expires](behaviour.md#before-a-token-expires)',
-  sharedCache: '[@mca-auth/redis](../packages/redis)',
+  sharedCache: '[Files](file-cache.md), [Redis](../packages/redis)',
 }
 
 export interface Option {

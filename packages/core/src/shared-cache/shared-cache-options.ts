@@ -3,7 +3,11 @@ import type { SharedTokenCache } from './shared-token-cache.js'
 
 /** Options for tokens that several processes share. */
 export interface SharedCacheOptions {
-  /** A second level that a fleet shares, e.g. `redisTokenCache()` of `@mca-auth/redis`. Fails open. @default none */
+  /**
+   * A second level that several processes share: `fileTokenCache()` of `@mca-auth/file-cache` for those of a host,
+   * `redisTokenCache()` of `@mca-auth/redis` for a fleet. Fails open.
+   * @default none
+   */
   readonly sharedCache?: SharedTokenCache | undefined
   /** Extra time that the shared cache may add to a token request, in ms. @default 250 */
   readonly sharedCacheTimeoutMs?: number | undefined

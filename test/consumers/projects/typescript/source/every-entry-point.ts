@@ -4,6 +4,7 @@ import { mcaAuth as axiosAuth } from '@mca-auth/axios'
 import { createTokenProvider, type SharedTokenCache } from '@mca-auth/core'
 import { createRequestAuthorizer, type RequestAuthorization } from '@mca-auth/core/adapter'
 import { mcaAuth as fetchAuth } from '@mca-auth/fetch'
+import { type FileTokenCache, type FileTokenCacheOptions, fileTokenCache, type StoredEntry } from '@mca-auth/file-cache'
 import { McaAuthenticator } from '@mca-auth/ibm-cloud-sdk'
 import { instrumentMcaAuth } from '@mca-auth/opentelemetry'
 import { type RedisTokenCacheOptions, redisTokenCache } from '@mca-auth/redis'
@@ -21,6 +22,8 @@ export const authorization: RequestAuthorization | undefined = createRequestAuth
 export const stop: () => void = instrumentMcaAuth()
 export const options: RedisTokenCacheOptions = {}
 export const cache = (client: Parameters<typeof redisTokenCache>[0]): SharedTokenCache => redisTokenCache(client)
+export const files: (options: FileTokenCacheOptions) => FileTokenCache = fileTokenCache
+export const entries: Promise<readonly StoredEntry[]> = fileTokenCache().list()
 export const dispatcher: Dispatcher = new Agent().compose(undiciAuth({ origins }))
 export const expiresAt: Promise<number> = createTokenProvider()
   .getToken({ scope: 'orders' })
@@ -40,6 +43,8 @@ createTokenProvider({ cacheSize: '10' })
 undiciAuth({ incoming: 'forwards' })
 // @ts-expect-error a fetch that is not a function
 fetchAuth({ origins }, { fetch: 'node-fetch' })
+// @ts-expect-error a misspelt option of the cache
+fileTokenCache({ path: '/tokens' })
 // @ts-expect-error a cache without methods
 createTokenProvider({ sharedCache: new Map() })
 // @ts-expect-error an error code that does not exist
