@@ -61,6 +61,7 @@ describe('the public interface', () => {
           "isReusable",
           "loadSecretMask",
           "maxRecordedBytes",
+          "nearestName",
           "originOf",
           "parseUrl",
           "partOf",
