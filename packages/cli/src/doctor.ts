@@ -26,7 +26,7 @@ export async function doctor(
   const report = new Report()
   const problem = await examine(report, progress, options, request)
   progress.clear()
-  if (problem instanceof McaAuthError) showProblem(report, problem)
+  if (problem instanceof McaAuthError) showProblem(report, problem, options)
   else giveHints(report, request)
   const findings = report.findings(verdictOf(problem, report.warnings, request))
   await print(json ? reportJson(findings) : reportText(findings))
@@ -34,10 +34,10 @@ export async function doctor(
 }
 
 /** At the end of the last section, which is the one that failed. */
-function showProblem(report: Report, problem: McaAuthError): void {
+function showProblem(report: Report, problem: McaAuthError, options: McaAuthOptions): void {
   report.line('bad', problem.code, withCliOptionNames(problem.message))
   showNetworkError(report, problem.cause)
-  for (const advice of adviceFor(problem)) report.advice(advice)
+  for (const advice of adviceFor(problem, options)) report.advice(advice)
 }
 
 function giveHints(report: Report, request: RequestToCheck | undefined): void {

@@ -3,8 +3,6 @@ import type { ExitCode } from './exit-codes.js'
 
 const SecretMask = await loadSecretMask()
 
-const redacted = '[redacted]'
-
 /** Shown in place of a secret. */
 export const hiddenSecret = '••••••••'
 
@@ -52,19 +50,11 @@ export class Report {
     return this.#sections.flatMap(({ entries }) => entries).filter(({ status }) => status === 'warning').length
   }
 
-  /** Hides this secret in every encoding, including as `id:secret`. */
+  /** Hides this secret or token in every encoding, including as `id:secret`. */
   conceal(secret: string, clientId?: string): void {
     const mask = new SecretMask(clientId)
     mask.add(secret)
     this.#masks.push((text) => mask.mask(text))
-  }
-
-  /** Hides this token. It may be too long for the patterns of {@link conceal}. */
-  concealToken(token: string): void {
-    const bytes = Buffer.from(token)
-    const encodings = (['base64', 'base64url', 'hex'] as const).map((encoding) => bytes.toString(encoding))
-    const forms = [token, encodeURIComponent(token), JSON.stringify(token).slice(1, -1), ...encodings]
-    this.#masks.push((text) => forms.reduce((rest, form) => rest.replaceAll(form, redacted), text))
   }
 
   /** Begins a section, to which the next lines belong. */

@@ -62,7 +62,6 @@ export class TokenEndpointObserver {
     for (const name of secretFields) {
       const value = this.#form?.get(name)
       if (value) report.conceal(value)
-      if (value) report.concealToken(value)
     }
   }
 
