@@ -156,7 +156,7 @@ function noticeOf(moduleIds) {
 /** @param {string} folder */
 function licenceOf(folder) {
   const { name, version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
-  const file = ['LICENSE.md', 'LICENSE'].map((each) => join(folder, each)).find((path) => existsSync(path))
+  const file = ['LICENSE.md', 'LICENSE', 'license'].map((each) => join(folder, each)).find((path) => existsSync(path))
   if (file === undefined) throw new Error(`${name} has no licence file to include`)
   return `${name} ${version}\n\n${readFileSync(file, 'utf8').trim()}\n`
 }

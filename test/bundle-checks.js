@@ -5,8 +5,12 @@ import { isBuiltin } from 'node:module'
 import { isAbsolute, join } from 'node:path'
 import { rolldown } from 'rolldown'
 
-/** Packages that exist only as ES modules, and so must be bundled for CommonJS. By the package that needs them. */
-const bundled = /** @type {Record<string, string[]>} */ ({ core: ['oauth4webapi'], testing: ['jose'] })
+/** Packages that exist only as ES modules, and so must be bundled for CommonJS, and a small one. By the package that needs them. */
+const bundled = /** @type {Record<string, string[]>} */ ({
+  cli: ['get-east-asian-width'],
+  core: ['oauth4webapi'],
+  testing: ['jose'],
+})
 
 /**
  * The size limit of an entry with its imports, minified, without dependencies and the files that a token request loads. In

@@ -63,6 +63,7 @@ describe('the public interface', () => {
           "isReusable",
           "loadSecretMask",
           "maxRecordedBytes",
+          "nearestName",
           "originOf",
           "parseUrl",
           "partOf",

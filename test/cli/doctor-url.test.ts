@@ -59,7 +59,7 @@ describe('mca-auth doctor --url', () => {
     expect(code).toBe(0)
     expect(rows).toContain(`· url ${resource.origin}/mine`)
     expect(rows).toContain('✓ token would be sent')
-    expect(rows).toContain('Nothing is wrong.')
+    expect(rows[0]).toBe('✓ Nothing is wrong: the request would carry a token')
     expect(resource.received).toEqual([])
   })
 
@@ -90,7 +90,7 @@ describe('mca-auth doctor --url', () => {
     expect(code).toBe(7)
     expect(rows).toContain('✗ token would not be sent: origin-not-listed `origins` does not list this origin')
     expect(rows).toContainEqual(expect.stringContaining(`→ list ${new URL(url).origin} in \`origins\``))
-    expect(rows).toContain('The request goes without a token')
+    expect(rows[0]).toBe('✗ The request goes without a token')
     expect(rows).toContainEqual(expect.stringContaining('NODE_DEBUG=mca-auth'))
   })
 
@@ -163,7 +163,7 @@ describe('mca-auth doctor --url --send', () => {
     expect(code).toBe(7)
     expect(rows).toContain(`✗ challenge ${answer.headers?.['www-authenticate'] ?? 'none'}`)
     expect(rows).toContainEqual(expect.stringMatching(advice))
-    expect(rows).toContain('The resource rejects the token')
+    expect(rows[0]).toBe('✗ The resource rejects the token')
     expect(resource.received).toHaveLength(1)
   })
 
@@ -191,7 +191,7 @@ describe('mca-auth doctor --url --send', () => {
     reply = { status }
     const { code, rows } = await send()
     expect(code).toBe(5)
-    expect(rows).toContain('The resource is unreachable, failing, or rate-limiting')
+    expect(rows[0]).toBe('✗ The resource is unreachable, failing, or rate-limiting')
   })
 
   it('gives advice about a resource that is unreachable', async () => {

@@ -15,16 +15,21 @@ export interface Result {
   readonly err: string
 }
 
-/** Runs the command in its own process, with only these of the environment variables that it reads. */
+/** Runs the command in its own process, with only these of the environment variables that it reads. Lines are not wrapped. */
 export function run(
   args: readonly string[],
   env: Record<string, string> = {},
   input: string | Buffer = '',
 ): Promise<Result> {
   return new Promise((resolve) => {
-    const child = execFile(process.execPath, [main, ...args], { env: { ...marks(), ...env } }, (error, out, err) => {
-      resolve({ code: error ? Number(error.code) : 0, out, err })
-    })
+    const child = execFile(
+      process.execPath,
+      [main, ...args],
+      { env: { ...marks(), COLUMNS: '1000', ...env } },
+      (error, out, err) => {
+        resolve({ code: error ? Number(error.code) : 0, out, err })
+      },
+    )
     child.stdin?.on('error', () => {}).end(input)
   })
 }

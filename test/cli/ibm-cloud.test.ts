@@ -74,7 +74,7 @@ describe('mca-auth doctor --service', () => {
         '✓ grant IBM Cloud IAM, API key from CLOUDANT_*',
         `· url ${iam.url}/identity/token`,
         '✓ scope ibm openid',
-        'Nothing is wrong.',
+        '✓ Nothing is wrong: the server issued a token',
       ]),
     )
     expect(out).not.toMatch(/client id|fake-password|eyJ/)

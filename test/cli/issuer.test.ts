@@ -141,7 +141,7 @@ describe('mca-auth doctor --issuer', () => {
         '· grants client_credentials',
         '· client assertion signed with ES256, key 2026-11',
         `· iss orders, sub orders, aud ${issuer}`,
-        'Nothing is wrong.',
+        '✓ Nothing is wrong: the server issued a token',
       ]),
     )
     expect(out).not.toContain('eyJ')

@@ -28,7 +28,7 @@ it('the doctor and `token` authenticate by a certificate, and the doctor sends i
   await using resource = await startProtectedResource({ authorizationServer: server, tls })
   const args = flags(`${server.appId.oauthServerUrl}/token`)
   const { code, rows, out } = await doctor([...args, '--url', `${resource.origin}/orders`, '--send'])
-  expect([code, out]).toEqual([0, expect.stringContaining('Nothing is wrong.')])
+  expect([code, out]).toEqual([0, expect.stringContaining('✓ Nothing is wrong')])
   expect(rows).toContainEqual(expect.stringMatching(/client auth.*client certificate/))
   expect(rows).toContainEqual('✓ token the resource accepts it')
   expect(resource.received[0]?.certificateThumbprint).toBe(thumbprintOf(client))

@@ -5,7 +5,6 @@ import { join } from 'node:path'
 import { startProtectedResource } from '@mca-auth/testing'
 import { describe, expect, it } from 'vitest'
 import { marks } from '../leftovers/processes.js'
-import { read } from '../repository.ts'
 import { Fixture, main, run, secret } from './fixture.ts'
 
 const fixture = new Fixture()
@@ -104,9 +103,4 @@ describe('mca-auth token', () => {
       expect(err).not.toContain(secret)
     }
   })
-})
-
-it('prints its version', async () => {
-  const { version } = JSON.parse(read('packages/cli/package.json'))
-  expect(await run(['--version'])).toEqual({ code: 0, out: `${version}\n`, err: '' })
 })

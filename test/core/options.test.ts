@@ -75,6 +75,8 @@ describe('a bad option', () => {
     ['scopes', 'scope'],
     ['timeout', 'timeoutMs'],
     ['tokenEndPoint', 'tokenEndpoint'],
+    ['scoep', 'scope'],
+    ['sercet', 'secret'],
     ['oauthServerURL', 'oauthServerUrl'],
   ])('that is unknown, %s, is reported with the option that was probably meant', (name, meant) => {
     const error = caught(() => createTokenProvider({ ...good, [name]: 'x' } as McaAuthOptions))

@@ -2,6 +2,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join, posix } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { flags } from '../../packages/cli/src/flags.ts'
 import { resolveOptions } from '../../packages/core/src/options.ts'
 import { packageFolders, read, sourceFiles } from '../repository.ts'
 import { pages } from './code-blocks.ts'
@@ -109,16 +110,13 @@ describe('the commands in every page', () => {
   })
 
   it('give options that the command line has', () => {
-    const known = new Set(
-      [...read('packages/cli/src/flags.ts').matchAll(/^ {2}\['([\w-]+)',/gm)].map(([, flag]) => flag),
-    )
     const given = pages.flatMap((page) =>
-      [...read(page).matchAll(/mca-auth(?:\/cli)? (?:doctor|token|jwk)\b(.*)/g)].flatMap(([, line = '']) =>
+      [...read(page).matchAll(/mca-auth(?:\/cli)? (?:doctor|token|jwk|clear)\b(.*)/g)].flatMap(([, line = '']) =>
         [...line.matchAll(/ --([\w-]+)/g)].map(([, flag]) => flag),
       ),
     )
     expect(given.length).toBeGreaterThan(10)
-    expect(given.filter((flag) => !known.has(flag))).toEqual([])
+    expect(given.filter((flag) => !flags.has(flag ?? ''))).toEqual([])
   })
 })
 

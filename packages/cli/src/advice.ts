@@ -1,12 +1,25 @@
-import type { McaAuthError } from '@mca-auth/core'
+import type { McaAuthError, McaAuthOptions } from '@mca-auth/core'
+import { partOf } from '@mca-auth/core/adapter'
 import { ibmAdvice } from './ibm-advice.js'
 import { networkAdvice } from './network-advice.js'
 
+/** By the name of the client authentication. */
+const byAuthentication: Readonly<Record<string, readonly string[]>> = {
+  private_key_jwt: [
+    'register the public key at the server, as `mca-auth jwk FILE` prints it, and give its `kid` with --key-id',
+    'or the server expects another client id or another audience: compare those above',
+  ],
+  'client assertion': [
+    'let the server trust the issuer of the assertion for this client: compare `iss`, `sub` and `aud` above',
+  ],
+  'client certificate': ['register this certificate for the client at the server, and compare the client id'],
+}
+
 /** What to do about an error, most likely reason first. */
-export function adviceFor(error: McaAuthError): readonly string[] {
+export function adviceFor(error: McaAuthError, { clientAuth }: Pick<McaAuthOptions, 'clientAuth'>): readonly string[] {
   switch (error.code) {
     case 'TOKEN_REQUEST_REFUSED':
-      return deniedAdvice(error)
+      return deniedAdvice(error, typeof clientAuth === 'function' ? partOf(clientAuth)?.name : undefined)
     case 'TOKEN_REQUEST_FAILED':
       return failureAdvice(error)
     case 'TOKEN_REQUEST_THROTTLED':
@@ -34,7 +47,7 @@ export function adviceFor(error: McaAuthError): readonly string[] {
   }
 }
 
-function deniedAdvice({ error, status }: McaAuthError): readonly string[] {
+function deniedAdvice({ error, status }: McaAuthError, authentication: string | undefined): readonly string[] {
   const ofIbm = ibmAdvice(error, status)
   if (ofIbm !== undefined) return [ofIbm]
   if (error === 'invalid_scope') return ['this client may not have that --scope: request less, or have it granted']
@@ -42,7 +55,16 @@ function deniedAdvice({ error, status }: McaAuthError): readonly string[] {
   if (error === 'unauthorized_client' || error === 'unsupported_grant_type') {
     return ['allow the client-credentials grant for this client on the server']
   }
+  if (error === 'invalid_request') {
+    return [
+      'the server considers the request malformed: see the message, and compare --scope, --resource and --parameter',
+    ]
+  }
+  if (error === 'invalid_dpop_proof')
+    return ["the server rejects the proof: compare this machine's clock with the server's"]
   if (status === 404) return ['the tenant or the path is wrong: compare the URL with the credential']
+  const special = byAuthentication[authentication ?? '']
+  if (special !== undefined) return special
   return [
     "compare id and secret with the credential: was the secret rotated, or is it another tenant's?",
     'or the server expects another authentication method: try --client-auth client_secret_post',

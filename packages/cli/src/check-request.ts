@@ -10,18 +10,7 @@ import type { RequestToCheck } from './command-line.js'
 import { problemOf } from './problem.js'
 import { type Report, withoutQuery } from './report.js'
 import { assess, type RequestProblem, sendRequest } from './send-request.js'
-
-const withoutToken: RequestProblem = { headline: 'The request goes without a token', exitCode: 7 }
-
-/** The meanings of the reasons on the channel `mca-auth:request:skipped`. */
-const meanings: Readonly<Record<SkipReason, string>> = {
-  'origin-not-listed': '`origins` does not list this origin',
-  'origin-left': 'a redirect leads to an origin that must not have the token',
-  'own-authorization': 'the request already has an Authorization header',
-  'token-request': 'the option `tokenRequest` returned false',
-  'no-incoming-token': 'the incoming request had no token to forward',
-  'token-endpoint': 'this is a token endpoint, which never gets a token',
-}
+import { skipReasons } from './skip-reasons.js'
 
 /**
  * Shows whether a request would carry the token, as every adapter decides it, and with `send` whether the resource
@@ -101,11 +90,15 @@ function checkRedirect(
 }
 
 function showSkipped(report: Report, reason: SkipReason | undefined, { origin }: URL): RequestProblem {
-  report.line('bad', 'token', `would not be sent: ${reason}`, reason && meanings[reason])
-  if (reason === 'origin-not-listed' || reason === 'origin-left') {
-    report.advice(`list ${origin} in \`origins\` (here: --origin), but only if that server may have the token`)
-  }
-  return withoutToken
+  const [meaning, remedy = ''] = (reason && skipReasons[reason]) ?? []
+  report.line('bad', 'token', `would not be sent: ${reason}`, meaning)
+  const isAboutOrigin = reason === 'origin-not-listed' || reason === 'origin-left'
+  report.advice(
+    isAboutOrigin
+      ? `list ${origin} in \`origins\` (here: --origin), but only if that server may have the token`
+      : remedy,
+  )
+  return { headline: 'The request goes without a token', exitCode: 7, code: reason }
 }
 
 /** Calls a function, and returns its result, with the reported reason if the request goes without the token. */

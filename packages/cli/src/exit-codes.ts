@@ -1,11 +1,19 @@
 import { McaAuthError } from '@mca-auth/core'
 
 /** An invalid command line. The message does not repeat values: one may be a secret in the wrong place. */
-export class UsageError extends Error {}
+export class UsageError extends Error {
+  /** The command, if it is known. Its help is the one to read. */
+  readonly command: string | undefined
+
+  constructor(message: string, command?: string) {
+    super(message)
+    this.command = command
+  }
+}
 
 /** In the order of `--help`. */
 export const exitCodes = [
-  [0, 'a token was issued'],
+  [0, 'success: a token was issued, if one was requested'],
   [1, 'an unexpected error'],
   [2, 'the command line is invalid'],
   [3, 'credentials are missing or malformed, or plain HTTP was refused'],

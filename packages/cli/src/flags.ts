@@ -1,62 +1,88 @@
-import { exitCodes } from './exit-codes.js'
+/** A flag of the command line. */
+export interface Flag {
+  readonly name: string
+  /** Placeholder of the value, empty for a switch. */
+  readonly value: string
+  readonly meaning: string
+  readonly isRepeatable?: boolean
+}
 
-/** Name, placeholder of the value (empty for a switch), meaning. */
-export const flags = [
-  ['binding', 'FILE', 'a service credential as JSON, used instead of the platform'],
-  ['instance-name', 'NAME', 'the instance to use if the platform has several'],
-  ['service', 'NAME', 'a bound IBM Cloud service, or one configured as for its SDK, e.g. cloudant'],
-  ['client-id', 'ID', 'OAuth client id'],
-  ['secret-file', 'FILE', 'file with the client secret; - reads standard input'],
-  ['server-url', 'URL', 'MCA authorization server, with --app-id'],
-  ['app-id', 'ID', 'MCA tenant id'],
-  ['oauth-server-url', 'URL', 'App ID server, https://…/oauth/v4/<tenant>'],
-  ['token-endpoint', 'URL', 'token endpoint of any other OAuth 2.0 server'],
-  ['issuer', 'URL', 'issuer of any OAuth 2.0 server; its metadata names the token endpoint'],
-  ['client-auth', 'METHOD', 'client_secret_basic, _basic_raw, _post or _jwt, or none'],
-  ['key-file', 'FILE', 'private key that signs assertions in place of a secret (private_key_jwt)'],
-  ['key-id', 'ID', 'its `kid` [the `kid` of a JWK, or none; jwk: its thumbprint]'],
-  ['cert-file', 'FILE', 'client certificate of --key-file, for mutual TLS; the key then signs no assertions'],
-  ['ca-file', 'FILE', 'certificate authorities to trust, with --cert-file [those of Node.js]'],
-  ['assertion-file', 'FILE', 'an assertion that the platform issues in place of a secret'],
-  ['dpop', '', 'doctor: bind the token to a new key (DPoP), as with the option `dpop`'],
-  ['scope', 'SCOPE', 'scopes to request; repeatable'],
-  ['resource', 'URI', 'resource indicator (RFC 8707); repeatable'],
-  ['parameter', 'NAME=VALUE', 'additional parameter of the token request; repeatable'],
-  ['timeout-ms', 'MS', 'maximum time to wait for a token [10000]'],
-  ['allow-insecure-requests', '', 'allow plain HTTP beyond loopback'],
-  ['json', '', 'token: print JSON, for scripts'],
-  ['url', 'URL', 'doctor: say whether a request to this URL would carry the token'],
-  ['origin', 'ORIGIN', 'doctor --url: as the option `origins` of your code; repeatable'],
-  ['send', '', 'doctor --url: send one GET with the token, and show the response'],
-  ['help', '', 'print this help'],
-  ['version', '', 'print the version'],
-] as const
+/** Flags under one heading of the help. */
+export interface FlagGroup {
+  readonly title: string
+  readonly flags: readonly Flag[]
+}
 
-/** Flags that may be given several times. */
-export const repeatable: readonly string[] = ['scope', 'resource', 'parameter', 'origin']
+function flag(name: string, value: string, meaning: string): Flag {
+  return { name, value, meaning }
+}
 
-export const usage: string = `Usage: mca-auth <command> [options]
+function repeatable(name: string, value: string, meaning: string): Flag {
+  return { name, value, meaning: `${meaning}; repeatable`, isRepeatable: true }
+}
 
-Commands:
-  token    print the header value, "Bearer …", and nothing else
-  doctor   show where each credential was found, request a token, and explain what is wrong
-  jwk FILE print the public JWK of a private key, to be registered at the server; - reads standard input
+export const credentialFlags: FlagGroup = {
+  title: 'Credentials (all optional if the platform supplies them: see `mca-auth help credentials`)',
+  flags: [
+    flag('binding', 'FILE', 'a service credential as JSON, used instead of the platform'),
+    flag('instance-name', 'NAME', 'the instance to use if the platform has several'),
+    flag('service', 'NAME', 'a bound IBM Cloud service, or one configured as for its SDK, e.g. cloudant'),
+    flag('client-id', 'ID', 'OAuth client id'),
+    flag('secret-file', 'FILE', 'file with the client secret; - reads standard input, and prompts on a terminal'),
+    flag('server-url', 'URL', 'MCA authorization server, with --app-id'),
+    flag('app-id', 'ID', 'MCA tenant id'),
+    flag('oauth-server-url', 'URL', 'App ID server, https://…/oauth/v4/<tenant>'),
+    flag('token-endpoint', 'URL', 'token endpoint of any other OAuth 2.0 server'),
+    flag('issuer', 'URL', 'issuer of any OAuth 2.0 server; its metadata names the token endpoint'),
+    flag('client-auth', 'METHOD', 'client_secret_basic, _basic_raw, _post or _jwt, or none'),
+    flag('key-file', 'FILE', 'private key that signs assertions in place of a secret (private_key_jwt)'),
+    flag('key-id', 'ID', 'its `kid` [the `kid` of a JWK, or none]'),
+    flag('cert-file', 'FILE', 'client certificate of --key-file, for mutual TLS; the key then signs no assertions'),
+    flag('ca-file', 'FILE', 'certificate authorities to trust, with --cert-file [those of Node.js]'),
+    flag('assertion-file', 'FILE', 'an assertion that the platform issues in place of a secret'),
+  ],
+}
 
-Options, all optional if the platform supplies credentials (VCAP_SERVICES, CE_SERVICES, SERVICE_BINDING_ROOT, variables):
-${flags.map(([name, value, meaning]) => `  ${`--${name} ${value}`.padEnd(26)} ${meaning}`).join('\n')}
+export const tokenRequestFlags: FlagGroup = {
+  title: 'Token request',
+  flags: [
+    repeatable('scope', 'SCOPE', 'scopes to request'),
+    repeatable('resource', 'URI', 'resource indicator (RFC 8707)'),
+    repeatable('parameter', 'NAME=VALUE', 'additional parameter of the token request'),
+    flag('timeout-ms', 'MS', 'maximum time to wait for a token [10000]'),
+    flag('allow-insecure-requests', '', 'allow plain HTTP beyond loopback'),
+  ],
+}
 
-Exit codes:
-${exitCodes.map(([code, meaning]) => `  ${code}  ${meaning}`).join('\n')}
+export const requestFlags: FlagGroup = {
+  title: 'Request',
+  flags: [
+    flag('url', 'URL', 'say whether a request to this URL would carry the token'),
+    repeatable('origin', 'ORIGIN', 'with --url: an entry of the option `origins` of your code'),
+    flag('send', '', 'with --url: send one GET with the token, and show whether the resource accepts it'),
+    flag('dpop', '', 'bind the token to a new key (DPoP), as with the option `dpop`'),
+  ],
+}
 
-Examples:
-  curl -H "Authorization: $(mca-auth token)" https://orders.example.com/
-  mca-auth doctor --binding credential.json
-  mca-auth token --service cloudant
-  mca-auth doctor --issuer https://id.example.com/realms/shop --client-id orders --key-file client.key
-  mca-auth doctor --url https://orders.example.com/mine --origin 'https://*.example.com' --send
-  vault read -field=secret kv/orders | mca-auth token --token-endpoint https://idp.example.com/token \\
-    --client-id orders --secret-file -
-`
+export const keyFlags: FlagGroup = {
+  title: 'Options',
+  flags: [flag('key-id', 'ID', 'the `kid` [that of the given JWK, or its thumbprint]')],
+}
+
+export const jsonFlag: Flag = flag('json', '', 'print one line of JSON, for scripts')
+
+/** Flags of every command. */
+export const generalFlags: readonly (Flag & { readonly short: string })[] = [
+  { ...flag('help', '', 'print this help'), short: 'h' },
+  { ...flag('version', '', 'print the version'), short: 'v' },
+]
+
+/** Every flag once. */
+export const flags: ReadonlyMap<string, Flag & { readonly short?: string }> = new Map(
+  [credentialFlags, tokenRequestFlags, requestFlags, { flags: [jsonFlag, ...generalFlags] }]
+    .flatMap((group) => group.flags)
+    .map((each) => [each.name, each]),
+)
 
 /** Options of the library whose flags have other names. */
 const renamed: Readonly<Record<string, string>> = {
@@ -72,6 +98,6 @@ export function withCliOptionNames(message: string): string {
   const own = message.replace(/\. `npx @mca-auth\/cli doctor` [^`]*$/, '')
   return own.replaceAll(/`(\w+)(?:: (?:true|'(\w+)'))?`/g, (quoted, option: string, value: string | undefined) => {
     const name = renamed[option] ?? option.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
-    return flags.some(([flag]) => flag === name) ? `--${name}${value === undefined ? '' : ` ${value}`}` : quoted
+    return flags.has(name) ? `--${name}${value === undefined ? '' : ` ${value}`}` : quoted
   })
 }

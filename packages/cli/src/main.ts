@@ -3,39 +3,48 @@ import { readFileSync } from 'node:fs'
 import { createTokenProvider, type McaAuthOptions } from '@mca-auth/core'
 import { readCommandLine } from './command-line.js'
 import { doctor } from './doctor.js'
-import { exitCodeOf } from './exit-codes.js'
-import { usage, withCliOptionNames } from './flags.js'
+import { exitCodeOf, UsageError } from './exit-codes.js'
+import { withCliOptionNames } from './flags.js'
+import { help } from './help.js'
+import { endByInterrupt } from './interrupt.js'
+import { OutputError, print } from './output.js'
 import { printable } from './printable.js'
 import { printPublicJwk } from './public-jwk.js'
+import { Progress } from './terminal.js'
 
-// `mca-auth doctor | head` closes the pipe early.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error
+const progress = new Progress()
+
+// Errors of writing are handled where text is written. `mca-auth doctor | head` closes the pipe early.
+process.stdout.on('error', () => {})
+process.stderr.on('error', () => {})
+process.once('SIGINT', () => {
+  progress.clear()
+  endByInterrupt()
 })
 
-process.exitCode = await run(process.argv.slice(2)).catch((error: unknown) => {
-  const message = printable(error instanceof Error ? withCliOptionNames(error.message) : String(error))
-  const code = exitCodeOf(error)
-  process.stderr.write(`mca-auth: ${message}\n(${code === 2 ? 'see mca-auth --help' : 'mca-auth doctor says more'})\n`)
-  return code
-})
+const args = process.argv.slice(2)
+process.exitCode = await run(args).catch(explain)
 
-async function run(args: readonly string[]): Promise<number> {
-  const { command, json, options, request, key } = await readCommandLine(args)
-  switch (command) {
+async function run(given: readonly string[]): Promise<number> {
+  if (given.length === 0) {
+    process.stderr.write(help(undefined, process.stderr))
+    return 2
+  }
+  const line = await readCommandLine(given)
+  switch (line.command) {
     case 'help':
-      process.stdout.write(usage)
+      await print(help(line.about))
       return 0
     case 'version':
-      process.stdout.write(`${version()}\n`)
+      await print(`${version()}\n`)
       return 0
     case 'token':
-      await printToken(options, json)
+      await printToken(line.options, line.json)
       return 0
     case 'doctor':
-      return doctor(options, request)
+      return doctor(line.options, line.request, { json: line.json, progress })
     case 'jwk':
-      if (key !== undefined) await printPublicJwk(key.file, key.id)
+      await printPublicJwk(line.file, line.id)
       return 0
   }
 }
@@ -45,7 +54,23 @@ async function printToken(options: McaAuthOptions, json: boolean): Promise<void>
   const { accessToken, tokenType, issuedAt, expiresAt, scope } = await provider.getToken()
   const header = `${tokenType} ${accessToken}`
   const fields = { header, accessToken, tokenType, issuedAt, expiresAt, scope }
-  process.stdout.write(`${printable(json ? JSON.stringify(fields) : header)}\n`)
+  await print(`${printable(json ? JSON.stringify(fields) : header)}\n`)
+}
+
+/** Prints the error, and what to read next. Gives the exit code. */
+function explain(error: unknown): number {
+  progress.clear()
+  const message = printable(error instanceof Error ? withCliOptionNames(error.message) : String(error))
+  const code = exitCodeOf(error)
+  process.stderr.write(`mca-auth: ${message}\n${next(error, code)}`)
+  return code
+}
+
+function next(error: unknown, code: number): string {
+  if (error instanceof OutputError || args[0] === 'doctor') return code === 2 ? '(see mca-auth doctor --help)\n' : ''
+  if (code !== 2) return '(mca-auth doctor says more)\n'
+  const command = error instanceof UsageError ? error.command : undefined
+  return `(see mca-auth ${command === undefined ? '' : `${command} `}--help)\n`
 }
 
 function version(): string {

@@ -1,6 +1,7 @@
 import { createPublicKey, type JsonWebKey } from 'node:crypto'
 import { calculateJwkThumbprint } from 'jose'
 import { UsageError } from './exit-codes.js'
+import { print } from './output.js'
 import { readKey } from './secret-file.js'
 
 /** The algorithm, if the key can be used with only one. With RSA, the server and the client choose. */
@@ -24,7 +25,7 @@ export async function printPublicJwk(file: string, id: string | undefined): Prom
   const jwk = { kty, crv, n, e, x, y } as JsonWebKey
   const kid = id ?? (typeof own.kid === 'string' ? own.kid : await calculateJwkThumbprint(jwk as object))
   const alg = typeof own.alg === 'string' ? own.alg : algorithms[crv ?? '']
-  process.stdout.write(`${JSON.stringify({ ...jwk, use: 'sig', alg, kid })}\n`)
+  await print(`${JSON.stringify({ ...jwk, use: 'sig', alg, kid })}\n`)
   if (own.kid !== kid)
     process.stderr.write(`Give the same \`kid\` to the client: privateKeyJwt(key, { kid: ${JSON.stringify(kid)} })\n`)
 }

@@ -1,62 +1,104 @@
-import { styleText } from 'node:util'
 import { loadSecretMask } from '@mca-auth/core/adapter'
-import { printable } from './printable.js'
+import type { ExitCode } from './exit-codes.js'
 
 const SecretMask = await loadSecretMask()
-
-const marks = { good: ['green', '✓'], bad: ['red', '✗'], warning: ['yellow', '!'], plain: ['dim', '·'] } as const
-const redacted = '[redacted]'
 
 /** Shown in place of a secret. */
 export const hiddenSecret = '••••••••'
 
-/** The output of the doctor: in colour on a terminal, plain in a pipe, and never with a secret. */
+export type Status = 'good' | 'bad' | 'warning' | 'plain'
+
+/** One line of the report, with advice about it. */
+export interface Entry {
+  readonly status: Status
+  readonly label: string
+  readonly text: string
+  readonly note: string
+  readonly advice: readonly string[]
+}
+
+interface Section {
+  readonly title: string
+  readonly entries: readonly Entry[]
+}
+
+/** The result of the examination. */
+export interface Verdict {
+  readonly status: Exclude<Status, 'plain'>
+  readonly exitCode: ExitCode
+  readonly text: string
+  /** Why it fails, for scripts. */
+  readonly code?: string | undefined
+}
+
+/** The whole report, without secrets. */
+export interface Findings {
+  readonly verdict: Verdict
+  readonly sections: readonly Section[]
+  /** Sentences about other things that the reader may want to know. */
+  readonly hints: readonly string[]
+}
+
+/** Collects what the doctor finds. {@link findings} contains no secret, even one that was concealed only later. */
 export class Report {
   readonly #masks: ((text: string) => string)[] = []
-  #warnings = 0
+  readonly #sections: { title: string; entries: (Entry & { advice: string[] })[] }[] = []
+  readonly #hints: string[] = []
 
   /** The number of warnings so far. */
   get warnings(): number {
-    return this.#warnings
+    return this.#sections.flatMap(({ entries }) => entries).filter(({ status }) => status === 'warning').length
   }
 
-  /** From now on, hides this secret in every encoding, including as `id:secret`. */
+  /** Hides this secret or token in every encoding, including as `id:secret`. */
   conceal(secret: string, clientId?: string): void {
     const mask = new SecretMask(clientId)
     mask.add(secret)
     this.#masks.push((text) => mask.mask(text))
   }
 
-  /** From now on, hides this token. It may be too long for the patterns of {@link conceal}. */
-  concealToken(token: string): void {
-    const bytes = Buffer.from(token)
-    const encodings = (['base64', 'base64url', 'hex'] as const).map((encoding) => bytes.toString(encoding))
-    const forms = [token, encodeURIComponent(token), JSON.stringify(token).slice(1, -1), ...encodings]
-    this.#masks.push((text) => forms.reduce((rest, form) => rest.replaceAll(form, redacted), text))
+  /** Begins a section, to which the next lines belong. */
+  heading(title: string): void {
+    this.#sections.push({ title, entries: [] })
   }
 
-  heading(text: string): void {
-    process.stdout.write(`\n${styleText('bold', text)}\n`)
-  }
-
-  /** Hides secrets in `text` and `note`, which may be untrusted. An untrusted label must be `shortened()` first. */
-  line(mark: keyof typeof marks, label: string, text: string, note = ''): void {
-    if (mark === 'warning') this.#warnings++
-    const [colour, sign] = marks[mark]
-    const end = note === '' ? '' : `  ${styleText('dim', printable(this.#masked(note)))}`
-    const name = printable(label).padEnd(20)
-    process.stdout.write(`  ${styleText(colour, sign)} ${name} ${printable(this.#masked(text))}${end}\n`)
+  /** Adds a line. Its texts may be untrusted, but shorten them with {@link shortened}. */
+  line(status: Status, label: string, text: string, note = ''): void {
+    this.#sections.at(-1)?.entries.push({ status, label, text, note, advice: [] })
   }
 
   /** Advice about the line above. */
   advice(text: string): void {
-    process.stdout.write(`    ${styleText('cyan', '→')} ${printable(text)}\n`)
+    this.#sections.at(-1)?.entries.at(-1)?.advice.push(text)
+  }
+
+  /** A sentence at the end of the report. */
+  hint(text: string): void {
+    this.#hints.push(text)
   }
 
   /** Truncates a text. Hides secrets first, since half of one would not be recognised. */
   shortened(text: string, length = 200): string {
     const masked = this.#masked(text)
     return masked.length > length ? `${masked.slice(0, length - 1)}…` : masked
+  }
+
+  findings(verdict: Verdict): Findings {
+    const masked = (text: string) => this.#masked(text)
+    return {
+      verdict: { ...verdict, text: masked(verdict.text) },
+      sections: this.#sections.map(({ title, entries }) => ({
+        title,
+        entries: entries.map(({ status, label, text, note, advice }) => ({
+          status,
+          label: masked(label),
+          text: masked(text),
+          note: masked(note),
+          advice: advice.map(masked),
+        })),
+      })),
+      hints: this.#hints,
+    }
   }
 
   #masked(text: string): string {

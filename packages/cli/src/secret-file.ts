@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { Writable } from 'node:stream'
 import { UsageError } from './exit-codes.js'
+import { endByInterrupt } from './interrupt.js'
 
 /**
  * The client secret in a file, or from standard input if `path` is `-`, without the newline that editors and `echo` put
@@ -71,8 +72,9 @@ function prompt(): Promise<string> {
       resolve('')
     })
     terminal.once('SIGINT', () => {
+      // Restores the mode of the terminal.
       terminal.close()
-      process.kill(process.pid, 'SIGINT')
+      endByInterrupt()
     })
   })
 }

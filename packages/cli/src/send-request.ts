@@ -7,10 +7,20 @@ import type { Report } from './report.js'
 export interface RequestProblem {
   readonly headline: string
   readonly exitCode: ExitCode
+  /** For scripts. */
+  readonly code: string | undefined
 }
 
-const rejected: RequestProblem = { headline: 'The resource rejects the token', exitCode: 7 }
-const unavailable: RequestProblem = { headline: 'The resource is unreachable, failing, or rate-limiting', exitCode: 5 }
+const rejected: RequestProblem = {
+  headline: 'The resource rejects the token',
+  exitCode: 7,
+  code: 'resource-rejects-token',
+}
+const unavailable: RequestProblem = {
+  headline: 'The resource is unreachable, failing, or rate-limiting',
+  exitCode: 5,
+  code: 'resource-unavailable',
+}
 
 /** RFC 6750 §3.1, RFC 9470 §3. */
 const byError: Readonly<Record<string, string>> = {

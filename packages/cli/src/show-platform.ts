@@ -5,10 +5,10 @@ import type { Report } from './report.js'
 
 /** Shows the instances that each platform offers. */
 export function showPlatform(report: Report, options: McaAuthOptions): void {
-  for (const reader of platformReaders) {
-    const instances = reader.isSet() ? resultOrProblem(() => reader.read(options.instanceName)) : undefined
-    if (instances === undefined) report.line('plain', reader.name, 'not set')
-    else if (instances instanceof McaAuthError) report.line('bad', reader.name, instances.message)
+  const [set, unset] = [true, false].map((isSet) => platformReaders.filter((reader) => reader.isSet() === isSet))
+  for (const reader of set ?? []) {
+    const instances = resultOrProblem(() => reader.read(options.instanceName))
+    if (instances instanceof McaAuthError) report.line('bad', reader.name, instances.message)
     else {
       const usable = instances.filter(({ unusable }) => unusable === undefined)
       report.line('plain', reader.name, usable.map(({ name }) => name).join(', ') || 'no matching instance')
@@ -17,6 +17,7 @@ export function showPlatform(report: Report, options: McaAuthOptions): void {
       }
     }
   }
+  if (unset?.length) report.line('plain', 'not set', unset.map(({ name }) => name).join(', '))
 }
 
 /** Shows where the configuration of a service was found, and which origins may have its tokens. */

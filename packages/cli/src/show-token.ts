@@ -11,7 +11,7 @@ const times = ['exp', 'iat', 'nbf', 'auth_time']
 
 /** Shows what a token grants, but not the token. */
 export function showToken(report: Report, token: AccessToken, options: McaAuthOptions): void {
-  report.concealToken(token.accessToken)
+  report.conceal(token.accessToken)
   const jwt = decode(token.accessToken)
   const size = Buffer.byteLength(token.accessToken)
   const kind = jwt ? `a JWT (${report.shortened(jwt.algorithm)})` : 'opaque'

@@ -1,6 +1,7 @@
 import { DiscoveryDocument } from './discovery-document.js'
 import { showPresented } from './presented-token.js'
 import { type Report, withoutQuery } from './report.js'
+import type { Progress } from './terminal.js'
 
 const toleranceMs = 30_000
 /** Fields of a token request that contain secrets or assertions. */
@@ -21,10 +22,12 @@ export class TokenEndpointObserver {
   #form: URLSearchParams | undefined
   /** How far this machine's clock is ahead of the server's. */
   #aheadMs = 0
+  readonly #progress: Progress
   readonly #send: typeof globalThis.fetch
 
   /** @param send - if connections need a client certificate. @default the global `fetch` */
-  constructor(send: typeof globalThis.fetch = globalThis.fetch) {
+  constructor(progress: Progress, send: typeof globalThis.fetch = globalThis.fetch) {
+    this.#progress = progress
     this.#send = send
   }
 
@@ -32,6 +35,7 @@ export class TokenEndpointObserver {
     const [url, method = 'GET'] = [new URL(String(input)), init?.method]
     const type = new Headers(init?.headers).get('content-type') ?? ''
     if (type.startsWith('application/x-www-form-urlencoded')) this.#form = new URLSearchParams(String(init?.body))
+    this.#progress.show(`waiting for ${url.host} …`)
     const start = performance.now()
     const remember = (mark: Exchange['mark'], status: string) => {
       const text = `${status} after ${Math.round(performance.now() - start)} ms`
@@ -58,7 +62,6 @@ export class TokenEndpointObserver {
     for (const name of secretFields) {
       const value = this.#form?.get(name)
       if (value) report.conceal(value)
-      if (value) report.concealToken(value)
     }
   }
 

@@ -147,7 +147,8 @@
  * ```
  *
  * What happens to a redirect, a 401 and an error, as a user sees it, is in `docs/one-request.md`. `errorsIn`,
- * `findCredentials`, `partOf`, `platformReaders`, `withService` and `loadSecretMask` are for the command line, not for adapters.
+ * `findCredentials`, `partOf`, `platformReaders`, `withService`, `loadSecretMask` and `nearestName` are for the command line,
+ * not for adapters.
  *
  * @module
  */
@@ -177,3 +178,4 @@ export type { Server } from './credentials/server.js'
 export { originOf, parseUrl } from './origin.js'
 export { withService } from './service-options.js'
 export { loadSecretMask } from './token-endpoint/load-secret-mask.js'
+export { nearestName } from './validate.js'

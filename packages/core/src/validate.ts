@@ -91,8 +91,8 @@ export function rejectUnknownKeys(kind: string, value: object, known: readonly s
   }
 }
 
-/** The known name that was probably meant: at most a third of its letters differ, or it ends with the given name. */
-function nearestName(name: string, known: readonly string[]): string | undefined {
+/** The known name that was probably meant: at most a third of its letters differ, or the given name ends with it. */
+export function nearestName(name: string, known: readonly string[]): string | undefined {
   const meant = name.toLowerCase()
   const byDistance = known.map((candidate) => [distance(meant, candidate.toLowerCase()), candidate] as const)
   const [least, nearest] = byDistance.sort(([a], [b]) => a - b)[0] ?? [Number.POSITIVE_INFINITY]
@@ -100,18 +100,25 @@ function nearestName(name: string, known: readonly string[]): string | undefined
   return known.find((candidate) => meant.endsWith(candidate.toLowerCase()))
 }
 
-/** The number of letters to insert, delete or replace (Levenshtein distance). */
+/** The number of letters to insert, delete, replace, or swap with the next one (optimal string alignment distance). */
 function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
-  for (const letter of a) {
-    const next = [(row[0] as number) + 1]
+  let beforeLast: number[] = []
+  let last = Array.from({ length: b.length + 1 }, (_, i) => i)
+  for (let row = 1; row <= a.length; row++) {
+    const next = [row]
     for (let i = 1; i <= b.length; i++) {
-      const replaced = (row[i - 1] as number) + (letter === b[i - 1] ? 0 : 1)
-      next.push(Math.min(replaced, (row[i] as number) + 1, (next[i - 1] as number) + 1))
+      const isSame = a[row - 1] === b[i - 1]
+      const isSwapped = !isSame && row > 1 && a[row - 1] === b[i - 2] && a[row - 2] === b[i - 1]
+      const changed = Math.min(at(last, i) + 1, at(next, i - 1) + 1, at(last, i - 1) + (isSame ? 0 : 1))
+      next.push(isSwapped ? Math.min(changed, at(beforeLast, i - 2) + 1) : changed)
     }
-    row = next
+    ;[beforeLast, last] = [last, next]
   }
-  return row[b.length] as number
+  return at(last, b.length)
+}
+
+function at(numbers: readonly number[], index: number): number {
+  return numbers[index] ?? Number.POSITIVE_INFINITY
 }
 
 function expected(name: string, what: string, value: unknown): TypeError {

@@ -1,4 +1,5 @@
-import { formEncode } from '../credentials/client-authentication.js'
+import { condensed, decoded, type MappedText, mapped, type Span } from './mapped-text.js'
+import { keysOf, type SecretKey, spansOf } from './secret-keys.js'
 
 /** Parameters of a token request without secrets, which a server may quote. All others are masked. */
 const publicParameters = new Set([
@@ -8,24 +9,21 @@ const publicParameters = new Set([
 ])
 const publicHeaders = new Set(['accept', 'content-type', 'user-agent', 'metadata-flavor'])
 const redacted = '[redacted]'
-/** Control and format characters, line separators. */
-const invisible = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
-/** A shorter secret is masked only as a whole word: masked within words, it would make a text unreadable. */
-const shortLength = 6
-/** A longer one, such as an assertion, is too long for a pattern: it is found as a whole, or by its beginning. */
-const longLength = 1_000
-const beginningLength = 100
+/** How often a text may be encoded: a percent-encoded secret in JSON within a page, for example. */
+const maxLevels = 3
 
 /**
  * The secrets that one token request has sent. Masks them in texts from a server, a proxy or a fetch, which may quote them in
  * any encoding. Costs nothing until there is a text to mask.
+ *
+ * The text is decoded level by level, and searched at each level, so that any mixture of percent, HTML and JSON encodings is
+ * found. For base64 and hex, the secret is encoded and searched as well.
  */
 export class SecretMask {
   readonly #clientId: string
   /** Functions that add the secrets, called once they are needed. */
   readonly #sources: (() => void)[] = []
-  readonly #forms = new Set<string>()
-  #pattern: RegExp | undefined
+  readonly #keys = new Map<string, SecretKey>()
 
   constructor(clientId = '') {
     this.#clientId = clientId
@@ -35,12 +33,9 @@ export class SecretMask {
     this.#sources.push(() => this.#addSecret(secret, this.#clientId))
   }
 
-  /** Names, of which there may be many: masked in the encodings that a message may have them in, and no others. */
+  /** Names, of which there may be many: masked as is, in encodings of text. */
   addNames(names: () => readonly string[]): void {
-    this.#sources.push(() => {
-      this.#pattern = undefined
-      for (const name of names()) for (const form of nameForms(name)) this.#forms.add(form)
-    })
+    this.#sources.push(() => this.#addKeys(names().map((text) => ({ text, isExact: true }))))
   }
 
   /** Records the request, after the client's authentication has been added. */
@@ -51,19 +46,16 @@ export class SecretMask {
   /** The text without any of the secrets. */
   mask(text: string): string {
     for (const addSecrets of this.#sources.splice(0)) addSecrets()
-    if (this.#forms.size === 0) return text
-    const masked = this.#withoutForms(text)
-    // Line breaks or invisible characters may split a form.
-    const joined = masked.replaceAll(invisible, '')
-    if (joined === masked) return masked
-    const found = this.#withoutForms(joined)
-    return found === joined ? masked : found
-  }
-
-  #withoutForms(text: string): string {
-    this.#pattern ??= patternOf(this.#forms)
-    const long = [...this.#forms].filter((form) => form.length > longLength)
-    return long.reduce((rest, form) => rest.replaceAll(form, redacted), text).replace(this.#pattern, redacted)
+    if (this.#keys.size === 0) return text
+    const keys = [...this.#keys.values()]
+    const spans: Span[] = []
+    let layer: MappedText | undefined = mapped(text)
+    for (let level = 0; level <= maxLevels && layer !== undefined; level++) {
+      const [exact, loose]: [MappedText, MappedText] = [layer, condensed(layer)]
+      spans.push(...keys.flatMap((key) => spansOf(key, key.isExact ? exact : loose, text)))
+      layer = decoded(layer)
+    }
+    return withoutSpans(text, spans)
   }
 
   #addRequest(body: URLSearchParams, headers: Readonly<Record<string, string>>): void {
@@ -89,85 +81,24 @@ export class SecretMask {
   }
 
   #addSecret(secret: string | undefined, id: string): void {
-    this.#pattern = undefined
-    for (const text of new Set([secret ?? '', (secret ?? '').trim()])) {
-      if (text === '') continue
-      const pairs = [`${id}:${text}`, `${formEncode(id)}:${formEncode(text)}`].flatMap(binaryForms)
-      for (const form of [text, ...textForms(text), ...binaryForms(text), ...pairs]) {
-        // Twice encoded too, e.g. base64 within a URL.
-        for (const twice of [form, percentEncoded(form), jsonEscaped(form)]) this.#forms.add(twice)
-      }
-    }
+    const text = secret ?? ''
+    for (const each of new Set([text, text.trim()])) this.#addKeys(keysOf(each, id))
   }
-}
 
-function nameForms(name: string): string[] {
-  return [name, percentEncoded(name), jsonEscaped(name)]
-}
-
-function textForms(text: string): string[] {
-  const json = jsonEscaped(text)
-  const ascii = json.replaceAll(/[^\x20-\x7e]/g, (character) => `\\u${hex(character.charCodeAt(0))}`)
-  const percent = percentEncoded(text)
-  const strict = percent.replaceAll(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16)}`)
-  const html = text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;')
-  const apostrophes = ['&#39;', '&#x27;', '&apos;'].map((entity) => html.replaceAll("'", entity))
-  return [
-    json,
-    ascii,
-    json.replaceAll('/', '\\/'),
-    percent,
-    strict,
-    encodeURI(wellFormed(text)),
-    formEncode(text),
-    ...apostrophes,
-  ]
-}
-
-function jsonEscaped(text: string): string {
-  return JSON.stringify(text).slice(1, -1)
-}
-
-function percentEncoded(text: string): string {
-  return encodeURIComponent(wellFormed(text))
-}
-
-function binaryForms(text: string): string[] {
-  const bytes = Buffer.from(text, 'utf8')
-  const base64 = bytes.toString('base64')
-  return [base64, base64.replaceAll('=', ''), bytes.toString('base64url'), bytes.toString('hex')]
+  #addKeys(keys: readonly SecretKey[]): void {
+    for (const key of keys) if (key.text !== '') this.#keys.set(`${key.isExact} ${key.text}`, key)
+  }
 }
 
 function formDecode(text: string): string {
   return new URLSearchParams(`_=${text.replaceAll('&', '%26')}`).get('_') ?? text
 }
 
-/** Without lone surrogates, which cannot be percent-encoded. */
-function wellFormed(text: string): string {
-  return Buffer.from(text, 'utf8').toString('utf8')
-}
-
-function hex(unit: number): string {
-  return unit.toString(16).padStart(4, '0')
-}
-
-/** The longest first, so that a form which contains another one is masked as a whole. */
-function patternOf(forms: ReadonlySet<string>): RegExp {
-  const sources = [...forms].sort((a, b) => b.length - a.length).map(sourceOf)
-  return new RegExp(sources.join('|'), 'gu')
-}
-
-function sourceOf(form: string): string {
-  if (form.length > longLength) return `${sourceOf(form.slice(0, beginningLength))}\\S*`
-  const escaped = form.replaceAll(/[\\^$.*+?()[\]{}|/]/g, '\\$&')
-  const source = isHex(form) ? anyCase(escaped) : escaped.replaceAll(/%[0-9a-f]{2}|\\u[0-9a-f]{4}/gi, anyCase)
-  return form.length < shortLength ? `(?<![\\p{L}\\p{N}])${source}(?![\\p{L}\\p{N}])` : source
-}
-
-function isHex(form: string): boolean {
-  return /^(?:[0-9a-f]{2})+$/.test(form)
-}
-
-function anyCase(digits: string): string {
-  return digits.replaceAll(/[a-f]/gi, (digit) => `[${digit.toLowerCase()}${digit.toUpperCase()}]`)
+function withoutSpans(text: string, spans: readonly Span[]): string {
+  let [result, end] = ['', 0]
+  for (const [start, last] of [...spans].sort(([a, b], [c, d]) => a - c || d - b)) {
+    if (start >= end) result += text.slice(end, start) + redacted
+    end = Math.max(end, last)
+  }
+  return result + text.slice(end)
 }

@@ -1,0 +1,75 @@
+import { clientAssertion, clientCertificate, type McaAuthOptions, privateKeyJwt } from '@mca-auth/core'
+import { UsageError } from './exit-codes.js'
+import type { Values } from './parse-arguments.js'
+import { readKey, readSecret, readText } from './secret-file.js'
+
+type Texts = Readonly<Record<string, string | undefined>>
+
+/**
+ * The options of the library, from flags.
+ *
+ * @throws UsageError
+ */
+export async function libraryOptions(values: Values): Promise<McaAuthOptions> {
+  const texts = values as Texts
+  const lists = values as Readonly<Record<string, readonly string[] | undefined>>
+  const secretFile = texts['secret-file']
+  return {
+    bindingFile: texts.binding,
+    instanceName: texts['instance-name'],
+    clientId: texts['client-id'],
+    serverUrl: texts['server-url'],
+    appId: texts['app-id'],
+    oauthServerUrl: texts['oauth-server-url'],
+    tokenEndpoint: texts['token-endpoint'],
+    issuer: texts.issuer,
+    service: texts.service,
+    clientAuth: await clientAuthOf(texts),
+    dpop: values.dpop === true || undefined,
+    scope: lists.scope,
+    resource: lists.resource,
+    parameters: parametersOf(lists.parameter),
+    timeoutMs: texts['timeout-ms'] === undefined ? undefined : Number(texts['timeout-ms']),
+    allowInsecureRequests: values['allow-insecure-requests'] === true || undefined,
+    // Last: it may wait for standard input.
+    secret: secretFile === undefined ? undefined : await readSecret(secretFile),
+  }
+}
+
+/** @throws UsageError for two ways to authenticate, and for a key that cannot be used. */
+async function clientAuthOf(texts: Texts): Promise<McaAuthOptions['clientAuth']> {
+  const ways = ['client-auth', 'key-file', 'assertion-file'].filter((name) => texts[name] !== undefined)
+  if (ways.length > 1) throw new UsageError(`only one of --${ways.join(', --')} may be given`)
+  const { 'key-file': keyFile, 'key-id': kid, 'assertion-file': file } = texts
+  if (kid !== undefined && keyFile === undefined) throw new UsageError('--key-id goes with --key-file, or with `jwk`')
+  if (file !== undefined) return clientAssertion({ file })
+  if (texts['cert-file'] !== undefined || texts['ca-file'] !== undefined) return certificateOf(texts)
+  if (keyFile === undefined) return texts['client-auth'] as McaAuthOptions['clientAuth']
+  const key = await readKey('--key-file', keyFile)
+  try {
+    return privateKeyJwt(key as Parameters<typeof privateKeyJwt>[0], { kid })
+  } catch (error) {
+    throw new UsageError(`--key-file: ${(error as Error).message}`)
+  }
+}
+
+/** @throws UsageError for a certificate that cannot be used. */
+async function certificateOf(texts: Texts): Promise<McaAuthOptions['clientAuth']> {
+  const { 'cert-file': certFile, 'key-file': keyFile, 'ca-file': caFile, 'key-id': kid } = texts
+  if (certFile === undefined) throw new UsageError('--ca-file goes with --cert-file')
+  if (keyFile === undefined) throw new UsageError('--cert-file goes with --key-file')
+  if (kid !== undefined) throw new UsageError('--key-id does not go with --cert-file')
+  const [cert, key] = [await readText('--cert-file', certFile), await readText('--key-file', keyFile)]
+  const ca = caFile === undefined ? undefined : await readText('--ca-file', caFile)
+  try {
+    return clientCertificate({ cert, key, ca })
+  } catch (error) {
+    throw new UsageError(`--cert-file: ${(error as Error).message}`)
+  }
+}
+
+function parametersOf(pairs: readonly string[] | undefined): Record<string, string> | undefined {
+  if (pairs === undefined) return undefined
+  if (!pairs.every((pair) => pair.indexOf('=') > 0)) throw new UsageError('--parameter must be NAME=VALUE')
+  return Object.fromEntries(pairs.map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]))
+}
