@@ -12,7 +12,8 @@ export function landing() {
   const [diagram] = /^```mermaid\n[\s\S]*?^```\n/m.exec(read('README.md')) ?? []
   if (diagram === undefined) throw new Error('README.md has no diagram')
   return `---
-layout: home
+layout: landing
+sidebar: false
 sourceUrl: ${fileUrl('README.md')}
 titleTemplate: access tokens for axios, got, undici and fetch
 hero:

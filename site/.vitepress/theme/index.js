@@ -1,6 +1,7 @@
 import { useRoute } from 'vitepress'
 import DefaultTheme from 'vitepress/theme'
 import { nextTick, onMounted, watch } from 'vue'
+import { Landing } from './landing.js'
 import { watchScrollable } from './scrollable.js'
 import './style.css'
 import './charts.css'
@@ -8,6 +9,9 @@ import './charts.css'
 /** @type {import('vitepress').Theme} */
 export default {
   extends: DefaultTheme,
+  enhanceApp({ app }) {
+    app.component('landing', Landing)
+  },
   setup() {
     const route = useRoute()
     onMounted(() => {
