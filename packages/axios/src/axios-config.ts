@@ -5,22 +5,39 @@ export type Adapter = (config: AxiosConfig) => Promise<unknown>
 
 /** The part of axios' config that is read here; structural, so that any axios 1.x fits. */
 export interface AxiosConfig {
+  /** Absolute, or relative to `baseURL`. */
   url?: string | undefined
+  /** Names the origin that may have the token, unless `origins` does. */
   baseURL?: string | undefined
+  /** Whether an absolute `url` replaces `baseURL`. */
   allowAbsoluteUrls?: boolean | undefined
+  /** A Unix socket, which has no origin. */
   socketPath?: string | null | undefined
+  /** In any case. @default 'get' */
   method?: string | undefined
+  /** The body: whether it can be sent again is decided by it. */
   data?: unknown
+  /** The query, which `tokenRequest` sees in the URL. */
   params?: unknown
+  /** The adapter that sends the request; mcaAuth puts its own around it. */
   adapter?: unknown
+  /** Has the `fetch` of the fetch adapter. */
   env?: unknown
+  /** A proxy, which would see a token sent over plain HTTP. */
   proxy?: unknown
+  /** Gets the client certificate, if the token is bound to one. */
   httpsAgent?: unknown
+  /** The caller's headers: their own `Authorization` wins. */
   headers: { has(name: string): boolean }
+  /** Basic credentials, which axios turns into `Authorization`. */
   auth?: unknown
+  /** Ends the wait for a token. */
   signal?: unknown
+  /** Ends the wait for a token, as in older axios. */
   cancelToken?: { throwIfRequested(): void } | undefined
+  /** Says in which order axios runs interceptors. */
   transitional?: unknown
+  /** The caller's own hook, which is called as well. */
   beforeRedirect?: ((options: never, ...details: never[]) => void) | undefined
 }
 

@@ -50,6 +50,7 @@ const brand = Symbol.for('mca-auth.error.1')
  * ```
  */
 export class McaAuthError extends Error implements McaAuthErrorDetails {
+  /** The kind of failure; stable, unlike the message. */
   readonly code: McaAuthErrorCode
   declare readonly status?: number
   declare readonly error?: string

@@ -13,6 +13,7 @@ export interface TokenSubject {
 
 /** How a token request failed. */
 export interface TokenFailure extends TokenSubject {
+  /** The code of the error that the callers get. */
   readonly code: McaAuthErrorCode
   /** HTTP status of the token response. */
   readonly status: number | undefined
@@ -37,6 +38,7 @@ export interface SkippedRequest {
   readonly client: string
   /** Where the request went; never its path or query. */
   readonly origin: string
+  /** Why it has no token. */
   readonly reason: SkipReason
 }
 

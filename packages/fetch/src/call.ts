@@ -2,6 +2,7 @@ import { type BeginRequest, originOf, parseUrl, type RequestAuthorization } from
 import { type CallBody, callBody, isUnusedStream, noBody, recordedRequest } from './call-body.js'
 import { areValid, type HeaderForm, headerOf, isIterator, readHeaders } from './call-headers.js'
 
+/** The type of the global `fetch`. */
 export type Fetch = typeof globalThis.fetch
 
 /**

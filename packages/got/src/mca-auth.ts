@@ -5,7 +5,9 @@ import type { GotOptions } from './got-options.js'
 
 /** The argument of `got.extend()`. */
 export interface GotExtension {
+  /** Begins the authorization of each call. */
   readonly handlers: (<T>(options: unknown, next: (options: never) => T) => T)[]
+  /** Notes the options of each page of a pagination. */
   readonly hooks: { readonly init: ((init: unknown, options: unknown) => void)[] }
 }
 

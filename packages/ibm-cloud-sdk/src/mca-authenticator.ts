@@ -48,6 +48,7 @@ export class McaAuthenticator {
     requestOptions.axiosOptions = this.#intercept(config)
   }
 
+  /** A name for the SDK's own messages. */
   authenticationType(): string {
     return 'mcaAuth'
   }

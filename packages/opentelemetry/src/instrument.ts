@@ -10,10 +10,11 @@ import {
   trace,
 } from '@opentelemetry/api'
 
+/** Settings of `instrumentMcaAuth()`. */
 export interface InstrumentationOptions {
-  /** @default the global one */
+  /** Makes the tracer. @default the global one */
   readonly tracerProvider?: TracerProvider | undefined
-  /** @default the global one */
+  /** Makes the meter. @default the global one */
   readonly meterProvider?: MeterProvider | undefined
 }
 

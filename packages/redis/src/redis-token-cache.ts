@@ -3,6 +3,7 @@ import { type RedisClient, runner } from './client.js'
 
 export type { RedisClient } from './client.js'
 
+/** Settings of `redisTokenCache()`. */
 export interface RedisTokenCacheOptions {
   /** Prefix of every key, e.g. for an ACL. @default 'mca-auth' */
   readonly keyPrefix?: string | undefined

@@ -12,8 +12,11 @@ import { exchangeGrantTypes, Users } from './users.js'
 
 /** The server of `startAuthorizationServer()`. */
 export class AuthorizationServer {
+  /** `http://127.0.0.1` and its port; with the option `tls`, `https:`. */
   readonly origin: string
+  /** The tenant of App ID and MCA. */
   readonly tenantId: string
+  /** The client that may request tokens. */
   readonly clientId: string
   /** Lifetime of future tokens, in seconds. */
   lifetimeSeconds: number
@@ -54,6 +57,7 @@ export class AuthorizationServer {
     this.#expiresInAs = options.expiresInAs ?? 'number'
   }
 
+  /** The current secret of the client. */
   get secret(): string {
     return this.#secrets[0] as string
   }
@@ -111,10 +115,12 @@ export class AuthorizationServer {
     return this.#issuer.verify(token)
   }
 
+  /** Ends it, with its connections. */
   async close(): Promise<void> {
     await this.#http.close()
   }
 
+  /** The same as `close()`, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }

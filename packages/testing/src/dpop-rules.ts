@@ -9,8 +9,11 @@ const toleranceSeconds = 5
 
 /** A request that should carry a proof. */
 export interface ProvenRequest {
+  /** As sent, e.g. `POST`. */
   readonly method: string
+  /** Absolute. */
   readonly url: string
+  /** The header `DPoP`: several if it was sent several times. */
   readonly proof: string | string[] | undefined
   /** The token that the proof must be for. */
   readonly accessToken?: string | undefined

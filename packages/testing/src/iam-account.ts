@@ -3,13 +3,17 @@ import type { Reply } from './reply.js'
 
 /** A trusted profile, by each of its names. */
 export interface TrustedProfile {
+  /** e.g. `Profile-11112222-3333-4444-5555-666677778888`. */
   readonly id: string
+  /** Its name within the account. */
   readonly name: string
+  /** Its Cloud Resource Name. */
   readonly crn: string
 }
 
 /** An account of IAM with one API key, and one compute resource that is linked to one trusted profile. */
 export class IamAccount {
+  /** The profile that the compute resource may use. */
   readonly trustedProfile: TrustedProfile
   /** The token that the compute resource must present from now on. */
   computeResourceToken: string
@@ -25,6 +29,7 @@ export class IamAccount {
     this.trustedProfile = trustedProfile
   }
 
+  /** The current API key. */
   get apikey(): string {
     return this.#apikey
   }

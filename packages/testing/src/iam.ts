@@ -7,6 +7,7 @@ import { type Reply, sendReply } from './reply.js'
 import { signingKey } from './signing-key.js'
 import { TokenIssuer, type VerifiedToken } from './token-issuer.js'
 
+/** Settings of `startIam()`. */
 export interface IamOptions {
   /** The valid API key. @default 'not-a-real-api-key' */
   readonly apikey?: string
@@ -16,12 +17,13 @@ export interface IamOptions {
   readonly trustedProfile?: TrustedProfile
   /** The client that may authenticate with Basic. Any other `Authorization` is denied. @default none */
   readonly client?: { readonly clientId: string; readonly secret: string }
-  /** @default 3600 */
+  /** Lifetime of tokens, in seconds. @default 3600 */
   readonly lifetimeSeconds?: number
 }
 
 /** A received token request. */
 export interface IamTokenRequest {
+  /** With lower-case names. */
   readonly headers: IncomingMessage['headers']
   /** The fields of the form, decoded. */
   readonly form: Readonly<Record<string, string>>
@@ -53,6 +55,7 @@ export async function startIam(options: IamOptions = {}): Promise<Iam> {
   return iam
 }
 
+/** The server of `startIam()`. */
 export class Iam {
   /** Its base URL, which takes the place of `https://iam.cloud.ibm.com`. */
   readonly url: string
@@ -130,10 +133,12 @@ export class Iam {
     }
   }
 
+  /** Ends it, with its connections. */
   async close(): Promise<void> {
     await this.#http.close()
   }
 
+  /** The same as `close()`, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }

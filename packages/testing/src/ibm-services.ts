@@ -1,5 +1,6 @@
 import type { Reply } from './reply.js'
 
+/** A service of IBM Cloud, each with its own form of rejection. */
 export type IbmService = 'cloudant' | 'cloudant-basic' | 'cos' | 'key-protect' | 'watsonx'
 
 /** How services of IBM Cloud reject a token, by service. Cloudant's response has had no challenge since 2024. */

@@ -4,6 +4,7 @@ import { LoopbackServer, readBody } from './loopback-server.js'
 import { metadataError } from './metadata-errors.js'
 import { type Reply, sendReply } from './reply.js'
 
+/** Settings of `startInstanceMetadata()`. */
 export interface InstanceMetadataOptions {
   /** The IAM whose tokens it issues, for the trusted profile of its account. */
   readonly iam: Iam
@@ -11,10 +12,13 @@ export interface InstanceMetadataOptions {
 
 /** A received request. */
 export interface MetadataRequest {
+  /** As sent, e.g. `POST`. */
   readonly method: string
   /** Includes the query. */
   readonly path: string
+  /** With lower-case names. */
   readonly headers: IncomingMessage['headers']
+  /** The unparsed body. */
   readonly body: string
 }
 
@@ -50,6 +54,7 @@ const paths = {
   new: { identity: '/identity/v1/token', iam: '/identity/v1/iam_tokens' },
 }
 
+/** The service of `startInstanceMetadata()`. */
 export class InstanceMetadata {
   /** Its base URL, which takes the place of `http://169.254.169.254`. */
   readonly url: string
@@ -81,10 +86,12 @@ export class InstanceMetadata {
     this.#identities.clear()
   }
 
+  /** Ends it, with its connections. */
   async close(): Promise<void> {
     await this.#http.close()
   }
 
+  /** The same as `close()`, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }

@@ -9,6 +9,7 @@ import { type Reply, sendReply } from './reply.js'
 import { clientThumbprint, type ServerTls } from './server-tls.js'
 import type { VerifiedToken } from './token-issuer.js'
 
+/** Settings of `startProtectedResource()`. */
 export interface ProtectedResourceOptions {
   /** The server whose tokens it accepts. */
   readonly authorizationServer: AuthorizationServer | Iam
@@ -35,10 +36,13 @@ export interface ProtectedResourceOptions {
 
 /** A received request. */
 export interface ReceivedRequest {
+  /** As sent, e.g. `POST`. */
   readonly method: string
   /** Includes the query. */
   readonly path: string
+  /** With lower-case names. */
   readonly headers: IncomingMessage['headers']
+  /** The unparsed body. */
   readonly body: Buffer
   /** The digest of the client's certificate (`x5t#S256`, RFC 8705 §3.1), if it has sent one. */
   readonly certificateThumbprint?: string | undefined
@@ -73,7 +77,9 @@ export async function startProtectedResource(options: ProtectedResourceOptions):
   return resource
 }
 
+/** The server of `startProtectedResource()`. */
 export class ProtectedResource {
+  /** `http://127.0.0.1` and its port; with the option `tls`, `https:`. */
   readonly origin: string
   /** Every request received, oldest first. */
   readonly received: ReceivedRequest[] = []
@@ -98,10 +104,12 @@ export class ProtectedResource {
     return this.#answers
   }
 
+  /** Ends it, with its connections. */
   async close(): Promise<void> {
     await this.#http.close()
   }
 
+  /** The same as `close()`, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }

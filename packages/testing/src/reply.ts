@@ -3,8 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 /** One scripted response. An empty one is a 200 with an empty body. */
 export interface Reply {
-  /** @default 200 */
+  /** The status of the response. @default 200 */
   readonly status?: number
+  /** Added to the response. */
   readonly headers?: Readonly<Record<string, string | readonly string[]>>
   /** Text and bytes are sent unchanged, anything else as JSON. */
   readonly body?: unknown

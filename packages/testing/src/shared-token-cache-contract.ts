@@ -5,7 +5,9 @@ import type { SharedToken, SharedTokenCache } from '@mca-auth/core'
 
 /** One requirement: a sentence, and a check that throws if it is not met. */
 export interface Requirement {
+  /** The sentence, for the name of a test. */
   readonly name: string
+  /** Rejects with an `AssertionError` if the cache does not meet it. */
   readonly check: (cache: SharedTokenCache) => Promise<void>
 }
 

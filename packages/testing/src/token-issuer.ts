@@ -4,7 +4,9 @@ import type { SigningKey } from './signing-key.js'
 
 /** The claims of a token that a resource needs. */
 export interface VerifiedToken {
+  /** The `aud` of the token. */
   readonly audience: readonly string[]
+  /** Scopes, space-separated. */
   readonly scope: string
   /** The subject: a user, or the client itself. */
   readonly subject?: string

@@ -14,6 +14,7 @@ export interface ExchangedSubject {
   readonly subject: string
   /** The `sub` of the actor token, if one was presented. */
   readonly actor: string | undefined
+  /** The audiences that the token request names. */
   readonly audience: readonly string[]
   /** The form of RFC 8693, or of Microsoft Entra's on-behalf-of flow. */
   readonly form: 'token-exchange' | 'on-behalf-of'
@@ -25,8 +26,9 @@ interface Denial {
   readonly error_description: string
 }
 
+/** Settings of a user's token. */
 export interface UserTokenOptions {
-  /** @default 3600 */
+  /** Lifetime of the token, in seconds. @default 3600 */
   readonly lifetimeSeconds?: number
   /** Further claims, e.g. `{ email: 'alice@example.com' }`. @default none */
   readonly claims?: Readonly<Record<string, unknown>>

@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 
 /** The part of an incoming request that is read. */
 export interface IncomingRequest {
+  /** A record with lower-case names, or `Headers`. */
   readonly headers: { readonly authorization?: string | undefined } | { get(name: string): string | null }
 }
 

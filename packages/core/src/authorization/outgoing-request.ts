@@ -1,5 +1,6 @@
 /** The request that a client is about to send, as `tokenRequest` sees it. */
 export interface OutgoingRequest {
+  /** Absolute, with the query. A copy: changing it changes nothing. */
   readonly url: URL
   /** Upper case. */
   readonly method: string
@@ -12,6 +13,7 @@ export interface OutgoingRequest {
 
 /** A challenge that demands a token with more scope (RFC 6750 §3.1). All of it comes from the resource. */
 export interface ScopeChallenge {
+  /** The error code of the challenge. */
   readonly error: 'insufficient_scope'
   /** The scopes that the resource demands, space-separated, if it names them. */
   readonly scope: string | undefined

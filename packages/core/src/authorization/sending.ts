@@ -2,6 +2,7 @@
 export interface Sending {
   /** Absolute. `undefined` if the client hides where it is connected to. */
   readonly url: string | URL | undefined
+  /** Upper case. */
   readonly method: string
   /** The same URL with the address that a DNS layer put in place of the host, if one did. */
   readonly dispatched?: string | undefined
@@ -25,9 +26,11 @@ export interface BeginRequest extends Sending {
 
 /** The headers that we add to a sending. Headers that the adapter set before and that are missing here must be removed. */
 export interface AuthorizationHeaders {
+  /** The value of `Authorization`, with the scheme. */
   readonly authorization?: string
   /** The proof for a token that is bound to a key (RFC 9449), only for this sending. */
   readonly dpop?: string
 }
 
+/** The decision about a response: give it to the caller, or send the request again. */
 export type Verdict = 'deliver' | 'resend'

@@ -27,16 +27,21 @@ export interface Credentials {
 
 /** A value and where it was found: `options`, or a platform reader and the instance there. */
 export interface Found<T> {
+  /** The credential itself. */
   readonly value: T
+  /** The option, variable or file that it comes from, in words for a message. */
   readonly from: string
 }
 
 /** The credentials in the options and the platform, complete or not. */
 export interface FoundCredentials {
+  /** The authorization server. */
   readonly server: Found<Server> | undefined
   /** MCA's tenant id; no other server has one. */
   readonly appId: Found<string> | undefined
+  /** OAuth client id. */
   readonly clientId: Found<string> | undefined
+  /** Client secret, or the function that returns it. */
   readonly secret: Found<Secret> | undefined
   /** How the client authenticates, according to the platform. */
   readonly clientAuth?: CredentialOptions['clientAuth']

@@ -4,13 +4,20 @@ import { asFunction, type Grant } from './grant.js'
 import { tokenReading } from './presented-token.js'
 import { readSource, readTokenFile, unusable } from './text-source.js'
 
-/** An API key, or a trusted profile; `url` names an IAM server other than `https://iam.cloud.ibm.com`. */
+/** An API key, or a trusted profile. */
 export type IbmIamSettings =
-  | { readonly apikey: string | (() => string | Promise<string>); readonly url?: string | undefined }
   | {
+      /** The API key, or a function that returns the current one: it is called for each token request. */
+      readonly apikey: string | (() => string | Promise<string>)
+      /** IAM's private or staging endpoint. @default 'https://iam.cloud.ibm.com' */
+      readonly url?: string | undefined
+    }
+  | {
+      /** The profile whose access rights the token has. */
       readonly trustedProfile: IbmTrustedProfile
       /** The compute resource's token. @default the first file that exists at a path where IBM Cloud mounts one */
       readonly tokenFile?: string | undefined
+      /** IAM's private or staging endpoint. @default 'https://iam.cloud.ibm.com' */
       readonly url?: string | undefined
     }
 

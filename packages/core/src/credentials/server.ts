@@ -6,6 +6,7 @@ import type { ServiceInstance } from './platform/service-instance.js'
 
 /** The authorization server; its kind decides the path of the token endpoint and how the client authenticates. */
 export interface Server {
+  /** Its kind; `issuer` if its metadata must be looked up. */
   readonly kind: 'mca' | 'appid' | 'iam' | 'vpc' | 'other' | 'issuer'
   /** The server, its token endpoint, or the issuer whose metadata names it. */
   readonly url: URL

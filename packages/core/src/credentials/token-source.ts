@@ -5,18 +5,23 @@ import { callFunction } from './user-function.js'
 export interface TokenSourceRequest {
   /** Scopes, space-separated. */
   readonly scope: string | undefined
+  /** Resource indicators (RFC 8707). */
   readonly resource: readonly string[] | undefined
+  /** Further parameters of the token request. */
   readonly parameters: Readonly<Record<string, string>> | undefined
   /** Aborts at the deadline of `timeoutMs`, and when the provider is closed. */
   readonly signal: AbortSignal
 }
 
-/** A token as OAuth names its fields (RFC 6749 §5.1). `expires_in` is in seconds; without it, a JWT's `exp` counts. */
+/** A token as OAuth names its fields (RFC 6749 §5.1). */
 export interface SourcedToken {
+  /** The token. It is sent as is. */
   readonly access_token: string
+  /** The lifetime in seconds. @default the `exp` of a JWT, otherwise 300 */
   readonly expires_in?: number | undefined
   /** `Bearer`, or left out. */
   readonly token_type?: string | undefined
+  /** The granted scopes, space-separated, if they differ from the requested ones. */
   readonly scope?: string | undefined
 }
 

@@ -23,6 +23,7 @@ export interface ResolvedRefreshPolicy {
 /** A token that has expired on arrival is used for this long: at most one token request a second. */
 const minUseMs = 1_000
 
+/** Whether a token is used as is, used while it is refreshed, or waited for. */
 export type TokenState = 'fresh' | 'stale' | 'expired'
 
 interface Times {

@@ -103,12 +103,15 @@ export interface CachingTokenProvider extends TokenProvider {
   clear(): void
   /** Aborts pending token requests so that the process can exit. Cached tokens remain usable; no new ones are requested. */
   close(): void
+  /** The same as `close()`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void>
 }
 
+/** A snapshot of a provider. */
 export interface TokenProviderHealth {
   /** Origin and path of the token endpoint; of the issuer until the endpoint is known; `source` for a function. */
   readonly tokenEndpoint: string
+  /** Tokens in the cache, without those on behalf of callers. */
   readonly cachedTokens: number
   /** Cached tokens on behalf of callers. */
   readonly exchangedTokens: number
@@ -118,5 +121,6 @@ export interface TokenProviderHealth {
   readonly token: { readonly state: TokenState; readonly expiresAt: number } | undefined
   /** The remembered error, if token requests are currently suspended: of the service itself, or of all its callers. */
   readonly failure: McaAuthError | undefined
+  /** Whether `close()` has been called. */
   readonly closed: boolean
 }

@@ -1,0 +1,47 @@
+// The navigation, read from the tables of docs/README.md, so that there is one list of pages.
+import { linkTarget, packageNames } from './pages.js'
+import { read } from './repository.js'
+
+/** @typedef {{ text: string, link: string }} Item */
+
+/** @param {string} text */
+const capitalised = (text) => text.charAt(0).toUpperCase() + text.slice(1)
+
+/** The groups of docs/README.md, with their pages. Links that leave the site are left out. */
+function groupsOfPages() {
+  const tables = read('docs/README.md').matchAll(/^\| (\S.*?) *\|.*\n\|[ -|]+\n((?:\|.*\n)+)/gm)
+  return [...tables].map(([, title = '', rows = '']) => {
+    const items = [...rows.matchAll(/^\| \[(.*?)\]\((.*?)\)/gm)].map(([, text = '', link = '']) => ({
+      text,
+      link: linkTarget('docs/README.md', link).replace(/\.md$/, ''),
+    }))
+    return { text: capitalised(title), items: items.filter(({ link }) => link.startsWith('/')) }
+  })
+}
+
+/** The order of the README: clients first. */
+const order = ['axios', 'got', 'undici', 'fetch', 'ibm-cloud-sdk', 'core', 'redis', 'opentelemetry', 'testing', 'cli']
+
+const ordered = [...packageNames].sort((a, b) => order.indexOf(a) - order.indexOf(b))
+
+/** The entry points that the reference documents, in the order of the README. The command line has none. */
+export const entryPoints = ordered.flatMap((name) => {
+  if (name === 'cli') return []
+  return name === 'core' ? ['core', 'core/adapter'] : [name]
+})
+
+/** The guide has its pages; packages and their reference have a separate list. */
+export function sidebar() {
+  const packages = {
+    text: 'Packages',
+    items: ordered.map((name) => ({ text: `@mca-auth/${name}`, link: `/packages/${name}` })),
+  }
+  const reference = {
+    text: 'Reference',
+    items: [
+      { text: 'All entry points', link: '/api/' },
+      ...entryPoints.map((name) => ({ text: `@mca-auth/${name}`, link: `/api/${name}` })),
+    ],
+  }
+  return { '/': groupsOfPages(), '/packages/': [packages, reference], '/api/': [reference, packages] }
+}

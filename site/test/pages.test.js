@@ -1,0 +1,163 @@
+// Every page, in both colour schemes: links, widths, names and contrasts.
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { startSite } from './site.js'
+
+const dist = join(import.meta.dirname, '../dist')
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+
+const paths = readdirSync(dist, { recursive: true, encoding: 'utf8' })
+  .filter((path) => path.endsWith('.html') && path !== '404.html')
+  .map((path) => path.replaceAll('\\', '/'))
+  .sort()
+
+/**
+ * The parts of a loaded page that other pages refer to.
+ *
+ * @typedef {object} Content
+ * @property {readonly string[]} links Absolute, with their anchors.
+ * @property {readonly string[]} ids
+ * @property {string} source Where the link at its end leads to.
+ */
+
+/** @type {import('./site.js').Site} */
+let site
+/** @type {Map<string, Content>} */
+const contents = new Map()
+/** Pages by violation, since a fault of the frame is one of every page. @type {Map<string, string[]>} */
+const violations = new Map()
+/** @type {string[]} */
+const wide = []
+/** @type {string[]} */
+const unreachable = []
+
+/** Loads each page once in each scheme, wide and narrow, in two windows at once. */
+before(async () => {
+  site = await startSite()
+  await Promise.all([visit('light'), visit('dark')])
+})
+after(() => site?.close())
+
+/** @param {'light' | 'dark'} scheme */
+async function visit(scheme) {
+  const page = await site.open({ scheme })
+  for (const path of paths) {
+    const url = new URL(path, site.address).href
+    await page.setViewportSize({ width: 1280, height: 900 })
+    await page.goto(url)
+    // Vue has taken over the page when this is set.
+    await page.waitForFunction(() => Reflect.has(document.querySelector('#app') ?? {}, '__vue_app__'))
+    if (scheme === 'light') contents.set(path, await page.evaluate(readPage))
+    await check(page, `${path}, ${scheme}, 1280`)
+    await page.setViewportSize({ width: 390, height: 844 })
+    const width = await page.evaluate(() => document.documentElement.scrollWidth)
+    if (width > 390) wide.push(`${path}: ${width}`)
+    unreachable.push(...(await page.evaluate(scrollersWithoutKeyboard)).map((element) => `${path}: ${element}`))
+    await check(page, `${path}, ${scheme}, 390`)
+  }
+  await page.context().close()
+}
+
+/** @param {import('playwright-core').Page} page @param {string} where */
+async function check(page, where) {
+  await page.evaluate(axe)
+  const found = await page.evaluate(async () => {
+    const { violations } = await Reflect.get(window, 'axe').run(document, { resultTypes: ['violations'] })
+    return violations.map(
+      (/** @type {any} */ { id, nodes }) =>
+        `${id}: ${nodes
+          .slice(0, 3)
+          .map((/** @type {any} */ node) => node.html.slice(0, 200))
+          .join(' | ')}`,
+    )
+  })
+  for (const violation of found) violations.set(violation, [...(violations.get(violation) ?? []), where])
+}
+
+/** Runs in the page. @returns {Content} */
+function readPage() {
+  const anchors = /** @type {HTMLAnchorElement[]} */ ([...document.querySelectorAll('a[href]')])
+  const source = /** @type {HTMLAnchorElement | null} */ (document.querySelector('.edit-link-button'))
+  return {
+    links: [...new Set(anchors.map(({ href }) => href))],
+    ids: [...document.querySelectorAll('[id]')].map(({ id }) => id),
+    source: source?.href ?? '',
+  }
+}
+
+/** Runs in the page: what scrolls to the side, but cannot be focused. */
+function scrollersWithoutKeyboard() {
+  return [...document.querySelectorAll('.vp-doc *')]
+    .filter(
+      (element) =>
+        element.scrollWidth > element.clientWidth + 1 && /auto|scroll/.test(getComputedStyle(element).overflowX),
+    )
+    .filter((element) => element.getAttribute('tabindex') !== '0')
+    .map((element) => `${element.tagName} ${element.className}`)
+}
+
+describe('the pages', () => {
+  it('are all there: of docs/, of each package, and of the reference', () => {
+    assert.ok(paths.length > 45, `${paths.length} pages`)
+    for (const path of [
+      'index.html',
+      'options.html',
+      'packages/redis.html',
+      'api/core.html',
+      'api/core/adapter.html',
+      'measurements.html',
+    ]) {
+      assert.ok(paths.includes(path), path)
+    }
+  })
+
+  it('link to pages, files and headings that exist', async () => {
+    const { origin } = new URL(site.address)
+    const broken = /** @type {string[]} */ ([])
+    let checked = 0
+    for (const [path, { links }] of contents) {
+      for (const link of links) {
+        const { href, hash, origin: host } = new URL(link)
+        if (host !== origin) continue
+        checked += 1
+        const target = decodeURI(href.slice(site.address.length).replace(/#.*$/, '')).replace(/^$|\/$/, '$&index.html')
+        const content = contents.get(target)
+        if (content === undefined) broken.push(`${path}: ${link} is not a page`)
+        else if (hash !== '' && !content.ids.includes(decodeURIComponent(hash.slice(1))))
+          broken.push(`${path}: ${link} is not a heading`)
+      }
+    }
+    assert.deepEqual(broken, [])
+    assert.ok(checked > 2_000, `${checked} links`)
+  })
+
+  it('name their source in the repository', () => {
+    const wrong = [...contents].filter(
+      ([path, { source }]) =>
+        path !== 'index.html' && !/^https:\/\/github\.com\/[\w-]+\/[\w-]+\/(blob|tree)\/main\/\w/.test(source),
+    )
+    assert.deepEqual(
+      wrong.map(([path]) => path),
+      [],
+    )
+  })
+
+  it('have no violation of axe: names, contrasts, landmarks, in both schemes and widths', () => {
+    assert.deepEqual(Object.fromEntries(violations), {})
+  })
+
+  it('do not scroll to the side on a phone', () => {
+    assert.deepEqual(wide, [])
+  })
+
+  it('let the keyboard scroll each table, diagram and block of code that is wider than a phone', () => {
+    assert.deepEqual(unreachable, [])
+  })
+
+  it('cause no error or warning in the console, and load nothing from another host', () => {
+    assert.deepEqual(site.faults, [])
+  })
+})
