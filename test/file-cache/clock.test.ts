@@ -13,7 +13,7 @@ describe('the cache in files', () => {
   let count = 0
   let cache: ReturnType<typeof fileTokenCache>
   beforeEach(() => {
-    vi.useFakeTimers({ toFake: ['Date'], now: 1_800_000_000_000 })
+    vi.useFakeTimers({ toFake: ['Date'] }) // the time at which files are written
     directory = join(parent, String(count++))
     cache = fileTokenCache({ directory })
   })

@@ -33,6 +33,7 @@ describe('what a process does with one key', () => {
     await provider.getToken()
     await expect.poll(async () => (await cache.list()).map((entry) => entry.leased)).toEqual([false])
 
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
     const resume: (() => void)[] = []
     const lstat = fs.lstat
     const hang = vi.spyOn(fs, 'lstat').mockImplementation((async (path: string) => {
@@ -42,15 +43,18 @@ describe('what a process does with one key', () => {
     const scopes = Array.from({ length: 20 }, (_, i) => `scope-${i}`)
     await Promise.all(scopes.map((scope) => provider.getToken({ scope })))
     expect(hang).toHaveBeenCalledTimes(2)
-    // Once it has hung for two seconds, nothing waits for it any more.
-    const now = performance.now()
-    vi.spyOn(performance, 'now').mockImplementation(() => now + 3_000)
+    // Once it has hung for two seconds, nothing waits for it any more. The first tick alone may be a blocked event loop.
+    vi.advanceTimersByTime(500)
+    const waiting = cache.get('a')
+    await new Promise((resolve) => setImmediate(resolve))
+    vi.advanceTimersByTime(1_500)
     for (const key of ['a', 'b']) {
       await expect(cache.get(key)).rejects.toThrow('the file system of the token cache does not respond')
     }
     expect(hang).toHaveBeenCalledTimes(2)
     vi.restoreAllMocks()
     for (const each of resume) each()
+    expect(await waiting).toBe(undefined)
     // It is used again as soon as it responds.
     await expect.poll(() => cache.get('a').catch(() => 'stuck')).toBe(undefined)
     await expect.poll(() => cache.get('b').catch(() => 'stuck')).toBe(undefined)

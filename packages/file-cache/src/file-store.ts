@@ -7,7 +7,7 @@ import { sweep } from './sweep.js'
 
 const sweepEveryMs = 10 * 60_000
 
-/** The entries in one directory. Loaded by the first token request. */
+/** The entries in one directory. */
 export class FileStore implements SharedTokenCache {
   readonly #directory: string
   #nextSweep = 0

@@ -56,27 +56,20 @@ export function fileTokenCache(options: FileTokenCacheOptions = {}): FileTokenCa
   if (typeof exchanged !== 'boolean') throw new TypeError('`exchanged` must be a boolean')
   if (directory !== undefined && !isUsablePath(directory)) throw new TypeError('`directory` must be an absolute path')
   const location = directory === undefined ? defaultLocation() : { directory }
-  const store = async () => {
-    if ('missing' in location) throw new Error(location.missing)
-    const { FileStore } = await import('./file-store.js')
-    return new FileStore(location.directory)
-  }
-  let opened: ReturnType<typeof store> | undefined
-  const open = () => {
-    opened ??= store()
-    return opened
-  }
+  // Loaded now, because loading must not count as time that the cache takes.
+  const opened = openStore(location)
+  opened.catch(() => {}) // each method rejects
   return {
     directory: 'directory' in location ? location.directory : undefined,
     encryptionKeys,
     exchanged,
-    get: async (key) => (await open()).get(key),
-    set: async (key, token, fence) => (await open()).set(key, token, fence),
-    delete: async (key, digest) => (await open()).delete(key, digest),
-    lease: async (key, holder, durationMs) => (await open()).lease(key, holder, durationMs),
-    release: async (key, holder) => (await open()).release(key, holder),
-    list: async () => (await open()).list(),
-    clear: async () => (await open()).clear(),
+    get: async (key) => (await opened).get(key),
+    set: async (key, token, fence) => (await opened).set(key, token, fence),
+    delete: async (key, digest) => (await opened).delete(key, digest),
+    lease: async (key, holder, durationMs) => (await opened).lease(key, holder, durationMs),
+    release: async (key, holder) => (await opened).release(key, holder),
+    list: async () => (await opened).list(),
+    clear: async () => (await opened).clear(),
   }
 }
 
@@ -84,8 +77,16 @@ function isUsablePath(path: unknown): boolean {
   return typeof path === 'string' && isAbsolute(path) && !path.includes('\0')
 }
 
+type Location = { readonly directory: string } | { readonly missing: string }
+
+async function openStore(location: Location) {
+  if ('missing' in location) throw new Error(location.missing)
+  const { FileStore } = await import('./file-store.js')
+  return new FileStore(location.directory)
+}
+
 /** Without a home directory the cache cannot be used, but that must not keep a service from starting. */
-function defaultLocation(): { readonly directory: string } | { readonly missing: string } {
+function defaultLocation(): Location {
   try {
     return { directory: defaultDirectory() }
   } catch (error) {

@@ -31,14 +31,24 @@ export async function listEntries(directory: string): Promise<StoredEntry[]> {
   return entries
 }
 
-/** Returns the number of tokens that it removed. */
+/**
+ * Removes all entries that it can. Returns the number of tokens that it removed.
+ *
+ * @throws Error if an entry is refused, after the others were removed.
+ */
 export async function clearEntries(directory: string): Promise<number> {
   let removed = 0
+  const refused: unknown[] = []
   for (const path of await keyDirectories(directory)) {
-    const { state } = await readState(directory, path)
-    await removeKey(path)
-    if (tokenIn(state, Date.now()) !== undefined) removed++
+    try {
+      const { state } = await readState(directory, path)
+      await removeKey(path)
+      if (tokenIn(state, Date.now()) !== undefined) removed++
+    } catch (error) {
+      refused.push(error)
+    }
   }
+  if (refused.length > 0) throw refused[0]
   return removed
 }
 

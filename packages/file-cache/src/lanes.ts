@@ -3,20 +3,18 @@
  * the others, the process can still look up host names, and so request a token.
  */
 const laneCount = 2
-/** Work that takes longer than this is stuck. */
-const stuckMs = 2_000
+const tickMs = 500
+/** Work that takes longer is stuck. Ticks, not time: an event loop that was blocked for long gives a single one. */
+const maxTicks = 4
 
 interface Lane {
   /** Settles with the last work, and never rejects. */
   last: Promise<unknown>
-  /** When the current work was started, on the clock of `performance.now()`. */
-  startedAt: number | undefined
+  /** The ticks since the current work was started. */
+  ticks: number
 }
 
-const lanes: readonly Lane[] = Array.from({ length: laneCount }, () => ({
-  last: Promise.resolve(),
-  startedAt: undefined,
-}))
+const lanes: readonly Lane[] = Array.from({ length: laneCount }, () => ({ last: Promise.resolve(), ticks: 0 }))
 
 /**
  * Runs `work` after all work of the same lane, so that what a process does with one key is done in that order: a lease is
@@ -24,35 +22,22 @@ const lanes: readonly Lane[] = Array.from({ length: laneCount }, () => ({
  *
  * @throws Error at once, without running it, if the lane is stuck.
  */
-export function inLane<T>(key: string, work: () => Promise<T>): Promise<T> {
+export async function inLane<T>(key: string, work: () => Promise<T>): Promise<T> {
   const lane = lanes[numberOf(key) % laneCount] as Lane
-  if (!isStuck(lane)) return add(lane, work)
-  return nextTurn().then(() => {
-    if (isStuck(lane)) throw new Error('the file system of the token cache does not respond')
-    return add(lane, work)
-  })
-}
-
-function add<T>(lane: Lane, work: () => Promise<T>): Promise<T> {
-  const result = lane.last.then(async () => {
-    lane.startedAt = performance.now()
-    try {
-      return await work()
-    } finally {
-      lane.startedAt = undefined
-    }
-  })
+  if (lane.ticks >= maxTicks) throw new Error('the file system of the token cache does not respond')
+  const result = lane.last.then(() => counting(lane, work))
   lane.last = result.catch(() => {})
   return result
 }
 
-function isStuck({ startedAt }: Lane): boolean {
-  return startedAt !== undefined && performance.now() - startedAt > stuckMs
-}
-
-/** If it was the event loop of this process that was blocked, results of the file system are waiting to be read. */
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
+async function counting<T>(lane: Lane, work: () => Promise<T>): Promise<T> {
+  const ticking = setInterval(() => lane.ticks++, tickMs).unref()
+  try {
+    return await work()
+  } finally {
+    clearInterval(ticking)
+    lane.ticks = 0
+  }
 }
 
 function numberOf(key: string): number {

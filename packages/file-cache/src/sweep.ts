@@ -1,4 +1,4 @@
-import { promises as fs } from 'node:fs'
+import { type Dir, promises as fs } from 'node:fs'
 import { join } from 'node:path'
 import { filesIn, isKeyName, readState, removeFile } from './key-register.js'
 import { emptyState, isForgotten, isIdle } from './key-state.js'
@@ -7,6 +7,8 @@ import { ifExists } from './private-files.js'
 
 /** How many keys one sweep looks at. */
 const maxKeys = 100
+/** How many names are read at once. */
+const batch = 1_000
 const temporaryMs = 60_000
 
 /**
@@ -15,17 +17,46 @@ const temporaryMs = 60_000
  *
  * A process may begin to use a key while it is swept. It writes a higher version then, which is not removed here, and the
  * directory of the key cannot be removed because it is not empty.
+ *
+ * Each step is separate work of a lane, so that token requests do not wait for the whole sweep.
  */
 export async function sweep(directory: string): Promise<boolean> {
-  const names = ((await inLane(directory, () => ifExists(fs.readdir(directory)))) ?? []).filter(isKeyName)
-  const start = Math.floor(Math.random() * names.length)
   let removed = 0
-  for (let i = 0; i < Math.min(maxKeys, names.length); i++) {
-    const path = join(directory, names[(start + i) % names.length] as string)
-    // Each key separately, so that token requests do not wait for the whole sweep.
+  for (const name of await someKeys(directory)) {
+    const path = join(directory, name)
     if (await inLane(path, () => sweepKey(directory, path)).catch(() => false)) removed++
   }
   return removed * 2 > maxKeys
+}
+
+/** A random sample of the keys (reservoir sampling). Never holds the names of a large directory, or the event loop. */
+async function someKeys(directory: string): Promise<readonly string[]> {
+  const entries = await inLane(directory, () => ifExists(fs.opendir(directory, { bufferSize: batch })))
+  if (entries === undefined) return []
+  const chosen: string[] = []
+  let count = 0
+  try {
+    for (;;) {
+      const names = await inLane(directory, () => nextNames(entries))
+      if (names.length === 0) return chosen
+      for (const name of names.filter(isKeyName)) {
+        const place = count++ < maxKeys ? chosen.length : Math.floor(Math.random() * count)
+        if (place < maxKeys) chosen[place] = name
+      }
+    }
+  } finally {
+    await entries.close()
+  }
+}
+
+async function nextNames(entries: Dir): Promise<string[]> {
+  const names: string[] = []
+  while (names.length < batch) {
+    const entry = await entries.read()
+    if (entry === null) break
+    names.push(entry.name)
+  }
+  return names
 }
 
 async function sweepKey(directory: string, path: string): Promise<boolean> {
