@@ -1,4 +1,4 @@
-// Each error comes from the library and a server that really responds so, and each has advice of its own.
+// Each error comes from the library and a server that really responds so, and each has its own advice.
 import { generateKeyPairSync } from 'node:crypto'
 import {
   clientAssertion,

@@ -82,6 +82,7 @@ it('the advice for a port that `fetch` does not connect to names that as the rea
 })
 
 const unreachable = 'the host is unreachable'
+const unshare = '/usr/bin/unshare'
 
 // Namespaces of Linux: there is a network without a route, and without DNS.
 describe.skipIf(!hasNamespaces())('the advice without a network', () => {
@@ -92,7 +93,7 @@ describe.skipIf(!hasNamespaces())('the advice without a network', () => {
       const hosts = ["idp.example.com", "192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4", "[2001:db8::1]"]
       Promise.all(hosts.map(code)).then((codes) => console.log(JSON.stringify(codes)))'`
     const env = { ...process.env, ...marks(), NODE: process.execPath }
-    const { stdout } = await promisify(execFile)('unshare', ['-rn', 'sh', '-c', script], { env })
+    const { stdout } = await promisify(execFile)(unshare, ['-rn', 'sh', '-c', script], { env })
     const codes: string[] = JSON.parse(stdout)
     expect(codes.slice(0, 5)).toEqual(['EAI_AGAIN', 'EHOSTUNREACH', 'EACCES', 'EINVAL', 'ENETUNREACH'])
     const advice = codes.map((code) => networkAdvice(Object.assign(new Error('failed'), { code })))
@@ -103,7 +104,7 @@ describe.skipIf(!hasNamespaces())('the advice without a network', () => {
 
 function hasNamespaces(): boolean {
   try {
-    execFileSync('unshare', ['-rn', 'ip', 'route'], { stdio: 'ignore' })
+    execFileSync(unshare, ['-rn', 'ip', 'route'], { stdio: 'ignore' })
     return true
   } catch {
     return false
