@@ -26,6 +26,7 @@ describe('what a process does with one key', () => {
   })
 
   it('ends when the file system hangs: token requests work, at most two threads wait, and then nothing is tried', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
     await using server = await startAuthorizationServer()
     // The files of the package are loaded, and the cache is in use.
     const cache = fileTokenCache({ directory: join(directory, 'hangs') })
@@ -33,7 +34,6 @@ describe('what a process does with one key', () => {
     await provider.getToken()
     await expect.poll(async () => (await cache.list()).map((entry) => entry.leased)).toEqual([false])
 
-    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
     const resume: (() => void)[] = []
     const lstat = fs.lstat
     const hang = vi.spyOn(fs, 'lstat').mockImplementation((async (path: string) => {

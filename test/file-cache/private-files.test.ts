@@ -3,6 +3,7 @@ import {
   chmodSync,
   chownSync,
   existsSync,
+  promises as fs,
   linkSync,
   lstatSync,
   mkdirSync,
@@ -18,7 +19,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileTokenCache } from '@mca-auth/file-cache'
-import { afterAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 
 const token = { value: 'sealed', digest: 'digest', expiresInMs: 60_000 }
 const modeOf = (path: string) => (lstatSync(path).mode & 0o7777).toString(8)
@@ -110,6 +111,32 @@ describe.skipIf(process.platform === 'win32')('the files of the cache', () => {
     chownSync(stateFile(), 12_345, 0)
     await expect(fileTokenCache({ directory }).get('key')).rejects.toThrow('belongs to user 12345')
     await expect(fileTokenCache({ directory }).lease('key', 'you', 1)).rejects.toThrow('belongs to user 12345')
+  })
+
+  it.runIf(process.geteuid?.() === 0)('are not taken from the user who has called sudo', async () => {
+    vi.stubEnv('SUDO_UID', '12345')
+    onTestFinished(() => void vi.unstubAllEnvs())
+    const home = join(directory, '..')
+    mkdirSync(home)
+    chownSync(home, 12_345, 0)
+    for (const path of [join(home, '.cache'), join(home, '.cache', 'mca-auth')]) {
+      directory = path
+      await expect(store()).rejects.toThrow('would belong to root, not to user 12345: run `sudo -H`')
+    }
+    expect(readdirSync(home)).toEqual([])
+    chownSync(home, 0, 0)
+    await store()
+    expect(readdirSync(home)).toEqual(['.cache'])
+  })
+
+  it.each(['EPERM', 'ENOTSUP', 'ENOSYS'])('need hard links: a file system that says %s is not used', async (code) => {
+    vi.spyOn(fs, 'link').mockRejectedValue(Object.assign(new Error(`${code}: link`), { code }))
+    onTestFinished(() => void vi.restoreAllMocks())
+    await expect(store()).rejects.toThrow(
+      `is on a file system without hard links (${code}): give another \`directory\``,
+    )
+    // The attempt leaves no file behind.
+    expect(readdirSync(join(directory, readdirSync(directory)[0] as string))).toEqual([])
   })
 
   it('are never reached through a symbolic link that could lead elsewhere', async () => {

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { promises as fs } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { type Change, emptyState, type KeyState, parseState } from './key-state.js'
 import {
   codeOf,
@@ -8,6 +8,7 @@ import {
   isPrivateDirectory,
   makePrivateDirectory,
   readPrivateFile,
+  refusal,
   writePrivateFile,
 } from './private-files.js'
 
@@ -118,7 +119,7 @@ async function putVersion(path: string, version: number, state: KeyState): Promi
   const temporary = join(path, `new-${randomUUID()}`)
   try {
     await writePrivateFile(temporary, JSON.stringify(state))
-    await fs.link(temporary, file)
+    await link(temporary, file)
   } catch (error) {
     // ENOENT: the directory, or the temporary file, was removed.
     if (['EEXIST', 'ENOENT'].includes(codeOf(error) ?? '')) return false
@@ -131,6 +132,16 @@ async function putVersion(path: string, version: number, state: KeyState): Promi
   if (versions[0] === version) return true
   await removeFile(file)
   return false
+}
+
+async function link(from: string, to: string): Promise<void> {
+  try {
+    await fs.link(from, to)
+  } catch (error) {
+    const code = codeOf(error) ?? ''
+    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(code)) throw error
+    throw refusal(dirname(to), `is on a file system without hard links (${code})`, 'give another `directory`')
+  }
 }
 
 /** Removes a file that no process needs. On Windows it may be open elsewhere; then it is removed later. */

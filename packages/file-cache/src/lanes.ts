@@ -10,11 +10,14 @@ const maxTicks = 4
 interface Lane {
   /** Settles with the last work, and never rejects. */
   last: Promise<unknown>
-  /** The ticks since the current work was started. */
-  ticks: number
+  /** The current work, and the ticks since it was started. */
+  current: { ticks: number } | undefined
 }
 
-const lanes: readonly Lane[] = Array.from({ length: laneCount }, () => ({ last: Promise.resolve(), ticks: 0 }))
+const lanes: readonly Lane[] = Array.from({ length: laneCount }, () => ({
+  last: Promise.resolve(),
+  current: undefined,
+}))
 
 /**
  * Runs `work` after all work of the same lane, so that what a process does with one key is done in that order: a lease is
@@ -24,19 +27,21 @@ const lanes: readonly Lane[] = Array.from({ length: laneCount }, () => ({ last: 
  */
 export async function inLane<T>(key: string, work: () => Promise<T>): Promise<T> {
   const lane = lanes[numberOf(key) % laneCount] as Lane
-  if (lane.ticks >= maxTicks) throw new Error('the file system of the token cache does not respond')
+  if ((lane.current?.ticks ?? 0) >= maxTicks) throw new Error('the file system of the token cache does not respond')
   const result = lane.last.then(() => counting(lane, work))
   lane.last = result.catch(() => {})
   return result
 }
 
 async function counting<T>(lane: Lane, work: () => Promise<T>): Promise<T> {
-  const ticking = setInterval(() => lane.ticks++, tickMs).unref()
+  const current = { ticks: 0 }
+  lane.current = current
+  const ticking = setInterval(() => current.ticks++, tickMs).unref()
   try {
     return await work()
   } finally {
     clearInterval(ticking)
-    lane.ticks = 0
+    lane.current = undefined
   }
 }
 

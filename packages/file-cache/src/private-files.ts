@@ -47,6 +47,7 @@ export async function makePrivateDirectory(path: string): Promise<void> {
 }
 
 async function makeDirectory(path: string): Promise<void> {
+  await refuseForSudo(path)
   try {
     await makeOne(path)
   } catch (error) {
@@ -55,6 +56,14 @@ async function makeDirectory(path: string): Promise<void> {
     await makeDirectory(parent)
     await makeOne(path)
   }
+}
+
+/** Root would take the directory from the user who has called sudo, whose home directory it may still have. */
+async function refuseForSudo(path: string): Promise<void> {
+  const caller = Number(process.env.SUDO_UID ?? 0)
+  if (!hasModes || caller === 0 || process.geteuid?.() !== 0) return
+  const parent = await ifExists(fs.stat(dirname(path)))
+  if (parent?.uid === caller) throw refusal(path, `would belong to root, not to user ${caller}`, 'run `sudo -H`')
 }
 
 async function makeOne(path: string): Promise<void> {
@@ -126,6 +135,6 @@ function checkAccess(path: string, { uid, mode }: Stats, advice: string): void {
   throw refusal(path, `is open to other users (mode ${shown})`, `run \`chmod go= '${path}'\``)
 }
 
-function refusal(path: string, reason: string, advice: string): Error {
+export function refusal(path: string, reason: string, advice: string): Error {
   return new Error(`the token cache is not used, because ${path} ${reason}: ${advice}`)
 }
