@@ -63,17 +63,21 @@ describe.skipIf(process.platform === 'win32')('the files of the cache', () => {
   }
 
   it('belong to their user alone, with 0700 and 0600, whatever the umask is', () => {
+    const umasks = [0, 0o022, 0o077, 0o277, 0o777]
+    const directoryOf = (umask: number) => join(parent, `umask-${umask}`, 'missing parent', 'tokens')
     const script = `
-      process.umask(Number(process.argv[1]))
       const { fileTokenCache } = await import('@mca-auth/file-cache')
-      const cache = fileTokenCache({ directory: process.argv[2] })
-      const fence = await cache.lease('key', 'me', 60_000)
-      await cache.set('key', ${JSON.stringify(token)}, fence)
-      if ((await cache.get('key'))?.value !== 'sealed') throw new Error('not found')`
-    for (const umask of [0, 0o022, 0o077, 0o277, 0o777]) {
-      directory = join(parent, `umask-${umask}`, 'missing parent', 'tokens')
-      const node = ['--input-type=module', '-e', script, String(umask), directory]
-      execFileSync(process.execPath, node, { cwd: import.meta.dirname })
+      for (const [umask, directory] of JSON.parse(process.argv[1])) {
+        process.umask(umask)
+        const cache = fileTokenCache({ directory })
+        const fence = await cache.lease('key', 'me', 60_000)
+        await cache.set('key', ${JSON.stringify(token)}, fence)
+        if ((await cache.get('key'))?.value !== 'sealed') throw new Error('not found')
+      }`
+    const argument = JSON.stringify(umasks.map((umask) => [umask, directoryOf(umask)]))
+    execFileSync(process.execPath, ['--input-type=module', '-e', script, argument], { cwd: import.meta.dirname })
+    for (const umask of umasks) {
+      directory = directoryOf(umask)
       const key = join(directory, readdirSync(directory)[0] as string)
       expect([modeOf(join(directory, '..')), modeOf(directory), modeOf(key)], `umask ${umask}`).toEqual(
         Array(3).fill('700'),
