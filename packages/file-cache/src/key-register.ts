@@ -37,6 +37,8 @@ import {
 // - A reads m, and B removes it before A opens it: there is a higher version, so A lists the directory again.
 // - The directory is removed. A link to a file in it fails, and A starts again with an empty directory, from version 1.
 //   Fences do not start again (see `leased`). A holder from before may still store its token until a new lease is granted.
+//   If the directory is also created again by B while A is about to write, A's state may replace B's. Then both request a
+//   token, and the one with the greater fence remains.
 
 /** Larger than a sealed token can be: a token response has at most 64 KiB. */
 const maxBytes = 128 * 1024
