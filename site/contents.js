@@ -20,7 +20,19 @@ function groupsOfPages() {
 }
 
 /** The order of the README: clients first. */
-const order = ['axios', 'got', 'undici', 'fetch', 'ibm-cloud-sdk', 'core', 'redis', 'opentelemetry', 'testing', 'cli']
+const order = [
+  'axios',
+  'got',
+  'undici',
+  'fetch',
+  'ibm-cloud-sdk',
+  'core',
+  'file-cache',
+  'redis',
+  'opentelemetry',
+  'testing',
+  'cli',
+]
 
 const ordered = [...packageNames].sort((a, b) => order.indexOf(a) - order.indexOf(b))
 
