@@ -4,8 +4,7 @@ import { existsSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { marks } from '../leftovers/processes.js'
-import { Fixture, main, run } from './fixture.ts'
+import { environment, Fixture, main, run } from './fixture.ts'
 
 const fixture = new Fixture()
 const clearLine = '\r\u001b[2K'
@@ -35,7 +34,7 @@ function start(
   args: readonly string[],
   env: Record<string, string> = {},
 ): ChildProcess & { readonly seen: () => string } {
-  const child = spawn(command, args, { env: { ...marks(), ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(command, args, { env: { ...environment(), ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
   onTestFinished(() => void child.kill('SIGKILL'))
   let seen = ''
   for (const stream of [child.stdout, child.stderr]) {

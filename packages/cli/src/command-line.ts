@@ -1,33 +1,22 @@
-import type { McaAuthOptions } from '@mca-auth/core'
 import { parseUrl } from '@mca-auth/core/adapter'
+import type { RequestToCheck } from './check-request.js'
 import { type CommandName, commands, isCommand } from './commands.js'
+import type { DoctorCommand } from './doctor.js'
 import { UsageError } from './exit-codes.js'
 import { generalFlags } from './flags.js'
 import { helpNames } from './help.js'
 import { libraryOptions } from './library-options.js'
 import { parseArguments, suggestion, type Values } from './parse-arguments.js'
-
-/** A request that the doctor should examine. */
-export interface RequestToCheck {
-  readonly url: URL
-  /** The option `origins` of the program that sends it. */
-  readonly origins: readonly string[] | undefined
-  /** Whether to send it. */
-  readonly send: boolean
-}
+import type { TokenCommand } from './print-token.js'
 
 /** The command, and what it needs. */
 export type CommandLine =
   | { readonly command: 'help'; readonly about: string | undefined }
   | { readonly command: 'version' }
   | { readonly command: 'jwk'; readonly file: string; readonly id: string | undefined }
-  | { readonly command: 'token'; readonly json: boolean; readonly options: McaAuthOptions }
-  | {
-      readonly command: 'doctor'
-      readonly json: boolean
-      readonly options: McaAuthOptions
-      readonly request: RequestToCheck | undefined
-    }
+  | { readonly command: 'clear' }
+  | ({ readonly command: 'token' } & TokenCommand)
+  | ({ readonly command: 'doctor' } & DoctorCommand)
 
 /** @throws UsageError */
 export async function readCommandLine(args: readonly string[]): Promise<CommandLine> {
@@ -49,10 +38,12 @@ export async function readCommandLine(args: readonly string[]): Promise<CommandL
 async function commandLine(command: CommandName, rest: readonly string[], values: Values): Promise<CommandLine> {
   if (command === 'jwk') return { command, file: onlyFile(rest), id: values['key-id'] as string | undefined }
   if (rest.length > 0) throw new UsageError(`\`${command}\` takes options only`)
+  if (command === 'clear') return { command }
   const json = values.json === true
-  if (command === 'token') return { command, json, options: await libraryOptions(values) }
   const request = requestToCheck(values)
-  return { command, json, options: await libraryOptions(values), request }
+  const { options, key } = await libraryOptions(values)
+  if (command === 'token') return { command, json, options, key, useStored: values['no-cache'] !== true }
+  return { command, json, options, key, request }
 }
 
 function commandNamed(name: string): CommandName {
