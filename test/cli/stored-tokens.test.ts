@@ -4,8 +4,10 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, 
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { privateKeyJwt } from '@mca-auth/core'
 import { startIam } from '@mca-auth/testing'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { tokenStore } from '../../packages/cli/src/token-store.ts'
 import { fullSize } from '../size.ts'
 import { doctor, Fixture, type Result, rowsOf, run, secret } from './fixture.ts'
 
@@ -235,3 +237,22 @@ async function trustingServer() {
   await once(server, 'listening')
   return { issued: () => count, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/token` }
 }
+
+it('the key that encrypts tokens is derived from the private key, whatever its format', () => {
+  const [own, other] = [1, 2].map(() => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey) as [
+    KeyObject,
+    KeyObject,
+  ]
+  const keyFor = (key: string | object) => {
+    const clientAuth = privateKeyJwt(own)
+    const options = { tokenEndpoint: 'https://idp.example.com/token', clientId: 'orders', clientAuth }
+    const [first, ...more] = tokenStore(options, key, false)?.encryptionKeys ?? []
+    expect([first?.length, more]).toEqual([expect.any(Number), []])
+    return Buffer.from(first as Uint8Array)
+  }
+  const pem = keyFor(String(own.export({ type: 'pkcs8', format: 'pem' })))
+  expect(pem.length).toBeGreaterThanOrEqual(32)
+  expect(keyFor(String(own.export({ type: 'sec1', format: 'pem' })))).toEqual(pem)
+  expect(keyFor(own.export({ format: 'jwk' }))).toEqual(pem)
+  expect(keyFor(other.export({ format: 'jwk' }))).not.toEqual(pem)
+})
