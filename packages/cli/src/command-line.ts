@@ -20,19 +20,30 @@ export type CommandLine =
 
 /** @throws UsageError */
 export async function readCommandLine(args: readonly string[]): Promise<CommandLine> {
-  const { values, positionals } = parseArguments(args)
+  const { values, positionals } = about(args.find(isCommand), () => parseArguments(args))
   const [name, ...rest] = positionals
   if (name === 'help') return { command: 'help', about: helpName(rest) }
   if (values.help === true) return { command: 'help', about: name === undefined ? undefined : commandNamed(name) }
   if (values.version === true) return { command: 'version' }
   if (name === undefined) throw new UsageError('a command is missing')
   const command = commandNamed(name)
+  about(command, () => checkFlags(command, values))
+  return commandLine(command, rest, values).catch((error: unknown) => {
+    throw aboutCommand(command, error)
+  })
+}
+
+/** Runs a function, whose UsageErrors then name the command. */
+function about<T>(command: string | undefined, run: () => T): T {
   try {
-    checkFlags(command, values)
-    return await commandLine(command, rest, values)
+    return run()
   } catch (error) {
-    throw error instanceof UsageError ? new UsageError(error.message, command) : error
+    throw aboutCommand(command, error)
   }
+}
+
+function aboutCommand(command: string | undefined, error: unknown): unknown {
+  return error instanceof UsageError ? new UsageError(error.message, command) : error
 }
 
 async function commandLine(command: CommandName, rest: readonly string[], values: Values): Promise<CommandLine> {
@@ -61,8 +72,8 @@ function helpName([name, another]: readonly string[]): string | undefined {
 /** The end of a message about an unknown name, which is not repeated: it may be a secret in the wrong place. */
 function guess(name: string, known: readonly string[]): string {
   const nearest = suggestion(name, known)
-  const list = known.map((each) => `\`${each}\``).join(', ')
-  return nearest === undefined ? `; known are: ${list}` : `: did you mean \`${nearest}\`? Known are: ${list}`
+  if (nearest !== undefined) return `: did you mean \`${nearest}\`?`
+  return `; known are: ${known.map((each) => `\`${each}\``).join(', ')}`
 }
 
 function checkFlags(command: CommandName, values: Values): void {

@@ -7,9 +7,8 @@ import { exitCodeOf, UsageError } from './exit-codes.js'
 import { withCliOptionNames } from './flags.js'
 import { help } from './help.js'
 import { endByInterrupt } from './interrupt.js'
-import { OutputError, print } from './output.js'
+import { complain, OutputError, print } from './output.js'
 import { printToken } from './print-token.js'
-import { printable } from './printable.js'
 import { printPublicJwk } from './public-jwk.js'
 import { Progress } from './terminal.js'
 
@@ -56,17 +55,17 @@ async function run(given: readonly string[]): Promise<number> {
 /** Prints the error, and what to read next. Gives the exit code. */
 function explain(error: unknown): number {
   progress.clear()
-  const message = printable(error instanceof Error ? withCliOptionNames(error.message) : String(error))
+  const message = error instanceof Error ? withCliOptionNames(error.message) : String(error)
   const code = exitCodeOf(error)
-  process.stderr.write(`mca-auth: ${message}\n${next(error, code)}`)
+  complain(message, next(error, code))
   return code
 }
 
 function next(error: unknown, code: number): string {
-  if (error instanceof OutputError || args[0] === 'doctor') return code === 2 ? '(see mca-auth doctor --help)\n' : ''
-  if (code !== 2) return '(mca-auth doctor says more)\n'
+  if (error instanceof OutputError || args[0] === 'doctor') return code === 2 ? '(see mca-auth doctor --help)' : ''
+  if (code !== 2) return '(mca-auth doctor says more)'
   const command = error instanceof UsageError ? error.command : undefined
-  return `(see mca-auth ${command === undefined ? '' : `${command} `}--help)\n`
+  return `(see mca-auth ${command === undefined ? '' : `${command} `}--help)`
 }
 
 function version(): string {

@@ -6,7 +6,8 @@ import {
   type McaAuthOptions,
   type SharedCacheFailure,
 } from '@mca-auth/core'
-import { print } from './output.js'
+import { withCliOptionNames } from './flags.js'
+import { complain, print } from './output.js'
 import { printable } from './printable.js'
 import { type PrivateKey, reasonOf, storeTimeoutMs, type TokenStore, tokenStore } from './token-store.js'
 
@@ -57,7 +58,8 @@ async function lastingToken(provider: CachingTokenProvider, store: TokenStore | 
   try {
     return await provider.getToken()
   } catch (error) {
-    warn(`no new token (${(error as Error).message}); the stored one expires in ${Math.round(leftMs / 1000)} s`)
+    const reason = withCliOptionNames((error as Error).message)
+    complain(`no new token (${reason}); the stored one expires in ${Math.round(leftMs / 1000)} s`)
     return token
   }
 }
@@ -68,10 +70,6 @@ function warnOnce(): void {
   subscribe('mca-auth:shared-cache:failed', (message) => {
     if (isWarned) return
     isWarned = true
-    warn(`the token is not stored: ${reasonOf((message as SharedCacheFailure).reason)}`)
+    complain(`the token is not stored: ${reasonOf((message as SharedCacheFailure).reason)}`)
   })
-}
-
-function warn(text: string): void {
-  process.stderr.write(`mca-auth: ${printable(text)}\n`)
 }

@@ -13,7 +13,7 @@ export async function showStore(report: Report, options: McaAuthOptions, key: Pr
     const tokens = (await inTime(cache.list())).flatMap(({ expiresInMs }) =>
       expiresInMs === undefined ? [] : [expiresInMs],
     )
-    const first = tokens.length === 0 ? '' : `; the first expires in ${Math.round(Math.min(...tokens) / 1000)} s`
+    const first = tokens.length === 0 ? '' : `; the first expires in ${durationOf(Math.min(...tokens))}`
     report.line('plain', 'tokens', `${tokens.length}${first}`)
   } catch (error) {
     // Without a home directory, as in many containers, nothing is wrong: tokens are just not stored.
@@ -23,4 +23,8 @@ export async function showStore(report: Report, options: McaAuthOptions, key: Pr
   if (store === undefined) {
     report.line('plain', 'this one', 'is not stored: there is no static secret or key to encrypt it with')
   }
+}
+
+function durationOf(ms: number): string {
+  return ms < 120_000 ? `${Math.round(ms / 1000)} s` : `${Math.floor(ms / 60_000)} min`
 }
