@@ -59,6 +59,7 @@ describe('the public interface', () => {
           "createRequestAuthorizer",
           "errorsIn",
           "findCredentials",
+          "hasStaticSecret",
           "headerValues",
           "isReusable",
           "loadSecretMask",

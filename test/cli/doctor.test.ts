@@ -3,8 +3,7 @@ import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { marks } from '../leftovers/processes.js'
-import { doctor, Fixture, main, run, secret } from './fixture.ts'
+import { doctor, environment, Fixture, main, run, secret } from './fixture.ts'
 
 const fixture = new Fixture()
 
@@ -129,7 +128,7 @@ describe('the output of the doctor', () => {
   it.skipIf(!existsSync('/usr/bin/script'))('is coloured on a terminal, unless NO_COLOR is set', () => {
     const on = (env: object) =>
       execFileSync('/usr/bin/script', ['-qec', `"${process.execPath}" "${main}" doctor || true`, '/dev/null'], {
-        env: { ...marks(), TERM: 'xterm-256color', ...env },
+        env: { ...environment(), TERM: 'xterm-256color', ...env },
         encoding: 'utf8',
       })
     expect(on({})).toContain('\u001b[31m✗')
@@ -138,7 +137,7 @@ describe('the output of the doctor', () => {
 
   it('survives a reader that closes the pipe early', async () => {
     const child = spawn(process.execPath, [main, 'doctor'], {
-      env: { ...marks(), ...fixture.vcap() },
+      env: { ...environment(), ...fixture.vcap() },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     child.stdout.destroy()

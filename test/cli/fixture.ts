@@ -15,6 +15,14 @@ export interface Result {
   readonly err: string
 }
 
+/** The directory for stored tokens of the current test. */
+let cacheHome = join(tmpdir(), 'mca-auth-cli-without-fixture')
+
+/** The environment of each process: stored tokens are not those of the user, nor of another test. */
+export function environment(more: Record<string, string> = {}): Record<string, string> {
+  return { ...marks(), XDG_CACHE_HOME: cacheHome, ...more }
+}
+
 /** Runs the command in its own process, with only these of the environment variables that it reads. Lines are not wrapped. */
 export function run(
   args: readonly string[],
@@ -25,7 +33,7 @@ export function run(
     const child = execFile(
       process.execPath,
       [main, ...args],
-      { env: { ...marks(), COLUMNS: '1000', ...env } },
+      { env: environment({ COLUMNS: '1000', ...env }) },
       (error, out, err) => {
         resolve({ code: error ? Number(error.code) : 0, out, err })
       },
@@ -58,6 +66,7 @@ export class Fixture {
     beforeEach(async () => {
       this.server = await startAuthorizationServer({ tenantId: 'shell-tenant', secret })
       this.directory = mkdtempSync(join(tmpdir(), 'mca-auth-cli-'))
+      cacheHome = join(this.directory, 'cache')
     })
     afterEach(async () => {
       rmSync(this.directory, { recursive: true })
@@ -67,6 +76,11 @@ export class Fixture {
 
   get tokenEndpoint(): string {
     return `${this.server.appId.oauthServerUrl}/token`
+  }
+
+  /** Where `mca-auth token` stores tokens. */
+  get store(): string {
+    return join(cacheHome, 'mca-auth')
   }
 
   file(name: string, content: unknown): string {

@@ -21,7 +21,7 @@ describe('doctor --json', () => {
       exitCode: 0,
       verdict: 'Nothing is wrong: the server issued a token',
       code: null,
-      sections: ['Platform', 'Credentials', 'Token endpoint', 'Token'].map((title) => ({
+      sections: ['Platform', 'Credentials', 'Token endpoint', 'Token', 'Stored tokens'].map((title) => ({
         title,
         entries: expect.any(Array),
       })),

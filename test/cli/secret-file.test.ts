@@ -4,15 +4,14 @@ import { closeSync, constants, existsSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { marks } from '../leftovers/processes.js'
-import { Fixture, main, run, secret } from './fixture.ts'
+import { environment, Fixture, main, run, secret } from './fixture.ts'
 
 const fixture = new Fixture()
 const args = () => ['token', ...fixture.explicit('--secret-file', '-')]
 
 /** Runs a shell line in which "$@" is the command. */
 function shell(script: string, stdio: StdioOptions) {
-  const child = spawn('sh', ['-c', script, 'sh', process.execPath, main, ...args()], { env: marks(), stdio })
+  const child = spawn('sh', ['-c', script, 'sh', process.execPath, main, ...args()], { env: environment(), stdio })
   onTestFinished(() => void child.kill())
   const ended = Promise.all([
     once(child, 'close'),
@@ -89,7 +88,7 @@ async function onTerminal(keys: string) {
       .join(' ')}; ${command}`,
   )
   const child = spawn('/usr/bin/script', ['-qec', `sh '${script}'`, '/dev/null'], {
-    env: { ...marks(), NODE: process.execPath, MAIN: main },
+    env: { ...environment(), NODE: process.execPath, MAIN: main },
     stdio: ['pipe', 'pipe', 'inherit'],
   })
   onTestFinished(() => void child.kill())

@@ -4,8 +4,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { startProtectedResource } from '@mca-auth/testing'
 import { describe, expect, it } from 'vitest'
-import { marks } from '../leftovers/processes.js'
-import { Fixture, main, run, secret } from './fixture.ts'
+import { environment, Fixture, main, run, secret } from './fixture.ts'
 
 const fixture = new Fixture()
 
@@ -23,7 +22,13 @@ describe('mca-auth token', () => {
     await using resource = await startProtectedResource({ authorizationServer: fixture.server })
     const script = `"$NODE" -e 'fetch(process.argv[1], { headers: { authorization: process.argv[2] } })
       .then((response) => console.log(response.status))' "$URL" "$("$NODE" "$MAIN" token --binding "$BINDING")"`
-    const env = { ...marks(), NODE: process.execPath, MAIN: main, URL: resource.origin, BINDING: fixture.binding() }
+    const env = {
+      ...environment(),
+      NODE: process.execPath,
+      MAIN: main,
+      URL: resource.origin,
+      BINDING: fixture.binding(),
+    }
     const child = spawn('sh', ['-c', script], { env, stdio: ['ignore', 'pipe', 'inherit'] })
     let out = ''
     child.stdout.on('data', (chunk) => {

@@ -6,11 +6,19 @@ import {
   parseUrl,
   type RequestAuthorization,
 } from '@mca-auth/core/adapter'
-import type { RequestToCheck } from './command-line.js'
 import { problemOf } from './problem.js'
 import { type Report, withoutQuery } from './report.js'
 import { assess, type RequestProblem, sendRequest } from './send-request.js'
 import { skipReasons } from './skip-reasons.js'
+
+/** A request that the doctor should examine. */
+export interface RequestToCheck {
+  readonly url: URL
+  /** The option `origins` of the program that sends it. */
+  readonly origins: readonly string[] | undefined
+  /** Whether to send it. */
+  readonly send: boolean
+}
 
 /**
  * Shows whether a request would carry the token, as every adapter decides it, and with `send` whether the resource

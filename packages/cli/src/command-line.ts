@@ -1,58 +1,60 @@
-import type { McaAuthOptions } from '@mca-auth/core'
 import { parseUrl } from '@mca-auth/core/adapter'
+import type { RequestToCheck } from './check-request.js'
 import { type CommandName, commands, isCommand } from './commands.js'
+import type { DoctorCommand } from './doctor.js'
 import { UsageError } from './exit-codes.js'
 import { generalFlags } from './flags.js'
 import { helpNames } from './help.js'
 import { libraryOptions } from './library-options.js'
 import { parseArguments, suggestion, type Values } from './parse-arguments.js'
-
-/** A request that the doctor should examine. */
-export interface RequestToCheck {
-  readonly url: URL
-  /** The option `origins` of the program that sends it. */
-  readonly origins: readonly string[] | undefined
-  /** Whether to send it. */
-  readonly send: boolean
-}
+import type { TokenCommand } from './print-token.js'
 
 /** The command, and what it needs. */
 export type CommandLine =
   | { readonly command: 'help'; readonly about: string | undefined }
   | { readonly command: 'version' }
   | { readonly command: 'jwk'; readonly file: string; readonly id: string | undefined }
-  | { readonly command: 'token'; readonly json: boolean; readonly options: McaAuthOptions }
-  | {
-      readonly command: 'doctor'
-      readonly json: boolean
-      readonly options: McaAuthOptions
-      readonly request: RequestToCheck | undefined
-    }
+  | { readonly command: 'clear' }
+  | ({ readonly command: 'token' } & TokenCommand)
+  | ({ readonly command: 'doctor' } & DoctorCommand)
 
 /** @throws UsageError */
 export async function readCommandLine(args: readonly string[]): Promise<CommandLine> {
-  const { values, positionals } = parseArguments(args)
+  const { values, positionals } = about(args.find(isCommand), () => parseArguments(args))
   const [name, ...rest] = positionals
   if (name === 'help') return { command: 'help', about: helpName(rest) }
   if (values.help === true) return { command: 'help', about: name === undefined ? undefined : commandNamed(name) }
   if (values.version === true) return { command: 'version' }
   if (name === undefined) throw new UsageError('a command is missing')
   const command = commandNamed(name)
+  about(command, () => checkFlags(command, values))
+  return commandLine(command, rest, values).catch((error: unknown) => {
+    throw aboutCommand(command, error)
+  })
+}
+
+/** Runs a function, whose UsageErrors then name the command. */
+function about<T>(command: string | undefined, run: () => T): T {
   try {
-    checkFlags(command, values)
-    return await commandLine(command, rest, values)
+    return run()
   } catch (error) {
-    throw error instanceof UsageError ? new UsageError(error.message, command) : error
+    throw aboutCommand(command, error)
   }
+}
+
+function aboutCommand(command: string | undefined, error: unknown): unknown {
+  return error instanceof UsageError ? new UsageError(error.message, command) : error
 }
 
 async function commandLine(command: CommandName, rest: readonly string[], values: Values): Promise<CommandLine> {
   if (command === 'jwk') return { command, file: onlyFile(rest), id: values['key-id'] as string | undefined }
   if (rest.length > 0) throw new UsageError(`\`${command}\` takes options only`)
+  if (command === 'clear') return { command }
   const json = values.json === true
-  if (command === 'token') return { command, json, options: await libraryOptions(values) }
   const request = requestToCheck(values)
-  return { command, json, options: await libraryOptions(values), request }
+  const { options, key } = await libraryOptions(values)
+  if (command === 'token') return { command, json, options, key, useStored: values['no-cache'] !== true }
+  return { command, json, options, key, request }
 }
 
 function commandNamed(name: string): CommandName {
@@ -70,8 +72,8 @@ function helpName([name, another]: readonly string[]): string | undefined {
 /** The end of a message about an unknown name, which is not repeated: it may be a secret in the wrong place. */
 function guess(name: string, known: readonly string[]): string {
   const nearest = suggestion(name, known)
-  const list = known.map((each) => `\`${each}\``).join(', ')
-  return nearest === undefined ? `; known are: ${list}` : `: did you mean \`${nearest}\`? Known are: ${list}`
+  if (nearest !== undefined) return `: did you mean \`${nearest}\`?`
+  return `; known are: ${known.map((each) => `\`${each}\``).join(', ')}`
 }
 
 function checkFlags(command: CommandName, values: Values): void {

@@ -1,8 +1,16 @@
 import type { ExitCode } from './exit-codes.js'
-import { credentialFlags, type FlagGroup, jsonFlag, keyFlags, requestFlags, tokenRequestFlags } from './flags.js'
+import {
+  cacheFlag,
+  credentialFlags,
+  type FlagGroup,
+  jsonFlag,
+  keyFlags,
+  requestFlags,
+  tokenRequestFlags,
+} from './flags.js'
 import { skipReasons } from './skip-reasons.js'
 
-export type CommandName = 'token' | 'doctor' | 'jwk'
+export type CommandName = 'token' | 'doctor' | 'jwk' | 'clear'
 
 /** A part of the help: text, to be wrapped; terms with their meanings; or commands to copy, with a comment above each. */
 export type HelpPart =
@@ -29,10 +37,12 @@ export interface Command {
 const token: Command = {
   summary: 'print the value of an Authorization header, "Bearer …"',
   description: [
-    'Prints the value of an Authorization header, "Bearer …", and nothing else, so that a shell can substitute it into a command. Errors go to standard error. Each run requests a new token.',
+    'Prints the value of an Authorization header, "Bearer …", and nothing else, so that a shell can substitute it into a command. Errors go to standard error.',
+    'The token is stored, encrypted with a key that is derived from the secret or the private key, in files that only this user can read. The next runs print it until a fifth of its lifetime is left, at most 5 minutes; then they request a new one.',
+    'If a resource rejects a stored token, for example because it was revoked, request a new one with --no-cache. Without a static secret or a private key, as with a mounted token, nothing is stored. If the files cannot be used, there is a warning on standard error, and the token is still printed.',
     'With --json, it prints one line of JSON: `header`, `accessToken`, `tokenType`, `scope`, and `issuedAt` and `expiresAt` in milliseconds since the epoch.',
   ],
-  flagGroups: [credentialFlags, tokenRequestFlags, { title: 'Output', flags: [jsonFlag] }],
+  flagGroups: [credentialFlags, tokenRequestFlags, { title: 'Output', flags: [cacheFlag, jsonFlag] }],
   sections: [
     {
       title: 'Examples',
@@ -41,6 +51,7 @@ const token: Command = {
           examples: [
             ['Call a service:', 'curl -H "Authorization: $(mca-auth token)" https://orders.example.com/'],
             ['The token alone:', 'mca-auth token --json | jq -r .accessToken'],
+            ['A new one, if a resource rejects the stored one:', 'mca-auth token --no-cache'],
             ['For a bound service of IBM Cloud:', 'mca-auth token --service cloudant'],
             [
               'With a secret from a vault, for two scopes:',
@@ -60,7 +71,7 @@ const doctor: Command = {
   summary: 'request a token, and say what works, what is wrong, and what to do',
   description: [
     'Requests one token, and says what works, what is wrong, and what to do about it. Run it where the service runs, with the same environment.',
-    'It shows where each credential was found, the metadata of an --issuer, how the token endpoint responds, the issuer and expiry of a mounted token, and what the issued token grants.',
+    'It shows where each credential was found, the metadata of an --issuer, how the token endpoint responds, the issuer and expiry of a mounted token, what the issued token grants, and where tokens are stored. It always requests a new token, which it does not store.',
     'It never shows a secret, a token, an assertion or the query of a URL. It also hides secrets that a server repeats, in any encoding, and escapes characters that a terminal would hide or execute (`\\u200b`).',
   ],
   flagGroups: [credentialFlags, tokenRequestFlags, requestFlags, { title: 'Output', flags: [jsonFlag] }],
@@ -153,7 +164,30 @@ const jwk: Command = {
   exitCodes: [0, 1, 2],
 }
 
-export const commands: Readonly<Record<CommandName, Command>> = { token, doctor, jwk }
+const clear: Command = {
+  summary: 'remove the stored tokens',
+  description: [
+    'Removes all tokens that `mca-auth token` has stored, of every credential of this user. It needs no credentials. Services of this user that share tokens in the same directory (@mca-auth/file-cache) continue with those that they have in memory.',
+    'The tokens stay valid at the server until they expire.',
+  ],
+  flagGroups: [],
+  sections: [
+    {
+      title: 'Examples',
+      parts: [
+        {
+          examples: [
+            ['Remove all stored tokens:', 'mca-auth clear'],
+            ['Where they are, and how many:', 'mca-auth doctor'],
+          ],
+        },
+      ],
+    },
+  ],
+  exitCodes: [0, 1, 2],
+}
+
+export const commands: Readonly<Record<CommandName, Command>> = { token, doctor, jwk, clear }
 
 export function isCommand(name: string): name is CommandName {
   return Object.hasOwn(commands, name)

@@ -1,7 +1,7 @@
 import { McaAuthError, type McaAuthOptions } from '@mca-auth/core'
 import { adviceFor } from './advice.js'
-import type { RequestToCheck } from './command-line.js'
-import { examine } from './examine.js'
+import type { RequestToCheck } from './check-request.js'
+import { type Examination, examine } from './examine.js'
 import type { ExitCode } from './exit-codes.js'
 import { withCliOptionNames } from './flags.js'
 import { print } from './output.js'
@@ -9,8 +9,16 @@ import { printable } from './printable.js'
 import { type Findings, Report } from './report.js'
 import { reportText } from './report-text.js'
 import { showNetworkError } from './send-request.js'
+import { showStore } from './show-store.js'
 import type { Progress } from './terminal.js'
+import type { PrivateKey } from './token-store.js'
 import { verdictOf } from './verdict.js'
+
+/** What to examine, and how to print the result. */
+export interface DoctorCommand extends Examination {
+  readonly key: PrivateKey | undefined
+  readonly json: boolean
+}
 
 /**
  * Prints a verdict, and then where each credential was found, how the server responds, what it grants, and whether a request
@@ -18,16 +26,13 @@ import { verdictOf } from './verdict.js'
  *
  * @throws TypeError for invalid options.
  */
-export async function doctor(
-  options: McaAuthOptions,
-  request: RequestToCheck | undefined,
-  { json, progress }: { readonly json: boolean; readonly progress: Progress },
-): Promise<ExitCode> {
+export async function doctor({ options, key, request, json }: DoctorCommand, progress: Progress): Promise<ExitCode> {
   const report = new Report()
-  const problem = await examine(report, progress, options, request)
+  const problem = await examine(report, progress, { options, request })
   progress.clear()
   if (problem instanceof McaAuthError) showProblem(report, problem, options)
   else giveHints(report, request)
+  await showStore(report, options, key)
   const findings = report.findings(verdictOf(problem, report.warnings, request))
   await print(json ? reportJson(findings) : reportText(findings))
   return findings.verdict.exitCode

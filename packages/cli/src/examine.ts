@@ -1,7 +1,6 @@
 import { createTokenProvider, McaAuthError, type McaAuthOptions } from '@mca-auth/core'
 import { findCredentials, partOf, withService } from '@mca-auth/core/adapter'
-import { checkRequest } from './check-request.js'
-import type { RequestToCheck } from './command-line.js'
+import { checkRequest, type RequestToCheck } from './check-request.js'
 import { problemOf, resultOrProblem } from './problem.js'
 import type { Report } from './report.js'
 import type { RequestProblem } from './send-request.js'
@@ -10,6 +9,12 @@ import { showPlatform, showService } from './show-platform.js'
 import { showToken } from './show-token.js'
 import type { Progress } from './terminal.js'
 import { TokenEndpointObserver } from './token-endpoint-observer.js'
+
+/** The subject of an examination. */
+export interface Examination {
+  readonly options: McaAuthOptions
+  readonly request: RequestToCheck | undefined
+}
 
 /**
  * Finds the credentials, requests a token and checks the request, and reports each step.
@@ -20,8 +25,7 @@ import { TokenEndpointObserver } from './token-endpoint-observer.js'
 export async function examine(
   report: Report,
   progress: Progress,
-  given: McaAuthOptions,
-  request: RequestToCheck | undefined,
+  { options: given, request }: Examination,
 ): Promise<McaAuthError | RequestProblem | undefined> {
   const endpoint = new TokenEndpointObserver(progress, partOf(given.clientAuth)?.fetch)
   const created = resultOrProblem(() => createTokenProvider({ ...given, fetch: endpoint.fetch }))

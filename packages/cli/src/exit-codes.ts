@@ -14,7 +14,7 @@ export class UsageError extends Error {
 /** In the order of `--help`. */
 export const exitCodes = [
   [0, 'success: a token was issued, if one was requested'],
-  [1, 'an unexpected error'],
+  [1, 'an unexpected error, e.g. the output cannot be written'],
   [2, 'the command line is invalid'],
   [3, 'credentials are missing or malformed, or plain HTTP was refused'],
   [4, 'the token endpoint denied the request'],

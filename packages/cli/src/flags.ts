@@ -69,6 +69,7 @@ export const keyFlags: FlagGroup = {
   flags: [flag('key-id', 'ID', 'the `kid` [that of the given JWK, or its thumbprint]')],
 }
 
+export const cacheFlag: Flag = flag('no-cache', '', 'request a new token even if one is stored, and store it instead')
 export const jsonFlag: Flag = flag('json', '', 'print one line of JSON, for scripts')
 
 /** Flags of every command. */
@@ -79,7 +80,7 @@ export const generalFlags: readonly (Flag & { readonly short: string })[] = [
 
 /** Every flag once. */
 export const flags: ReadonlyMap<string, Flag & { readonly short?: string }> = new Map(
-  [credentialFlags, tokenRequestFlags, requestFlags, { flags: [jsonFlag, ...generalFlags] }]
+  [credentialFlags, tokenRequestFlags, requestFlags, { flags: [cacheFlag, jsonFlag, ...generalFlags] }]
     .flatMap((group) => group.flags)
     .map((each) => [each.name, each]),
 )

@@ -57,11 +57,12 @@ export const topics: Readonly<Record<string, HelpSection & { readonly summary: s
         terms: {
           NODE_EXTRA_CA_CERTS: "a file with certificate authorities to trust, such as a company's own",
           HTTPS_PROXY: 'a proxy. Node.js only honours it with NODE_USE_ENV_PROXY=1 (Node.js ≥ 22.21 or ≥ 24.5)',
+          XDG_CACHE_HOME:
+            'tokens are stored in `mca-auth` there [~/.cache]; on macOS in ~/Library/Caches, on Windows in %LOCALAPPDATA%',
           NO_COLOR: 'if it is not empty: no colours. Otherwise a terminal gets colours, unless TERM is dumb',
           FORCE_COLOR: 'colours in a pipe too; 0: no colours. It takes precedence over NO_COLOR',
           COLUMNS: 'the width of the output in a pipe or a file [80]',
-          NODE_DEBUG:
-            'mca-auth: your service logs each request that goes without a token (not a setting of this command)',
+          NODE_DEBUG: 'mca-auth: in your service, logs each request that goes without a token, with the reason',
         },
       },
     ],

@@ -2,19 +2,29 @@ import { clientAssertion, clientCertificate, type McaAuthOptions, privateKeyJwt 
 import { UsageError } from './exit-codes.js'
 import type { Values } from './parse-arguments.js'
 import { readKey, readSecret, readText } from './secret-file.js'
+import type { PrivateKey } from './token-store.js'
 
 type Texts = Readonly<Record<string, string | undefined>>
 
+/** How the client authenticates, by a key or otherwise. */
+interface ClientAuth {
+  readonly clientAuth: McaAuthOptions['clientAuth']
+  readonly key?: PrivateKey
+}
+
 /**
- * The options of the library, from flags.
+ * The options of the library, from flags, and the private key.
  *
  * @throws UsageError
  */
-export async function libraryOptions(values: Values): Promise<McaAuthOptions> {
+export async function libraryOptions(
+  values: Values,
+): Promise<{ readonly options: McaAuthOptions; readonly key: PrivateKey | undefined }> {
   const texts = values as Texts
   const lists = values as Readonly<Record<string, readonly string[] | undefined>>
   const secretFile = texts['secret-file']
-  return {
+  const { clientAuth, key } = await clientAuthOf(texts)
+  const options: McaAuthOptions = {
     bindingFile: texts.binding,
     instanceName: texts['instance-name'],
     clientId: texts['client-id'],
@@ -24,7 +34,7 @@ export async function libraryOptions(values: Values): Promise<McaAuthOptions> {
     tokenEndpoint: texts['token-endpoint'],
     issuer: texts.issuer,
     service: texts.service,
-    clientAuth: await clientAuthOf(texts),
+    clientAuth,
     dpop: values.dpop === true || undefined,
     scope: lists.scope,
     resource: lists.resource,
@@ -34,27 +44,28 @@ export async function libraryOptions(values: Values): Promise<McaAuthOptions> {
     // Last: it may wait for standard input.
     secret: secretFile === undefined ? undefined : await readSecret(secretFile),
   }
+  return { options, key }
 }
 
 /** @throws UsageError for two ways to authenticate, and for a key that cannot be used. */
-async function clientAuthOf(texts: Texts): Promise<McaAuthOptions['clientAuth']> {
+async function clientAuthOf(texts: Texts): Promise<ClientAuth> {
   const ways = ['client-auth', 'key-file', 'assertion-file'].filter((name) => texts[name] !== undefined)
   if (ways.length > 1) throw new UsageError(`only one of --${ways.join(', --')} may be given`)
   const { 'key-file': keyFile, 'key-id': kid, 'assertion-file': file } = texts
   if (kid !== undefined && keyFile === undefined) throw new UsageError('--key-id goes with --key-file, or with `jwk`')
-  if (file !== undefined) return clientAssertion({ file })
+  if (file !== undefined) return { clientAuth: clientAssertion({ file }) }
   if (texts['cert-file'] !== undefined || texts['ca-file'] !== undefined) return certificateOf(texts)
-  if (keyFile === undefined) return texts['client-auth'] as McaAuthOptions['clientAuth']
+  if (keyFile === undefined) return { clientAuth: texts['client-auth'] as McaAuthOptions['clientAuth'] }
   const key = await readKey('--key-file', keyFile)
   try {
-    return privateKeyJwt(key as Parameters<typeof privateKeyJwt>[0], { kid })
+    return { clientAuth: privateKeyJwt(key as Parameters<typeof privateKeyJwt>[0], { kid }), key }
   } catch (error) {
     throw new UsageError(`--key-file: ${(error as Error).message}`)
   }
 }
 
 /** @throws UsageError for a certificate that cannot be used. */
-async function certificateOf(texts: Texts): Promise<McaAuthOptions['clientAuth']> {
+async function certificateOf(texts: Texts): Promise<ClientAuth> {
   const { 'cert-file': certFile, 'key-file': keyFile, 'ca-file': caFile, 'key-id': kid } = texts
   if (certFile === undefined) throw new UsageError('--ca-file goes with --cert-file')
   if (keyFile === undefined) throw new UsageError('--cert-file goes with --key-file')
@@ -62,7 +73,7 @@ async function certificateOf(texts: Texts): Promise<McaAuthOptions['clientAuth']
   const [cert, key] = [await readText('--cert-file', certFile), await readText('--key-file', keyFile)]
   const ca = caFile === undefined ? undefined : await readText('--ca-file', caFile)
   try {
-    return clientCertificate({ cert, key, ca })
+    return { clientAuth: clientCertificate({ cert, key, ca }), key }
   } catch (error) {
     throw new UsageError(`--cert-file: ${(error as Error).message}`)
   }

@@ -1,14 +1,14 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
-import { createTokenProvider, type McaAuthOptions } from '@mca-auth/core'
+import { clearTokens } from './clear-tokens.js'
 import { readCommandLine } from './command-line.js'
 import { doctor } from './doctor.js'
 import { exitCodeOf, UsageError } from './exit-codes.js'
 import { withCliOptionNames } from './flags.js'
 import { help } from './help.js'
 import { endByInterrupt } from './interrupt.js'
-import { OutputError, print } from './output.js'
-import { printable } from './printable.js'
+import { complain, OutputError, print } from './output.js'
+import { printToken } from './print-token.js'
 import { printPublicJwk } from './public-jwk.js'
 import { Progress } from './terminal.js'
 
@@ -39,38 +39,33 @@ async function run(given: readonly string[]): Promise<number> {
       await print(`${version()}\n`)
       return 0
     case 'token':
-      await printToken(line.options, line.json)
+      await printToken(line)
+      return 0
+    case 'clear':
+      await clearTokens()
       return 0
     case 'doctor':
-      return doctor(line.options, line.request, { json: line.json, progress })
+      return doctor(line, progress)
     case 'jwk':
       await printPublicJwk(line.file, line.id)
       return 0
   }
 }
 
-async function printToken(options: McaAuthOptions, json: boolean): Promise<void> {
-  await using provider = createTokenProvider(options)
-  const { accessToken, tokenType, issuedAt, expiresAt, scope } = await provider.getToken()
-  const header = `${tokenType} ${accessToken}`
-  const fields = { header, accessToken, tokenType, issuedAt, expiresAt, scope }
-  await print(`${printable(json ? JSON.stringify(fields) : header)}\n`)
-}
-
 /** Prints the error, and what to read next. Gives the exit code. */
 function explain(error: unknown): number {
   progress.clear()
-  const message = printable(error instanceof Error ? withCliOptionNames(error.message) : String(error))
+  const message = error instanceof Error ? withCliOptionNames(error.message) : String(error)
   const code = exitCodeOf(error)
-  process.stderr.write(`mca-auth: ${message}\n${next(error, code)}`)
+  complain(message, next(error, code))
   return code
 }
 
 function next(error: unknown, code: number): string {
-  if (error instanceof OutputError || args[0] === 'doctor') return code === 2 ? '(see mca-auth doctor --help)\n' : ''
-  if (code !== 2) return '(mca-auth doctor says more)\n'
+  if (error instanceof OutputError || args[0] === 'doctor') return code === 2 ? '(see mca-auth doctor --help)' : ''
+  if (code !== 2) return '(mca-auth doctor says more)'
   const command = error instanceof UsageError ? error.command : undefined
-  return `(see mca-auth ${command === undefined ? '' : `${command} `}--help)\n`
+  return `(see mca-auth ${command === undefined ? '' : `${command} `}--help)`
 }
 
 function version(): string {

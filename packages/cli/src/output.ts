@@ -1,3 +1,7 @@
+import { printable } from './printable.js'
+import { columnsOf } from './terminal.js'
+import { wrapped } from './text-layout.js'
+
 /**
  * Writes to standard output, and waits until it is written.
  *
@@ -18,4 +22,12 @@ export class OutputError extends Error {
   constructor(code: string) {
     super(`standard output cannot be written (${code})`)
   }
+}
+
+/** Writes a message, and a line about it, to standard error. On a terminal, they are wrapped; elsewhere each is one line. */
+export function complain(message: string, hint = ''): void {
+  const { stderr } = process
+  const lines = [`mca-auth: ${message}`, hint].filter((line) => line !== '').map(printable)
+  const shown = stderr.isTTY ? lines.flatMap((line) => wrapped(line, columnsOf(stderr))) : lines
+  stderr.write(`${shown.join('\n')}\n`)
 }

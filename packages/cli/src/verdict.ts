@@ -1,5 +1,5 @@
 import { McaAuthError } from '@mca-auth/core'
-import type { RequestToCheck } from './command-line.js'
+import type { RequestToCheck } from './check-request.js'
 import { exitCodeOf } from './exit-codes.js'
 import type { Verdict } from './report.js'
 import type { RequestProblem } from './send-request.js'

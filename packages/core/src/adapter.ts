@@ -147,8 +147,8 @@
  * ```
  *
  * What happens to a redirect, a 401 and an error, as a user sees it, is in `docs/one-request.md`. `errorsIn`,
- * `findCredentials`, `partOf`, `platformReaders`, `withService`, `loadSecretMask` and `nearestName` are for the command line,
- * not for adapters.
+ * `findCredentials`, `partOf`, `platformReaders`, `withService`, `hasStaticSecret`, `loadSecretMask` and `nearestName` are for the
+ * command line, not for adapters.
  *
  * @module
  */
@@ -177,5 +177,6 @@ export type { PlatformReader } from './credentials/platform/service-instance.js'
 export type { Server } from './credentials/server.js'
 export { originOf, parseUrl } from './origin.js'
 export { withService } from './service-options.js'
+export { hasStaticSecret } from './static-secret.js'
 export { loadSecretMask } from './token-endpoint/load-secret-mask.js'
 export { nearestName } from './validate.js'

@@ -1,0 +1,30 @@
+import type { McaAuthOptions } from '@mca-auth/core'
+import { fileTokenCache } from '@mca-auth/file-cache'
+import { resultOrProblem } from './problem.js'
+import type { Report } from './report.js'
+import { inTime, type PrivateKey, reasonOf, tokenStore } from './token-store.js'
+
+/** Shows where `mca-auth token` stores tokens, and how many, but not which. */
+export async function showStore(report: Report, options: McaAuthOptions, key: PrivateKey | undefined): Promise<void> {
+  report.heading('Stored tokens')
+  const cache = fileTokenCache()
+  if (cache.directory !== undefined) report.line('plain', 'directory', cache.directory)
+  try {
+    const tokens = (await inTime(cache.list())).flatMap(({ expiresInMs }) =>
+      expiresInMs === undefined ? [] : [expiresInMs],
+    )
+    const first = tokens.length === 0 ? '' : `; the first expires in ${durationOf(Math.min(...tokens))}`
+    report.line('plain', 'tokens', `${tokens.length}${first}`)
+  } catch (error) {
+    // Without a home directory, as in many containers, nothing is wrong: tokens are just not stored.
+    report.line(cache.directory === undefined ? 'plain' : 'warning', 'not used', reasonOf((error as Error).message))
+  }
+  const store = resultOrProblem(() => tokenStore(options, key, false))
+  if (store === undefined) {
+    report.line('plain', 'this one', 'is not stored: there is no static secret or key to encrypt it with')
+  }
+}
+
+function durationOf(ms: number): string {
+  return ms < 120_000 ? `${Math.round(ms / 1000)} s` : `${Math.floor(ms / 60_000)} min`
+}
