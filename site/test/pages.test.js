@@ -1,13 +1,11 @@
 // Every page, in both colour schemes: links, widths, names and contrasts.
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { startSite } from './site.js'
+import { startSite, violationsOf } from './site.js'
 
 const dist = join(import.meta.dirname, '../dist')
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
 const paths = readdirSync(dist, { recursive: true, encoding: 'utf8' })
   .filter((path) => path.endsWith('.html') && path !== '404.html')
@@ -86,18 +84,8 @@ async function measure(page, path) {
 
 /** @param {import('playwright-core').Page} page @param {string} where */
 async function check(page, where) {
-  await page.evaluate(axe)
-  const found = await page.evaluate(async () => {
-    const { violations } = await Reflect.get(window, 'axe').run(document, { resultTypes: ['violations'] })
-    return violations.map(
-      (/** @type {any} */ { id, nodes }) =>
-        `${id}: ${nodes
-          .slice(0, 3)
-          .map((/** @type {any} */ node) => node.html.slice(0, 200))
-          .join(' | ')}`,
-    )
-  })
-  for (const violation of found) violations.set(violation, [...(violations.get(violation) ?? []), where])
+  for (const violation of await violationsOf(page))
+    violations.set(violation, [...(violations.get(violation) ?? []), where])
 }
 
 /** Runs in the page. @returns {Content} */
