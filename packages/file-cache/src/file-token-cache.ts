@@ -3,6 +3,7 @@ import type { SharedTokenCache } from '@mca-auth/core'
 import { defaultDirectory } from './default-directory.js'
 import type { StoredEntry } from './inventory.js'
 
+/** Settings of `fileTokenCache()`. */
 export interface FileTokenCacheOptions {
   /**
    * Absolute path of the directory for the tokens. It is created when the first token is requested. One that exists must
