@@ -19,22 +19,10 @@ function groupsOfPages() {
   })
 }
 
-/** The order of the README: clients first. */
-const order = [
-  'axios',
-  'got',
-  'undici',
-  'fetch',
-  'ibm-cloud-sdk',
-  'core',
-  'file-cache',
-  'redis',
-  'opentelemetry',
-  'testing',
-  'cli',
-]
-
-const ordered = [...packageNames].sort((a, b) => order.indexOf(a) - order.indexOf(b))
+/** The packages in the order of the README: clients first. */
+const ordered = [...read('README.md').matchAll(/^\| \[`@mca-auth\/([\w-]+)`\]/gm)].map(([, name = '']) => name)
+const missing = packageNames.filter((name) => !ordered.includes(name))
+if (missing.length > 0) throw new Error(`the table of packages in README.md has no ${missing}`)
 
 /** The entry points that the reference documents, in the order of the README. The command line has none. */
 export const entryPoints = ordered.flatMap((name) => {

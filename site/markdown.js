@@ -24,7 +24,7 @@ export function extend(md) {
 
   md.core.ruler.push('widths of columns', ({ tokens }) => {
     for (const token of tokens.flatMap(({ children }) => children ?? [])) {
-      if (token.type === 'code_inline' && token.content.length <= 28) token.attrJoin('class', 'short')
+      if (token.type === 'code_inline' && token.content.length <= 20) token.attrJoin('class', 'short')
     }
     for (const [index, { type }] of tokens.entries()) {
       if (type !== 'table_open') continue

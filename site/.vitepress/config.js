@@ -4,6 +4,7 @@ import { slug } from '../anchors.js'
 import { sidebar } from '../contents.js'
 import { extend, withoutPictures } from '../markdown.js'
 import { base, home } from '../repository.js'
+import { accessibleSearchBox } from '../search-box.js'
 
 export default defineConfig({
   title: 'mca-auth',
@@ -13,6 +14,7 @@ export default defineConfig({
   base,
   srcDir: '.generated',
   outDir: 'dist',
+  vite: { plugins: [accessibleSearchBox] },
   cacheDir: 'node_modules/.cache/vitepress',
   head: [['link', { rel: 'icon', type: 'image/svg+xml', href: `${base}icon.svg` }]],
   markdown: {

@@ -1,7 +1,7 @@
 // Everything that a reader does: search, copy, change colours, and all of it without a mouse.
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { startSite } from './site.js'
+import { startSite, violationsOf } from './site.js'
 
 /** @typedef {import('playwright-core').Page} Page */
 
@@ -104,6 +104,7 @@ describe('the search', () => {
       await page.locator('.DocSearch-Button').click()
       await page.locator('.VPLocalSearchBox input').fill('proxy')
       await page.locator('.VPLocalSearchBox .result').first().waitFor()
+      assert.deepEqual(await violationsOf(page), [])
       assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= 390)
       await page.keyboard.press('Escape')
       await page.locator('.VPLocalSearchBox').waitFor({ state: 'detached' })
@@ -207,6 +208,7 @@ describe('the keyboard', () => {
       await page.keyboard.press('Enter')
       const link = page.locator('.VPNavScreen a', { hasText: 'Options' })
       await link.waitFor()
+      assert.deepEqual(await violationsOf(page), [])
       await link.focus()
       await page.keyboard.press('Enter')
       await page.waitForURL(/options\.html$/)

@@ -1,5 +1,6 @@
 // The built site in a browser. Every page that a test opens is watched: for errors, and for requests to other hosts.
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { chromium } from 'playwright-core'
 import { serve } from '../serve.js'
 
@@ -63,4 +64,24 @@ export async function startSite() {
       await close()
     },
   }
+}
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+
+/**
+ * The violations that axe finds in a page as it is now, by all of its rules.
+ *
+ * @param {import('playwright-core').Page} page
+ * @returns {Promise<string[]>} Each with the rule, and the first elements.
+ */
+export async function violationsOf(page) {
+  await page.evaluate(axe)
+  return page.evaluate(async () => {
+    /** @type {{ violations: { id: string, nodes: { html: string }[] }[] }} */
+    const { violations } = await Reflect.get(window, 'axe').run(document, { resultTypes: ['violations'] })
+    return violations.map(({ id, nodes }) => {
+      const elements = nodes.slice(0, 3).map(({ html }) => html.slice(0, 200))
+      return `${id}: ${elements.join(' | ')}`
+    })
+  })
 }

@@ -1,8 +1,8 @@
 import { useRoute } from 'vitepress'
 import DefaultTheme from 'vitepress/theme'
 import { nextTick, onMounted, watch } from 'vue'
+import { setStops } from './keyboard-stops.js'
 import { Landing } from './landing.js'
-import { watchScrollable } from './scrollable.js'
 import './style.css'
 import './charts.css'
 
@@ -15,10 +15,10 @@ export default {
   setup() {
     const route = useRoute()
     onMounted(() => {
-      watchScrollable()
+      setStops()
       watch(
         () => route.path,
-        () => nextTick(watchScrollable),
+        () => nextTick(setStops),
       )
     })
   },

@@ -4,7 +4,7 @@ import { VPHomeContent, VPHomeHero } from 'vitepress/theme'
 import { defineComponent, h } from 'vue'
 
 export const Landing = defineComponent({
-  name: 'Landing',
+  name: 'LandingPage',
   setup() {
     return () => h('main', { class: 'VPHome' }, [h(VPHomeHero), h(VPHomeContent, () => h(Content))])
   },

@@ -1,9 +1,12 @@
-// Tables, diagrams and charts scroll inside themselves. One that has nothing to scroll is not a stop for the keyboard.
+// Stops for the keyboard. Tables, diagrams and charts scroll inside themselves; one that has nothing to scroll is not a stop, and
+// neither is the title of a group of pages, which does nothing.
 
 /** @type {ResizeObserver | undefined} */
 let observer
 
-export function watchScrollable() {
+export function setStops() {
+  for (const title of document.querySelectorAll('.VPSidebarItem > .item[tabindex]:not([role])'))
+    title.removeAttribute('tabindex')
   observer ??= new ResizeObserver((entries) => {
     for (const { target } of entries) {
       if (target.scrollWidth > target.clientWidth) target.setAttribute('tabindex', '0')
