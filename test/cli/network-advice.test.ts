@@ -2,7 +2,9 @@
 import { execFile, execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
+import { connect, createServer as createTlsServer } from 'node:tls'
 import { promisify } from 'node:util'
+import { generate, type SelfsignedOptions } from 'selfsigned'
 import { describe, expect, it } from 'vitest'
 import { networkAdvice, networkErrorIn } from '../../packages/cli/src/network-advice.ts'
 import { marks } from '../leftovers/processes.js'
@@ -110,3 +112,60 @@ function hasNamespaces(): boolean {
     return false
   }
 }
+
+describe('the advice for a certificate', () => {
+  const ca: SelfsignedOptions = {
+    extensions: [
+      { name: 'basicConstraints', cA: true, critical: true },
+      { name: 'keyUsage', keyCertSign: true, critical: true },
+    ],
+  }
+  const issue = async (name: string, options: SelfsignedOptions) => {
+    const { cert, private: key } = await generate([{ name: 'commonName', value: name }], {
+      keyType: 'ec',
+      algorithm: 'sha256',
+      ...options,
+    })
+    return { cert, key }
+  }
+
+  /** The error of a client that trusts this authority. */
+  async function rejection(leaf: { cert: string; key: string }, trusted: string): Promise<unknown> {
+    const server = createTlsServer(leaf)
+      .on('tlsClientError', () => {})
+      .listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const socket = connect({
+      host: '127.0.0.1',
+      port,
+      ca: trusted,
+      rejectUnauthorized: true,
+      checkServerIdentity: () => undefined,
+    })
+    try {
+      return await new Promise((resolve) => socket.once('error', resolve).once('secureConnect', resolve))
+    } finally {
+      socket.destroy()
+      server.close()
+    }
+  }
+
+  it('whose root the client does not have', async () => {
+    const root = await issue('A fake root', ca)
+    const intermediate = await issue('A fake intermediate', { ...ca, ca: root })
+    const leaf = await issue('localhost', { ca: intermediate })
+    const other = await issue('Another fake root', ca)
+    const error = await rejection({ key: leaf.key, cert: `${leaf.cert}\n${intermediate.cert}` }, other.cert)
+    expect(networkErrorIn(error)?.code).toBe('UNABLE_TO_GET_ISSUER_CERT_LOCALLY')
+    expect(networkAdvice(error)).toEqual([expect.stringContaining('the issuer of the certificate is unknown')])
+  })
+
+  it('that is for clients', async () => {
+    const root = await issue('A fake root', ca)
+    const leaf = await issue('localhost', { ca: root, extensions: [{ name: 'extKeyUsage', clientAuth: true }] })
+    const error = await rejection(leaf, root.cert)
+    expect(networkErrorIn(error)?.code).toBe('INVALID_PURPOSE')
+    expect(networkAdvice(error)).toEqual([expect.stringContaining('the certificate was rejected')])
+  })
+})

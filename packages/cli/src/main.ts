@@ -2,14 +2,12 @@
 import { readFileSync } from 'node:fs'
 import { clearTokens } from './clear-tokens.js'
 import { readCommandLine } from './command-line.js'
-import { doctor } from './doctor.js'
 import { exitCodeOf, UsageError } from './exit-codes.js'
 import { withCliOptionNames } from './flags.js'
 import { help } from './help.js'
 import { endByInterrupt } from './interrupt.js'
 import { complain, OutputError, print } from './output.js'
 import { printToken } from './print-token.js'
-import { printPublicJwk } from './public-jwk.js'
 import { Progress } from './terminal.js'
 
 const progress = new Progress()
@@ -25,6 +23,7 @@ process.once('SIGINT', () => {
 const args = process.argv.slice(2)
 process.exitCode = await run(args).catch(explain)
 
+// Only the code of the command is loaded: `mca-auth token` may run in a loop.
 async function run(given: readonly string[]): Promise<number> {
   if (given.length === 0) {
     process.stderr.write(help(undefined, process.stderr))
@@ -44,11 +43,15 @@ async function run(given: readonly string[]): Promise<number> {
     case 'clear':
       await clearTokens()
       return 0
-    case 'doctor':
+    case 'doctor': {
+      const { doctor } = await import('./doctor.js')
       return doctor(line, progress)
-    case 'jwk':
+    }
+    case 'jwk': {
+      const { printPublicJwk } = await import('./public-jwk.js')
       await printPublicJwk(line.file, line.id)
       return 0
+    }
   }
 }
 
