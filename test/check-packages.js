@@ -10,7 +10,7 @@ import { pack } from './pack.js'
 const root = join(import.meta.dirname, '..')
 const directory = mkdtempSync(join(tmpdir(), 'mca-auth-pack-'))
 const allowed =
-  /^(package\.json|README\.md|LICENSE|dist\/(THIRD-PARTY-LICENSES|main\.js(\.map)?|(esm|cjs)\/([\w-]+\/)*[\w-]+\.[\w.]+))$/
+  /^(package\.json|README\.md|LICENSE|dist\/(THIRD-PARTY-LICENSES|[\w-]+\.js(\.map)?|(esm|cjs)\/([\w-]+\/)*[\w-]+\.[\w.]+))$/
 
 /** @param {string} command @param {string[]} args */
 async function run(command, ...args) {
