@@ -10,8 +10,8 @@ export default defineConfig({
     pool: 'forks',
     // The tests spend much of their time waiting.
     maxWorkers: Math.max(6, availableParallelism()),
-    globalSetup: ['./leftovers/run.ts'],
-    setupFiles: ['./leftovers/file.ts', './patience.ts', './servers/loopback-names.ts'],
+    globalSetup: ['./leftovers/run.ts', './servers/signing-key.ts'],
+    setupFiles: ['./leftovers/file.ts', './patience.ts', './servers/loopback-names.ts', './servers/signing-key.ts'],
     // For tests that hang. Long enough for a slow or busy machine; a fast one never waits for it.
     testTimeout: 240_000,
     hookTimeout: 240_000,
