@@ -25,6 +25,24 @@ describe('what a process does with one key', () => {
     }
   })
 
+  it('reads one file to see that another process has the lease, and reads it again the next time', async () => {
+    const own = join(directory, 'polled')
+    const [holder, waiter] = [fileTokenCache({ directory: own }), fileTokenCache({ directory: own })]
+    await holder.lease('key', 'holder', 60_000)
+    const opened = vi.spyOn(fs, 'open')
+    /** As core does: nothing but promises between the two calls. */
+    const poll = async () => [await waiter.get('key'), await waiter.lease('key', 'waiter', 60_000)]
+    for (let i = 1; i <= 3; i++) {
+      expect(await poll()).toEqual([undefined, undefined])
+      expect(opened).toHaveBeenCalledTimes(i)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    await waiter.get('key')
+    await holder.release('key', 'holder')
+    expect(await waiter.lease('key', 'waiter', 60_000)).toBeTypeOf('number')
+    expect(await poll()).toEqual([undefined, expect.any(Number)]) // extended
+  })
+
   it('ends when the file system hangs: token requests work, at most two threads wait, and then nothing is tried', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
     await using server = await startAuthorizationServer()

@@ -55,6 +55,8 @@ const keyName = /^[\da-f]{64}$/
 const format = '1:'
 
 interface Found {
+  /** Whether the directory of the key exists, and is private. */
+  readonly exists: boolean
   /** 0: there is none. */
   readonly version: number
   /** Empty if the file is not one of ours, e.g. truncated by a power failure. It is replaced by the next change. */
@@ -85,19 +87,19 @@ export async function readState(directory: string, path: string): Promise<Found>
     if (version === undefined) break
     try {
       const text = await readPrivateFile(join(path, String(version)), maxBytes)
-      return { version, state: (text === undefined ? undefined : parseState(text)) ?? emptyState }
+      return { exists, version, state: (text === undefined ? undefined : parseState(text)) ?? emptyState }
     } catch (error) {
       if (codeOf(error) !== 'ENOENT') throw error
     }
   }
-  return { version: 0, state: emptyState }
+  return { exists, version: 0, state: emptyState }
 }
 
 /** Changes the state of a key. Returns the new state; `undefined` if `change` wants none. */
 export async function changeState(directory: string, path: string, change: Change): Promise<KeyState | undefined> {
   let done: { readonly id: string; readonly state: KeyState } | undefined
   for (let attempt = 0; attempt < maxAttempts; attempt++) {
-    const { version, state } = await readState(directory, path)
+    const { exists, version, state } = await readState(directory, path)
     if (done !== undefined && state.changes.includes(done.id)) return done.state
     const changed = change(state, Date.now())
     if (changed === undefined) return undefined
@@ -105,8 +107,10 @@ export async function changeState(directory: string, path: string, change: Chang
       await removeFile(join(path, String(version)))
       continue
     }
-    await makePrivateDirectory(directory)
-    await makePrivateDirectory(path)
+    if (!exists) {
+      await makePrivateDirectory(directory)
+      await makePrivateDirectory(path)
+    }
     const id = randomUUID()
     const next = { ...changed, changes: [...state.changes.slice(-7), id] }
     if (await putVersion(path, version + 1, next)) return next
