@@ -37,12 +37,12 @@ export class FileStore implements SharedTokenCache {
     const other = this.#leasedNow.get(key)
     if (other !== undefined && other !== holder) return undefined
     const state = await this.#change(key, leased(holder, durationMs))
-    if (state !== undefined) this.#sweepSometimes()
     return state?.fence
   }
 
   release: SharedTokenCache['release'] = async (key, holder) => {
-    await this.#change(key, released(holder))
+    const state = await this.#change(key, released(holder))
+    if (state !== undefined) this.#sweepSometimes()
   }
 
   list(): Promise<readonly StoredEntry[]> {
@@ -68,7 +68,7 @@ export class FileStore implements SharedTokenCache {
     setImmediate(() => this.#leasedNow.delete(key))
   }
 
-  /** In the background, and only in the process that is about to request a token anyway. */
+  /** In the background, and only in the process that has requested a token, when it has stored it. */
   async #sweepSometimes(): Promise<void> {
     if (performance.now() < this.#nextSweep) return
     this.#nextSweep = Number.POSITIVE_INFINITY
