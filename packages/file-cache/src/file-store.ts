@@ -4,6 +4,7 @@ import { changeState, keyDirectory, readState } from './key-register.js'
 import { type Change, isLeased, type KeyState, leased, released, stored, tokenIn, withoutToken } from './key-state.js'
 import { inLane } from './lanes.js'
 import { sweep } from './sweep.js'
+import { Waiting } from './waiting.js'
 
 const sweepEveryMs = 10 * 60_000
 
@@ -12,6 +13,7 @@ export class FileStore implements SharedTokenCache {
   readonly #directory: string
   /** The holder of the lease on each key, as it was read in this turn of the event loop. */
   readonly #leasedNow = new Map<string, string>()
+  readonly #waiting = new Waiting()
   #nextSweep = 0
 
   constructor(directory: string) {
@@ -20,7 +22,8 @@ export class FileStore implements SharedTokenCache {
 
   get: SharedTokenCache['get'] = (key) =>
     inLane(key, async () => {
-      const { state } = await readState(this.#directory, keyDirectory(this.#directory, key))
+      const path = keyDirectory(this.#directory, key)
+      const state = (await this.#waiting.find(key, path).catch(() => undefined)) ?? (await this.#read(key, path))
       this.#remember(key, state)
       return tokenIn(state, Date.now())
     })
@@ -51,6 +54,13 @@ export class FileStore implements SharedTokenCache {
 
   clear(): Promise<number> {
     return clearEntries(this.#directory)
+  }
+
+  async #read(key: string, path: string): Promise<KeyState> {
+    const readAt = Date.now()
+    const found = await readState(this.#directory, path)
+    this.#waiting.add(key, found, readAt)
+    return found.state
   }
 
   #change(key: string, change: Change): Promise<KeyState | undefined> {

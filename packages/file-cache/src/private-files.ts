@@ -5,7 +5,7 @@ import { dirname } from 'node:path'
 // The functions of `fs` are looked up for each call, so that a program that replaces them, e.g. in its tests, reaches us.
 
 /** Not on Windows, where `mode` says nothing about access. */
-const hasModes = process.platform !== 'win32'
+export const hasModes: boolean = process.platform !== 'win32'
 // `?? 0`: Windows has neither flag.
 const noFollow = constants.O_NOFOLLOW ?? 0
 /** Opening a named pipe would otherwise wait for its other end. */
@@ -34,7 +34,8 @@ export async function isPrivateDirectory(path: string): Promise<boolean> {
   return (await statsOfPrivateDirectory(path)) !== undefined
 }
 
-async function statsOfPrivateDirectory(path: string): Promise<Stats | undefined> {
+/** As {@link isPrivateDirectory}, with its details. */
+export async function statsOfPrivateDirectory(path: string): Promise<Stats | undefined> {
   const stats = await ifExists(fs.lstat(path))
   if (stats === undefined) return undefined
   if (stats.isSymbolicLink()) throw refusal(path, 'is a symbolic link', 'give the directory that it points to')
