@@ -25,6 +25,56 @@ describe('what a process does with one key', () => {
     }
   })
 
+  it('reads at most one file to see that another process has the lease, and none if nothing has changed', async () => {
+    const own = join(directory, 'polled')
+    const [holder, waiter] = [fileTokenCache({ directory: own }), fileTokenCache({ directory: own })]
+    await holder.lease('key', 'holder', 600_000)
+    const opened = vi.spyOn(fs, 'open')
+    /** As core does: nothing but promises between the two calls. Returns the number of files that it has opened. */
+    const poll = async () => {
+      const before = opened.mock.calls.length
+      expect([await waiter.get('key'), await waiter.lease('key', 'waiter', 60_000)]).toEqual([undefined, undefined])
+      const count = opened.mock.calls.length - before
+      expect(count).toBeLessThanOrEqual(1)
+      return count
+    }
+    expect(await poll()).toBe(1)
+    // A change could have the same time as the one before, which is too recent.
+    await expect.poll(poll).toBe(0)
+    expect(await poll()).toBe(0)
+    // Each change is seen at once: a token, a deletion, a release.
+    const fence = (await holder.lease('key', 'holder', 600_000)) as number
+    await holder.set('key', { value: 'v', digest: 'd', expiresInMs: 60_000 }, fence)
+    expect((await waiter.get('key'))?.value).toBe('v')
+    await holder.delete('key', 'd')
+    expect(await waiter.get('key')).toBe(undefined)
+    await expect.poll(poll).toBe(0)
+    await waiter.get('key')
+    await holder.release('key', 'holder')
+    expect(await waiter.get('key')).toBe(undefined)
+    expect(await waiter.lease('key', 'waiter', 60_000)).toBeGreaterThan(fence)
+  })
+
+  it('does not trust the time of a directory that has just been changed, since the next change may have the same', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    const own = join(directory, 'recent')
+    const [holder, waiter] = [fileTokenCache({ directory: own }), fileTokenCache({ directory: own })]
+    await holder.lease('key', 'holder', 600_000)
+    const changedAt = Date.now()
+    const lstat = fs.lstat
+    const stopped = async (path: string) => Object.assign(await lstat(path), { ctimeMs: changedAt })
+    vi.spyOn(fs, 'lstat').mockImplementation(stopped as never)
+    const opened = vi.spyOn(fs, 'open')
+    for (let i = 1; i <= 3; i++) {
+      await waiter.get('key')
+      expect(opened).toHaveBeenCalledTimes(i)
+    }
+    vi.setSystemTime(changedAt + 60)
+    await waiter.get('key') // read again, and from now on it counts
+    await waiter.get('key')
+    expect(opened).toHaveBeenCalledTimes(4)
+  })
+
   it('ends when the file system hangs: token requests work, at most two threads wait, and then nothing is tried', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
     await using server = await startAuthorizationServer()

@@ -91,7 +91,7 @@ describe('what no process needs any more', () => {
     expect(existsSync(key)).toBe(false)
   })
 
-  it('is removed by the process that takes a lease, a hundred keys at a time, without delaying it', async () => {
+  it('is removed by the process that has requested a token, a hundred keys at a time', async () => {
     const keys = 400
     const state = JSON.stringify({ writtenAt: Date.now() - 48 * hourMs, fence: 1, changes: [] })
     mkdirSync(directory, { mode: 0o700 })
@@ -102,10 +102,10 @@ describe('what no process needs any more', () => {
     }
     for (const name of ['foreign', 'a'.repeat(64), 'A'.repeat(64)]) writeFileSync(join(directory, name), 'foreign')
     await store('key', hourMs)
-    // The first lease has started one sweep. It looks at 100 keys, of which at most two are not stale.
+    // The first release has started one sweep. It looks at 100 keys, of which at most two are not stale.
     await vi.waitFor(() => expect(stored().size).toBeLessThanOrEqual(keys + 4 - 98))
     expect(stored().size).toBeGreaterThanOrEqual(keys + 4 - 100)
-    // Since there may be more, the next leases continue.
+    // Since there may be more, the next releases continue.
     while (stored().size > 4) {
       await cache.lease('key', 'me', 2_000)
       await cache.release('key', 'me')

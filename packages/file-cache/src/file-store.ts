@@ -1,15 +1,19 @@
 import type { SharedTokenCache } from '@mca-auth/core'
 import { clearEntries, listEntries, type StoredEntry } from './inventory.js'
 import { changeState, keyDirectory, readState } from './key-register.js'
-import { type Change, type KeyState, leased, released, stored, tokenIn, withoutToken } from './key-state.js'
+import { type Change, isLeased, type KeyState, leased, released, stored, tokenIn, withoutToken } from './key-state.js'
 import { inLane } from './lanes.js'
 import { sweep } from './sweep.js'
+import { Waiting } from './waiting.js'
 
 const sweepEveryMs = 10 * 60_000
 
 /** The entries in one directory. */
 export class FileStore implements SharedTokenCache {
   readonly #directory: string
+  /** The holder of the lease on each key, as it was read in this turn of the event loop. */
+  readonly #leasedNow = new Map<string, string>()
+  readonly #waiting = new Waiting()
   #nextSweep = 0
 
   constructor(directory: string) {
@@ -18,7 +22,9 @@ export class FileStore implements SharedTokenCache {
 
   get: SharedTokenCache['get'] = (key) =>
     inLane(key, async () => {
-      const { state } = await readState(this.#directory, keyDirectory(this.#directory, key))
+      const path = keyDirectory(this.#directory, key)
+      const state = (await this.#waiting.find(key, path).catch(() => undefined)) ?? (await this.#read(key, path))
+      this.#remember(key, state)
       return tokenIn(state, Date.now())
     })
 
@@ -31,13 +37,15 @@ export class FileStore implements SharedTokenCache {
   }
 
   lease: SharedTokenCache['lease'] = async (key, holder, durationMs) => {
+    const other = this.#leasedNow.get(key)
+    if (other !== undefined && other !== holder) return undefined
     const state = await this.#change(key, leased(holder, durationMs))
-    if (state !== undefined) this.#sweepSometimes()
     return state?.fence
   }
 
   release: SharedTokenCache['release'] = async (key, holder) => {
-    await this.#change(key, released(holder))
+    const state = await this.#change(key, released(holder))
+    if (state !== undefined) this.#sweepSometimes()
   }
 
   list(): Promise<readonly StoredEntry[]> {
@@ -48,11 +56,29 @@ export class FileStore implements SharedTokenCache {
     return clearEntries(this.#directory)
   }
 
+  async #read(key: string, path: string): Promise<KeyState> {
+    const readAt = Date.now()
+    const found = await readState(this.#directory, path)
+    this.#waiting.add(key, found, readAt)
+    return found.state
+  }
+
   #change(key: string, change: Change): Promise<KeyState | undefined> {
     return inLane(key, () => changeState(this.#directory, keyDirectory(this.#directory, key), change))
   }
 
-  /** In the background, and only in the process that is about to request a token anyway. */
+  /**
+   * A process that waits for another one calls `get()` and at once `lease()`, and does so again and again. For the second
+   * call it need not read the same file again: nothing can have been read in between that says otherwise.
+   */
+  #remember(key: string, state: KeyState): void {
+    this.#leasedNow.delete(key)
+    if (state.lease === undefined || !isLeased(state, Date.now())) return
+    this.#leasedNow.set(key, state.lease.holder)
+    setImmediate(() => this.#leasedNow.delete(key))
+  }
+
+  /** In the background, and only in the process that has requested a token, when it has stored it. */
   async #sweepSometimes(): Promise<void> {
     if (performance.now() < this.#nextSweep) return
     this.#nextSweep = Number.POSITIVE_INFINITY

@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { promises as fs } from 'node:fs'
+import { promises as fs, type Stats } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { type Change, emptyState, type KeyState, parseState } from './key-state.js'
 import {
@@ -9,6 +9,7 @@ import {
   makePrivateDirectory,
   readPrivateFile,
   refusal,
+  statsOfPrivateDirectory,
   writePrivateFile,
 } from './private-files.js'
 
@@ -54,7 +55,9 @@ const keyName = /^[\da-f]{64}$/
 /** A new format has other names, so that two versions of this package never read each other's files. */
 const format = '1:'
 
-interface Found {
+export interface Found {
+  /** The directory of the key, as it was before its files were read, if it exists. */
+  readonly directory: Stats | undefined
   /** 0: there is none. */
   readonly version: number
   /** Empty if the file is not one of ours, e.g. truncated by a power failure. It is replaced by the next change. */
@@ -79,25 +82,25 @@ export async function filesIn(path: string): Promise<{ versions: number[]; tempo
 
 /** The state of a key. */
 export async function readState(directory: string, path: string): Promise<Found> {
-  const exists = (await isPrivateDirectory(directory)) && (await isPrivateDirectory(path))
-  for (let attempt = 0; exists && attempt < maxAttempts; attempt++) {
+  const stats = (await isPrivateDirectory(directory)) ? await statsOfPrivateDirectory(path) : undefined
+  for (let attempt = 0; stats !== undefined && attempt < maxAttempts; attempt++) {
     const [version] = (await filesIn(path)).versions
     if (version === undefined) break
     try {
       const text = await readPrivateFile(join(path, String(version)), maxBytes)
-      return { version, state: (text === undefined ? undefined : parseState(text)) ?? emptyState }
+      return { directory: stats, version, state: (text === undefined ? undefined : parseState(text)) ?? emptyState }
     } catch (error) {
       if (codeOf(error) !== 'ENOENT') throw error
     }
   }
-  return { version: 0, state: emptyState }
+  return { directory: stats, version: 0, state: emptyState }
 }
 
 /** Changes the state of a key. Returns the new state; `undefined` if `change` wants none. */
 export async function changeState(directory: string, path: string, change: Change): Promise<KeyState | undefined> {
   let done: { readonly id: string; readonly state: KeyState } | undefined
   for (let attempt = 0; attempt < maxAttempts; attempt++) {
-    const { version, state } = await readState(directory, path)
+    const { directory: found, version, state } = await readState(directory, path)
     if (done !== undefined && state.changes.includes(done.id)) return done.state
     const changed = change(state, Date.now())
     if (changed === undefined) return undefined
@@ -105,8 +108,10 @@ export async function changeState(directory: string, path: string, change: Chang
       await removeFile(join(path, String(version)))
       continue
     }
-    await makePrivateDirectory(directory)
-    await makePrivateDirectory(path)
+    if (found === undefined) {
+      await makePrivateDirectory(directory)
+      await makePrivateDirectory(path)
+    }
     const id = randomUUID()
     const next = { ...changed, changes: [...state.changes.slice(-7), id] }
     if (await putVersion(path, version + 1, next)) return next

@@ -5,7 +5,7 @@ import { dirname } from 'node:path'
 // The functions of `fs` are looked up for each call, so that a program that replaces them, e.g. in its tests, reaches us.
 
 /** Not on Windows, where `mode` says nothing about access. */
-const hasModes = process.platform !== 'win32'
+export const hasModes: boolean = process.platform !== 'win32'
 // `?? 0`: Windows has neither flag.
 const noFollow = constants.O_NOFOLLOW ?? 0
 /** Opening a named pipe would otherwise wait for its other end. */
@@ -31,31 +31,52 @@ export async function ifExists<T>(work: Promise<T>): Promise<T | undefined> {
  * @throws Error if it is not a directory, or another user may read or change it.
  */
 export async function isPrivateDirectory(path: string): Promise<boolean> {
+  return (await statsOfPrivateDirectory(path)) !== undefined
+}
+
+/** As {@link isPrivateDirectory}, with its details. */
+export async function statsOfPrivateDirectory(path: string): Promise<Stats | undefined> {
   const stats = await ifExists(fs.lstat(path))
-  if (stats === undefined) return false
+  if (stats === undefined) return undefined
   if (stats.isSymbolicLink()) throw refusal(path, 'is a symbolic link', 'give the directory that it points to')
   if (!stats.isDirectory()) throw refusal(path, 'is not a directory', 'remove it, or give another `directory`')
   checkAccess(path, stats, 'give a directory that does not exist yet')
-  return true
+  return stats
 }
 
 /** Creates the directory, unless it exists, with the parents that are missing. */
 export async function makePrivateDirectory(path: string): Promise<void> {
-  if (await isPrivateDirectory(path)) return
-  await makeDirectory(path)
-  await isPrivateDirectory(path)
+  const isNew = await makeDirectory(path)
+  const stats = await statsOfPrivateDirectory(path)
+  if (isNew && stats !== undefined) await restoreMode(path, stats)
 }
 
-async function makeDirectory(path: string): Promise<void> {
+/** Whether it did not exist. */
+async function makeDirectory(path: string): Promise<boolean> {
   await refuseForSudo(path)
   try {
-    await makeOne(path)
+    return await makeOne(path)
   } catch (error) {
     const parent = dirname(path)
     if (codeOf(error) !== 'ENOENT' || parent === path) throw error
-    await makeDirectory(parent)
-    await makeOne(path)
+    if (await makeDirectory(parent)) await restoreMode(parent, await fs.lstat(parent))
+    return makeOne(path)
   }
+}
+
+async function makeOne(path: string): Promise<boolean> {
+  try {
+    await fs.mkdir(path, { mode: 0o700 })
+    return true
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return false
+    throw error
+  }
+}
+
+/** A umask can take rights from the owner, too. */
+async function restoreMode(path: string, { mode }: Stats): Promise<void> {
+  if (hasModes && (mode & 0o700) !== 0o700) await fs.chmod(path, 0o700)
 }
 
 /** Root would take the directory from the user who has called sudo, whose home directory it may still have. */
@@ -64,17 +85,6 @@ async function refuseForSudo(path: string): Promise<void> {
   if (!hasModes || caller === 0 || process.geteuid?.() !== 0) return
   const parent = await ifExists(fs.stat(dirname(path)))
   if (parent?.uid === caller) throw refusal(path, `would belong to root, not to user ${caller}`, 'run `sudo -H`')
-}
-
-async function makeOne(path: string): Promise<void> {
-  try {
-    await fs.mkdir(path, { mode: 0o700 })
-  } catch (error) {
-    if (codeOf(error) === 'EEXIST') return
-    throw error
-  }
-  // A umask can take rights from the owner, too.
-  if (hasModes && ((await fs.lstat(path)).mode & 0o700) !== 0o700) await fs.chmod(path, 0o700)
 }
 
 /** Writes a new file. If it fails, the file may be left behind, in part. */
