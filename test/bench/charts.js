@@ -29,6 +29,32 @@ export async function drawCharts(/** @type {Record<string, any>} */ results, /**
   }
 
   if (results.fleet !== undefined) {
+    const processes = (/** @type {string} */ field, /** @type {string} */ title) => ({
+      width: width / 2,
+      height: 180,
+      mark: { type: 'line', point: true },
+      encoding: {
+        x: { field: 'processes', type: 'quantitative', title: 'processes', scale: { type: 'log', base: 2 } },
+        y: { field, type: 'quantitative', title, scale: { type: 'log' } },
+        color: {
+          field: 'cache',
+          type: 'nominal',
+          title: 'shared cache',
+          sort: null,
+          scale: { range: ['#8d8d8d', '#33b1ff', '#0f62fe'] },
+          legend: { orient: 'bottom' },
+        },
+        strokeDash: { field: 'cache', type: 'nominal', sort: null, legend: null },
+      },
+    })
+    await draw('fleet-start', 'Processes that start at once, 20 cold callers in each', {
+      data: { values: results.fleet.processes },
+      hconcat: [
+        processes('tokenRequests', 'token requests, logarithmic'),
+        processes('slowestMs', 'until the last has its token, ms, logarithmic'),
+      ],
+    })
+
     const values = results.fleet.simulation.flatMap((/** @type {any} */ { shared, jitter, tokenRequests }) =>
       tokenRequests.map((/** @type {number} */ count, /** @type {number} */ minute) => ({
         minute,

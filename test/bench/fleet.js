@@ -1,5 +1,5 @@
 // npm run bench -- fleet
-// The savings of a shared cache: real processes on a real Redis, and ten thousand on a virtual clock.
+// The savings of a shared cache: real processes with files, with a real Redis, and ten thousand on a virtual clock.
 import { fork, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -9,6 +9,22 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { measureApart } from './own-process.js'
 import { Servers } from './servers.js'
+
+/** @typedef {import('../fleet/cache-kinds.js').CacheKind} CacheKind */
+
+/** The caches by their names in the tables. @type {Record<string, (work: (cache: CacheKind) => Promise<any>) => Promise<any>>} */
+const caches = {
+  none: (work) => work({ kind: 'none' }),
+  files: async (work) => {
+    const folder = mkdtempSync(join(tmpdir(), 'mca-auth-bench-'))
+    try {
+      return await work({ kind: 'file', directory: join(folder, 'cache') })
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  },
+  Redis: (work) => withRedis((port) => work({ kind: 'redis', url: `redis://127.0.0.1:${port}` })),
+}
 
 /** @param {(text: string) => void} progress */
 export async function measureFleet(progress) {
@@ -21,54 +37,56 @@ async function processes(/** @type {(text: string) => void} */ progress) {
   }
   const rows = []
   for (const size of [1, 2, 4, 8, 16, 32, 64]) {
-    progress(`fleet: ${size} processes`)
-    rows.push(await Servers.during((servers) => withRedis((port) => measureProcesses(servers, port, size))))
+    for (const [name, within] of Object.entries(caches)) {
+      progress(`fleet: ${size} processes, cache: ${name}`)
+      const row = await Servers.during((servers) => within((cache) => measureProcesses(servers, cache, size)))
+      rows.push({ cache: name, ...row })
+    }
   }
   return rows
 }
 
 async function measureProcesses(
   /** @type {Servers} */ servers,
-  /** @type {number} */ port,
+  /** @type {CacheKind} */ cache,
   /** @type {number} */ size,
 ) {
   const { clientId, secret, oauthServerUrl, url } = servers.addresses
   await servers.set({ tokenDelayMs: 50 })
   const options = { clientId, secret, oauthServerUrl, sharedCacheTimeoutMs: 5_000 }
-  const argument = JSON.stringify({ options, redisUrl: `redis://127.0.0.1:${port}`, skewMs: 0 })
-  const workers = Array.from({ length: size }, () => fork(join(import.meta.dirname, '../redis/worker.js'), [argument]))
+  const argument = JSON.stringify({ options, cache, skewMs: 0 })
+  const workers = Array.from({ length: size }, () => fork(join(import.meta.dirname, '../fleet/worker.js'), [argument]))
   try {
     await Promise.all(workers.map((worker) => once(worker, 'message')))
     await servers.tokenRequests()
     const order = (/** @type {string} */ name, /** @type {object} */ argument) =>
       Promise.all(
         workers.map(async (worker) => {
-          worker.send({ order: name, argument })
-          return (await once(worker, 'message'))[0]
+          worker.send({ id: 1, order: name, argument })
+          return (await once(worker, 'message'))[0].result
         }),
       )
+    const calls = async () => sum(await order('cacheCalls', {}))
     const cold = await order('ask', { callers: 20 })
     const tokenRequests = await servers.tokenRequests()
     await sleep(200)
-    const before = commands(port)
-    const loaded = await order('load', { url, rate: 20, seconds: 2 })
-    const requests = loaded.reduce((sum, row) => sum + row.requests, 0)
+    const before = await calls()
+    const loaded = await order('load', { url, requests: 160 })
     return {
       processes: size,
       tokenRequests,
-      slowestMs: Math.max(...cold.map(({ ms }) => ms)),
-      // The query for the count is a request as well.
-      commandsPerRequest: Math.max(0, commands(port) - before - 1) / requests,
-      failures: [...cold, ...loaded].reduce((sum, row) => sum + row.failures, 0),
+      slowestMs: Math.max(...cold.map(({ slowestMs }) => slowestMs)),
+      // Each call is counted when it begins, and when it ends.
+      callsPerRequest: ((await calls()) - before) / 2 / sum(loaded.map(({ requests }) => requests)),
+      failures: sum(cold.map(({ failures }) => failures)) + sum(loaded.map(({ failures }) => failures.length)),
     }
   } finally {
     for (const worker of workers) worker.kill()
   }
 }
 
-function commands(/** @type {number} */ port) {
-  const { stdout } = spawnSync('redis-cli', ['-p', String(port), 'info', 'stats'], { encoding: 'utf8' })
-  return Number(/total_commands_processed:(\d+)/.exec(stdout)?.[1])
+function sum(/** @type {readonly number[]} */ numbers) {
+  return numbers.reduce((total, number) => total + number, 0)
 }
 
 /** @template T */
@@ -82,7 +100,7 @@ async function withRedis(/** @type {(port: number) => Promise<T>} */ work) {
   const options = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', directory]
   const redis = spawn('redis-server', options, { stdio: 'ignore' })
   try {
-    while (Number.isNaN(commands(port))) await sleep(25)
+    while (spawnSync('redis-cli', ['-p', String(port), 'ping']).status !== 0) await sleep(25)
     return await work(port)
   } finally {
     redis.kill()

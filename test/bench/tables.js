@@ -72,11 +72,12 @@ export function printTables(/** @type {Record<string, any>} */ results) {
 }
 
 function printFleet(/** @type {any} */ { processes, simulation }) {
-  table('A fleet on one Redis, 20 cold callers in each process', processes, {
+  table('A fleet of processes with 20 cold callers each, by the cache that they share', processes, {
     processes: (row) => number(row.processes),
+    cache: (row) => row.cache,
     'token requests': (row) => number(row.tokenRequests),
     'first token after ms, slowest': (row) => number(row.slowestMs),
-    'Redis commands a request': (row) => row.commandsPerRequest.toFixed(3),
+    'calls of the cache a request, later': (row) => row.callsPerRequest.toFixed(3),
     failures: (row) => number(row.failures),
   })
   table('10,000 processes on a virtual clock, tokens of an hour', simulation, {

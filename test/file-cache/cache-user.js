@@ -1,0 +1,47 @@
+import { createTokenProvider } from '@mca-auth/core'
+import { fileTokenCache } from '@mca-auth/file-cache'
+import { observed } from '../fleet/observed-cache.js'
+
+/** @typedef {import('../fleet/observed-cache.js').CacheCall} CacheCall */
+
+/**
+ * A provider with a cache in this directory.
+ *
+ * @param {string} directory @param {import('@mca-auth/core').McaAuthOptions} options
+ * @param {(call: CacheCall) => void} report
+ */
+export function cacheUser(directory, options, report) {
+  const leases = new Set()
+  const released = new Set()
+  let pending = 0
+  /** @type {(() => void)[]} */
+  let waiting = []
+  const cache = fileTokenCache({ directory })
+  const sharedCache = observed(cache, (call) => {
+    report(call)
+    const ended = 'result' in call || 'error' in call
+    pending += ended ? -1 : 1
+    const holder = call.args[1]
+    if (call.method === 'lease' && call.result?.value !== undefined && !released.has(holder)) leases.add(holder)
+    if (call.method === 'release') {
+      released.add(holder)
+      leases.delete(holder)
+    }
+    if (pending > 0 || leases.size > 0) return
+    for (const resolve of waiting) resolve()
+    waiting = []
+  })
+  return {
+    /** Its own calls are not reported. */
+    cache,
+    provider: createTokenProvider({ ...options, sharedCache }),
+    /**
+     * Resolves when the cache has nothing to do, and its leases have been released: callers have their tokens earlier.
+     *
+     * @returns {Promise<void>}
+     */
+    async settled() {
+      if (pending > 0 || leases.size > 0) await new Promise((resolve) => waiting.push(() => resolve(undefined)))
+    },
+  }
+}
