@@ -1,5 +1,7 @@
 // Everything that a reader does: search, copy, change colours, and all of it without a mouse.
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { startSite, violationsOf } from './site.js'
 
@@ -150,14 +152,37 @@ describe('the colours', () => {
       }))
   }
 
-  it('of a diagram and a chart are those of the page', () =>
-    on('behaviour.html', { scheme: 'dark' }, async (page) => {
-      const text = page.locator('.diagram svg .actor text').first()
-      const fill = await text.evaluate((element) => getComputedStyle(element).fill)
-      const [red = 0] = fill.match(/\d+/g)?.map(Number) ?? []
-      assert.ok(red > 180, `text of a diagram in the dark is ${fill}`)
-    }))
+  for (const [path, part] of /** @type {const} */ ([
+    ['behaviour.html', '.diagram svg .actor text'],
+    ['measurements.html', '.chart .figures'],
+    ['packages/redis.html', '.chart svg text'],
+  ])) {
+    it(`of ${path} are those of the page also in pictures: ${part}`, () =>
+      on(path, { scheme: 'dark' }, async (page) => {
+        const colour = await page
+          .locator(part)
+          .first()
+          .evaluate((element) => {
+            const { fill, color } = getComputedStyle(element)
+            return element instanceof SVGElement ? fill : color
+          })
+        const [red = 0] = colour.match(/\d+/g)?.map(Number) ?? []
+        assert.ok(red > 150, `text in the dark is ${colour}`)
+      }))
+  }
 })
+
+it('the charts show the figures of the bench', () =>
+  on('measurements.html', {}, async (page) => {
+    const results = JSON.parse(readFileSync(join(import.meta.dirname, '../../test/bench/results/results.json'), 'utf8'))
+    for (const { name, ns } of results.header) {
+      const rows = page.locator('.chart tr', { has: page.getByRole('rowheader', { name, exact: true }) })
+      const figures = await rows.locator('.figures').allTextContents()
+      assert.ok(figures.includes(`${Number(ns.toPrecision(3)).toLocaleString('en')} ns`), `${name}: ${figures}`)
+    }
+    const ratios = results.requests.filter((/** @type {any} */ { role }) => role !== 'floor').length
+    assert.equal(await page.locator('.chart .figures', { hasText: /\(.* to .*\)/ }).count(), ratios)
+  }))
 
 describe('the keyboard', () => {
   it('skips the navigation', () =>
