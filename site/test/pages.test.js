@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { startSite, violationsOf } from './site.js'
+import { isReady, startSite, violationsOf } from './site.js'
 
 const dist = join(import.meta.dirname, '../dist')
 
@@ -62,8 +62,7 @@ async function visit(scheme) {
     const url = new URL(path, site.address).href
     await page.setViewportSize({ width: 1280, height: 900 })
     await page.goto(url)
-    // Vue has taken over the page when this is set.
-    await page.waitForFunction(() => Reflect.has(document.querySelector('#app') ?? {}, '__vue_app__'))
+    await isReady(page)
     if (scheme === 'light') contents.set(path, await page.evaluate(readPage))
     await check(page, `${path}, ${scheme}, 1280`)
     await page.setViewportSize({ width: 390, height: 844 })
@@ -75,8 +74,7 @@ async function visit(scheme) {
 
 /** Notes the parts of a page that are wider than a phone. @param {import('playwright-core').Page} page @param {string} path */
 async function measure(page, path) {
-  // The page learns of the new width in its next frame.
-  await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))))
+  await isReady(page)
   const width = await page.evaluate(() => document.documentElement.scrollWidth)
   if (width > 390) wide.push(`${path}: ${width}`)
   unreachable.push(...(await page.evaluate(scrollersWithoutKeyboard)).map((element) => `${path}: ${element}`))

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { startSite, violationsOf } from './site.js'
+import { isReady, startSite, violationsOf } from './site.js'
 
 /** @typedef {import('playwright-core').Page} Page */
 
@@ -25,7 +25,7 @@ async function on(path, settings, test) {
   const page = await site.open(settings)
   try {
     await page.goto(new URL(path, site.address).href)
-    await page.waitForFunction(() => Reflect.has(document.querySelector('#app') ?? {}, '__vue_app__'))
+    await isReady(page)
     await test(page)
   } finally {
     await page.context().close()

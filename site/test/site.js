@@ -66,6 +66,17 @@ export async function startSite() {
   }
 }
 
+/**
+ * Waits until Vue has taken over the page, and the page has drawn a frame, in which it learns of its width and decides
+ * which parts the keyboard must be able to scroll.
+ *
+ * @param {import('playwright-core').Page} page
+ */
+export async function isReady(page) {
+  await page.waitForFunction(() => Reflect.has(document.querySelector('#app') ?? {}, '__vue_app__'))
+  await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))))
+}
+
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
 /**
