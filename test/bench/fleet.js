@@ -61,7 +61,9 @@ async function measureProcesses(
     const ended = new AbortController()
     const [message] = await Promise.race([
       once(worker, 'message', { signal: ended.signal }),
-      once(worker, 'exit', { signal: ended.signal }).then(() => Promise.reject(new Error('a process of the fleet ended'))),
+      once(worker, 'exit', { signal: ended.signal }).then(() =>
+        Promise.reject(new Error('a process of the fleet ended')),
+      ),
     ]).finally(() => ended.abort())
     return message.result
   }

@@ -5,6 +5,7 @@ import { fileTokenCache } from '@mca-auth/file-cache'
 import { sharedTokenCacheContract } from '@mca-auth/testing'
 import { endWithParent, execute } from '../fleet/orders.js'
 import { cacheUser } from './cache-user.js'
+import { LeaseClock } from './lease-clock.js'
 
 endWithParent()
 
@@ -13,7 +14,12 @@ execute({
   async ask({ directory, options }) {
     /** @type {import('../fleet/observed-cache.js').CacheCall[]} */
     const calls = []
-    const users = [0, 1].map(() => cacheUser(directory, options, (call) => calls.push(call)))
+    const leases = new LeaseClock()
+    const report = (/** @type {import('../fleet/observed-cache.js').CacheCall} */ call) => {
+      calls.push(call)
+      leases.see(call)
+    }
+    const users = [0, 1].map(() => cacheUser(directory, options, report))
     const asked = users.flatMap(({ provider }) => Array.from({ length: 5 }, () => provider.getToken()))
     const results = await Promise.allSettled(asked)
     for (const { settled, provider } of users) {
@@ -21,7 +27,8 @@ execute({
       provider.close()
     }
     const tokens = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value.accessToken] : []))
-    return { tokens: [...new Set(tokens)], failures: results.length - tokens.length, calls }
+    const { hasLapsed } = leases
+    return { tokens: [...new Set(tokens)], failures: results.length - tokens.length, calls, hasLapsed }
   },
   /** Checks the contract of a shared cache. `on` is where its file system is mounted. */
   async contract({ directory, on }) {
