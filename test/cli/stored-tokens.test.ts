@@ -190,6 +190,13 @@ describe('mca-auth clear', () => {
     expect([code, out]).toEqual([1, ''])
     expect(err).toMatch(/open to other users/)
   })
+
+  // It suggested an option of the library.
+  it('says what to do without a home directory', async () => {
+    const { code, out, err } = await run(['clear'], { XDG_CACHE_HOME: '', HOME: 'nowhere' })
+    expect([code, out]).toEqual([1, ''])
+    expect(err).toMatch(/^mca-auth: there is no home directory: set HOME\n/)
+  })
 })
 
 describe('the doctor', () => {

@@ -1,12 +1,12 @@
 import { execFileSync } from 'node:child_process'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { chmodSync, promises as fs, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createTokenProvider } from '@mca-auth/core'
 import { type FileTokenCacheOptions, fileTokenCache } from '@mca-auth/file-cache'
 import { startAuthorizationServer } from '@mca-auth/testing'
-import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { defaultDirectory } from '../../packages/file-cache/src/default-directory.ts'
 
 const token = { value: 'sealed', digest: 'digest', expiresInMs: 60_000 }
@@ -96,7 +96,7 @@ describe('fileTokenCache()', () => {
     } finally {
       unsubscribe('mca-auth:shared-cache:failed', listen)
     }
-    const reason = `the token cache is not used, because ${directory} is open to other users (mode 0777): run \`chmod go= '${directory}'\``
+    const reason = `the token cache is not used, because ${directory} is open to other users (mode 0777): if it is for tokens only, run \`chmod go= '${directory}'\`; otherwise give a directory in it`
     expect(reasons).toEqual([{ reason }, { reason }])
     expect(server.tokenRequests).toBe(2)
   })
@@ -141,5 +141,25 @@ describe('fileTokenCache()', () => {
     expect(readdirSync(directory)).toEqual(['foreign'])
     // The holder from before can still store its token, and the next lease has a greater fence.
     expect(await cache.lease('one', 'you', 1_000)).toBeTypeOf('number')
+  })
+  // Those that it could not remove were counted as removed.
+  it.each(['EROFS', 'EACCES', 'EBUSY'])('removes what it can, and rejects if a file stays (%s)', async (code) => {
+    const directory = join(parent, code)
+    const cache = fileTokenCache({ directory })
+    for (const key of ['one', 'another', 'third']) {
+      await cache.set(key, token, (await cache.lease(key, 'me', 60_000)) as number)
+    }
+    const [stays] = await cache.list()
+    const { unlink } = fs
+    vi.spyOn(fs, 'unlink').mockImplementation((path) =>
+      String(path).startsWith(String(stays?.path))
+        ? Promise.reject(Object.assign(new Error(code), { code }))
+        : unlink(path),
+    )
+    onTestFinished(() => void vi.restoreAllMocks())
+    await expect(cache.clear()).rejects.toThrow(code)
+    expect(await cache.list()).toEqual([expect.objectContaining({ path: stays?.path })])
+    vi.restoreAllMocks()
+    expect(await cache.clear()).toBe(1)
   })
 })

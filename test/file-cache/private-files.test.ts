@@ -87,10 +87,11 @@ describe.skipIf(process.platform === 'win32')('the files of the cache', () => {
   })
 
   it('are refused if other users could read or change them, and the mode is left as is', async () => {
+    // The advice was chmod alone, which for `/tmp` or a home directory locks out everybody else.
     for (const mode of [0o750, 0o705, 0o711, 0o777]) {
       mkdirSync(directory, { recursive: true })
       chmodSync(directory, mode)
-      const expected = `the token cache is not used, because ${directory} is open to other users (mode 0${mode.toString(8)}): run \`chmod go= '${directory}'\``
+      const expected = `the token cache is not used, because ${directory} is open to other users (mode 0${mode.toString(8)}): if it is for tokens only, run \`chmod go= '${directory}'\`; otherwise give a directory in it`
       expect(await messages()).toEqual(Array(7).fill(expected))
       expect(modeOf(directory)).toBe(mode.toString(8))
       expect(readdirSync(directory)).toEqual([])
@@ -99,10 +100,24 @@ describe.skipIf(process.platform === 'win32')('the files of the cache', () => {
     await store()
     const file = stateFile()
     chmodSync(file, 0o640)
-    await expect(fileTokenCache({ directory }).get('key')).rejects.toThrow(`${file} is open to other users (mode 0640)`)
+    await expect(fileTokenCache({ directory }).get('key')).rejects.toThrow(
+      `${file} is open to other users (mode 0640): run \`chmod go= '${file}'\``,
+    )
     chmodSync(file, 0o600)
     chmodSync(join(file, '..'), 0o755)
     await expect(fileTokenCache({ directory }).get('key')).rejects.toThrow('is open to other users (mode 0755)')
+  })
+
+  it('are named in the advice as a shell reads them', async () => {
+    const quoted = join(directory, "a 'quoted' $(name)")
+    mkdirSync(quoted, { recursive: true })
+    chmodSync(quoted, 0o755)
+    const message = await fileTokenCache({ directory: quoted })
+      .get('key')
+      .then(String, (error: Error) => error.message)
+    execFileSync('sh', ['-c', /`(.*)`/.exec(message)?.[1] ?? 'false'])
+    expect(modeOf(quoted)).toBe('700')
+    expect(await fileTokenCache({ directory: quoted }).get('key')).toBeUndefined()
   })
 
   it.runIf(process.geteuid?.() === 0)('are refused if they belong to another user', async () => {

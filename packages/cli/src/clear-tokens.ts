@@ -1,7 +1,7 @@
 import { fileTokenCache } from '@mca-auth/file-cache'
 import { print } from './output.js'
 import { printable } from './printable.js'
-import { inTime } from './token-store.js'
+import { inTime, reasonOf } from './token-store.js'
 
 /**
  * Removes all stored tokens of this user.
@@ -10,7 +10,9 @@ import { inTime } from './token-store.js'
  */
 export async function clearTokens(): Promise<void> {
   const cache = fileTokenCache()
-  const count = await inTime(cache.clear())
+  const count = await inTime(cache.clear()).catch((error: Error) => {
+    throw new Error(reasonOf(error.message))
+  })
   const tokens = count === 0 ? 'no tokens' : count === 1 ? '1 token' : `${count} tokens`
   await print(`${printable(`removed ${tokens} from ${cache.directory}`)}\n`)
 }

@@ -27,7 +27,11 @@ export interface FileTokenCache extends SharedTokenCache {
    * @throws Error if the directory is not used, e.g. because other users can read it. The message says what to do.
    */
   list(): Promise<readonly StoredEntry[]>
-  /** Removes all tokens and leases, and returns the number of tokens. Running processes keep their tokens in memory. */
+  /**
+   * Removes all tokens and leases, and returns the number of tokens. Running processes keep their tokens in memory.
+   *
+   * @throws Error if some cannot be removed, e.g. because the file system is read-only. The others are removed.
+   */
   clear(): Promise<number>
 }
 

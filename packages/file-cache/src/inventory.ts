@@ -1,6 +1,6 @@
 import { promises as fs } from 'node:fs'
 import { join } from 'node:path'
-import { filesIn, isKeyName, readState, removeFile } from './key-register.js'
+import { filesIn, isKeyName, readState } from './key-register.js'
 import { isLeased, tokenIn } from './key-state.js'
 import { ifExists, isPrivateDirectory } from './private-files.js'
 
@@ -34,27 +34,31 @@ export async function listEntries(directory: string): Promise<StoredEntry[]> {
 /**
  * Removes all entries that it can. Returns the number of tokens that it removed.
  *
- * @throws Error if an entry is refused, after the others were removed.
+ * @throws Error if an entry is refused or cannot be removed, after the others were removed.
  */
 export async function clearEntries(directory: string): Promise<number> {
   let removed = 0
-  const refused: unknown[] = []
+  const failures: unknown[] = []
   for (const path of await keyDirectories(directory)) {
     try {
       const { state } = await readState(directory, path)
       await removeKey(path)
       if (tokenIn(state, Date.now()) !== undefined) removed++
     } catch (error) {
-      refused.push(error)
+      failures.push(error)
     }
   }
-  if (refused.length > 0) throw refused[0]
+  if (failures.length > 0) throw failures[0]
   return removed
 }
 
-/** Removes our files, and the directory if there is nothing else in it. */
+/**
+ * Removes our files, and the directory if there is nothing else in it.
+ *
+ * @throws Error if a file stays, e.g. on a read-only file system.
+ */
 async function removeKey(path: string): Promise<void> {
   const { versions, temporary } = await filesIn(path)
-  for (const name of [...versions, ...temporary]) await removeFile(join(path, String(name)))
+  for (const name of [...versions, ...temporary]) await ifExists(fs.unlink(join(path, String(name))))
   await fs.rmdir(path).catch(() => {})
 }

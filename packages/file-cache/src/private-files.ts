@@ -136,13 +136,17 @@ async function openToRead(path: string): Promise<fs.FileHandle> {
   }
 }
 
-function checkAccess(path: string, { uid, mode }: Stats, advice: string): void {
+function checkAccess(path: string, stats: Stats, advice: string): void {
   if (!hasModes) return
+  const { uid, mode } = stats
   const own = process.geteuid?.()
   if (uid !== own) throw refusal(path, `belongs to user ${uid}, and this process runs as ${own}`, advice)
   if ((mode & 0o077) === 0) return
   const shown = (mode & 0o777).toString(8).padStart(4, '0')
-  throw refusal(path, `is open to other users (mode ${shown})`, `run \`chmod go= '${path}'\``)
+  const close = `run \`chmod go= '${path.replaceAll("'", String.raw`'\''`)}'\``
+  // The directory may be one such as `/tmp`, which others need.
+  const safe = stats.isDirectory() ? `if it is for tokens only, ${close}; otherwise give a directory in it` : close
+  throw refusal(path, `is open to other users (mode ${shown})`, safe)
 }
 
 export function refusal(path: string, reason: string, advice: string): Error {
