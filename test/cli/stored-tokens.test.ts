@@ -12,7 +12,9 @@ import { fullSize } from '../size.ts'
 import { doctor, Fixture, type Result, rowsOf, run, secret } from './fixture.ts'
 
 const fixture = new Fixture()
-const token = (...args: string[]) => run(['token', ...fixture.explicit(...args)])
+/** Files get a fifth of this time. */
+const patience = ['--timeout-ms', '300000']
+const token = (...args: string[]) => run(['token', ...fixture.explicit(...patience, ...args)])
 const requests = () => fixture.server.tokenRequests
 
 /** The output of a run that has succeeded without a warning. */
@@ -90,7 +92,10 @@ describe('mca-auth token', () => {
 
 describe('a token is stored for', () => {
   it('the secret of the platform', async () => {
-    const runs = [await run(['token'], fixture.vcap()), await run(['token'], fixture.vcap())].map(printed)
+    const runs = [
+      await run(['token', ...patience], fixture.vcap()),
+      await run(['token', ...patience], fixture.vcap()),
+    ].map(printed)
     expect(runs[0]).toBe(runs[1])
     expect(requests()).toBe(1)
   })
@@ -98,7 +103,7 @@ describe('a token is stored for', () => {
   it('an API key of IBM Cloud', async () => {
     await using iam = await startIam({ apikey: secret })
     const env = { CLOUDANT_APIKEY: secret, CLOUDANT_URL: 'https://orders.example.com', CLOUDANT_AUTH_URL: iam.url }
-    for (let i = 0; i < 2; i++) printed(await run(['token', '--service', 'cloudant'], env))
+    for (let i = 0; i < 2; i++) printed(await run(['token', ...patience, '--service', 'cloudant'], env))
     expect(iam.tokenRequests).toBe(1)
   })
 
@@ -110,7 +115,16 @@ describe('a token is stored for', () => {
     ]
     const pem = (key: KeyObject) => String(key.export({ type: 'pkcs8', format: 'pem' }))
     const withKey = (content: unknown) =>
-      run(['token', '--token-endpoint', url, '--client-id', 'orders', '--key-file', fixture.file('key', content)])
+      run([
+        'token',
+        ...patience,
+        '--token-endpoint',
+        url,
+        '--client-id',
+        'orders',
+        '--key-file',
+        fixture.file('key', content),
+      ])
     const first = printed(await withKey(pem(own)))
     expect(printed(await withKey(pem(own)))).toBe(first)
     expect(printed(await withKey(own.export({ format: 'jwk' })))).toBe(first)
@@ -131,7 +145,7 @@ describe('a token is not stored, and is printed, for', () => {
   ])('%s', async (_what, args) => {
     const { issued, url } = await trustingServer()
     const command = ['--token-endpoint', url, '--client-id', 'orders', ...args()]
-    for (let i = 0; i < 2; i++) printed(await run(['token', ...command]))
+    for (let i = 0; i < 2; i++) printed(await run(['token', ...patience, ...command]))
     expect(issued()).toBe(2)
     expect(existsSync(fixture.store)).toBe(false)
     expect((await doctor(command)).rows).toContainEqual(expect.stringMatching(/^· this one is not stored: /))

@@ -9,7 +9,7 @@ import {
 import { withCliOptionNames } from './flags.js'
 import { complain, print } from './output.js'
 import { printable } from './printable.js'
-import { type PrivateKey, reasonOf, storeTimeoutMs, type TokenStore, tokenStore } from './token-store.js'
+import { type PrivateKey, reasonOf, type TokenStore, tokenStore } from './token-store.js'
 
 /** For a token with less left than this, or than a fifth of its lifetime, a new one is requested. */
 const minLeftMs = 300_000
@@ -30,7 +30,7 @@ export async function printToken({ options, key, json, useStored }: TokenCommand
   await using provider = createTokenProvider({
     ...options,
     sharedCache: store,
-    sharedCacheTimeoutMs: store && storeTimeoutMs,
+    sharedCacheTimeoutMs: store?.timeoutMs,
   })
   const token = await lastingToken(provider, store)
   const { accessToken, tokenType, issuedAt, expiresAt, scope } = token

@@ -4,7 +4,7 @@ import { hasStaticSecret } from '@mca-auth/core/adapter'
 import { type FileTokenCache, fileTokenCache } from '@mca-auth/file-cache'
 
 /** Longer than in a service, where requests wait: a disk may be slow after it slept. */
-export const storeTimeoutMs = 2_000
+const defaultTimeoutMs = 2_000
 const silence = 'the file system does not respond'
 
 /** The private key of `--key-file`: its PEM, or its JWK. */
@@ -16,6 +16,8 @@ export type PrivateKey = string | object
  */
 export class TokenStore implements SharedTokenCache {
   readonly encryptionKeys: readonly Uint8Array[] | undefined
+  /** The time for the file system: a fifth of `--timeout-ms`. */
+  readonly timeoutMs: number
   readonly #files: FileTokenCache = fileTokenCache()
   readonly #hidesAll: boolean
   readonly #pending = new Set<Promise<unknown>>()
@@ -23,8 +25,13 @@ export class TokenStore implements SharedTokenCache {
   #found: string | undefined
 
   /** @param encryptionKeys - `undefined`: the library derives them from the secret. */
-  constructor(encryptionKeys: readonly Uint8Array[] | undefined, hidesAll: boolean) {
+  constructor(
+    encryptionKeys: readonly Uint8Array[] | undefined,
+    hidesAll: boolean,
+    { timeoutMs = 5 * defaultTimeoutMs }: Pick<McaAuthOptions, 'timeoutMs'>,
+  ) {
     this.encryptionKeys = encryptionKeys
+    this.timeoutMs = timeoutMs / 5
     this.#hidesAll = hidesAll
   }
 
@@ -42,7 +49,7 @@ export class TokenStore implements SharedTokenCache {
         await new Promise(setImmediate)
       }
     }
-    await inTime(all()).catch(() => {})
+    await inTime(all(), this.timeoutMs).catch(() => {})
   }
 
   get(key: string): Promise<SharedToken | undefined> {
@@ -92,15 +99,15 @@ export function tokenStore(
   key: PrivateKey | undefined,
   hidesAll: boolean,
 ): TokenStore | undefined {
-  if (hasStaticSecret(options)) return new TokenStore(undefined, hidesAll)
-  return key === undefined ? undefined : new TokenStore([bytesOf(key)], hidesAll)
+  if (hasStaticSecret(options)) return new TokenStore(undefined, hidesAll, options)
+  return key === undefined ? undefined : new TokenStore([bytesOf(key)], hidesAll, options)
 }
 
 /** @throws Error if the file system does not respond. */
-export async function inTime<T>(work: Promise<T>): Promise<T> {
+export async function inTime<T>(work: Promise<T>, timeoutMs: number = defaultTimeoutMs): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(silence)), storeTimeoutMs)
+    timer = setTimeout(() => reject(new Error(silence)), timeoutMs)
   })
   return Promise.race([work, timeout]).finally(() => clearTimeout(timer))
 }
