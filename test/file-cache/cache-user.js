@@ -45,3 +45,17 @@ export function cacheUser(directory, options, report) {
     },
   }
 }
+
+/** Loads the modules that are only loaded by the first token request of a process with a shared cache. */
+export async function loadPackages() {
+  const fetch = async () => Response.json({ access_token: 'opaque' })
+  const sharedCache = {
+    get: async () => undefined,
+    set: async () => {},
+    delete: async () => {},
+    lease: async () => 1,
+    release: async () => {},
+  }
+  const options = { tokenEndpoint: 'http://127.0.0.1:1', clientId: 'c', secret: 's', fetch }
+  await createTokenProvider({ ...options, sharedCache }).getToken()
+}

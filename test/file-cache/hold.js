@@ -17,7 +17,8 @@
  * @param {HoldArgument} argument @param {(event: HoldEvent) => void} report @returns {Promise<() => Promise<void>>}
  */
 export async function prepareHold({ options, directory, rejects }, report) {
-  const { cacheUser } = await import('./cache-user.js')
+  const { cacheUser, loadPackages } = await import('./cache-user.js')
+  await loadPackages()
   const { cache, provider, settled } = cacheUser(directory, options, (call) => report({ cache: call }))
   await cache.get('key of no token')
   const request = async () => {

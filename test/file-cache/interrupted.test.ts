@@ -135,8 +135,9 @@ async function atEachStep(
   const others = await startProcess(file)
   let next = first
   let complete: Holder | undefined
+  let failed = false
   const lane = async () => {
-    while (complete === undefined) {
+    while (complete === undefined && !failed) {
       const at = next
       next += stride
       const directory = join(folder, String(at))
@@ -148,11 +149,16 @@ async function atEachStep(
         ask: (where = directory) => others.order('ask', { directory: where, options }),
         nextFence: (key) => others.order('nextFence', { directory, key }),
       }
-      const holder = await interrupt(run, scenario, start, at, signal)
+      const holder = await interrupt(run, scenario, start, at, signal).catch((error) => {
+        failed = true
+        throw error
+      })
       if (!(await holder.interrupted)) complete = holder
     }
   }
-  await Promise.all(Array.from({ length: start === startHolder ? 4 : 16 }, lane))
+  // All of them end before this fails, since they need the other process.
+  const lanes = await Promise.allSettled(Array.from({ length: start === startHolder ? 4 : 16 }, lane))
+  for (const one of lanes) if (one.status === 'rejected') throw one.reason
   rmSync(folder, { recursive: true })
   return complete as unknown as Holder
 }
