@@ -115,7 +115,8 @@ export async function inTime<T>(work: Promise<T>, timeoutMs: number = defaultTim
 /** Why the files are not used, in words of the command line: `fileTokenCache()` would suggest an option. */
 export function reasonOf(failure: string): string {
   if (fileTokenCache().directory === undefined) return 'there is no home directory: set HOME'
-  return failure.includes('`sharedCacheTimeoutMs`') ? silence : failure
+  if (failure.includes('`sharedCacheTimeoutMs`')) return silence
+  return failure.replace(/^the token cache is not used, because /, '')
 }
 
 /** The same for each format of the key. */
