@@ -31,6 +31,8 @@ const violations = new Map()
 const wide = []
 /** @type {string[]} */
 const unreachable = []
+/** @type {string[]} */
+const unreadable = []
 
 /** Pages of each kind, for axe on a phone, where little differs: the widths are those of every page. */
 const sample = [
@@ -77,6 +79,7 @@ async function measure(page, path) {
   await isReady(page)
   const width = await page.evaluate(() => document.documentElement.scrollWidth)
   if (width > 390) wide.push(`${path}: ${width}`)
+  unreadable.push(...(await page.evaluate(unreadableTables)).map((table) => `${path}: ${table}`))
   unreachable.push(...(await page.evaluate(scrollersWithoutKeyboard)).map((element) => `${path}: ${element}`))
 }
 
@@ -95,6 +98,16 @@ function readPage() {
     ids: [...document.querySelectorAll('[id]')].map(({ id }) => id),
     source: source?.href ?? '',
   }
+}
+
+/** Runs in the page: tables with sentences in several columns that a phone shows only in part. */
+function unreadableTables() {
+  const tables = [...document.querySelectorAll('.vp-doc .table')].filter((table) => {
+    const columns = [...table.querySelectorAll('th')]
+    const hasSentences = columns.slice(1).some(({ className }) => /medium|long/.test(className))
+    return columns.length > 2 && hasSentences && table.scrollWidth > table.clientWidth
+  })
+  return tables.map((table) => table.getAttribute('aria-label'))
 }
 
 /** Runs in the page: what scrolls to the side, but cannot be focused. */
@@ -164,6 +177,10 @@ describe('the pages', () => {
 
   it('do not scroll to the side on a phone', () => {
     assert.deepEqual(wide, [])
+  })
+
+  it('show each row of a table with sentences as a whole on a phone', () => {
+    assert.deepEqual(unreadable, [])
   })
 
   it('let the keyboard scroll each table, diagram and block of code that is wider than a phone', () => {

@@ -218,12 +218,12 @@ describe('the keyboard', () => {
       }))
   }
 
-  it('scrolls a table that is wider than a phone', () =>
-    on('works-with.html', { width: 390 }, async (page) => {
-      const table = page.locator('.table.scrollable').first()
-      await table.focus()
+  it('scrolls a diagram that is wider than a phone', () =>
+    on('behaviour.html', { width: 390 }, async (page) => {
+      const diagram = page.locator('.diagram.scrollable').first()
+      await diagram.focus()
       await page.keyboard.press('ArrowRight')
-      await page.waitForFunction(() => (document.querySelector('.table.scrollable')?.scrollLeft ?? 0) > 0)
+      await page.waitForFunction(() => (document.querySelector('.diagram.scrollable')?.scrollLeft ?? 0) > 0)
     }))
 
   it('opens the menu on a phone, follows a link in it, and closes it', () =>
