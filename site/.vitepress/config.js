@@ -24,7 +24,7 @@ export default defineConfig({
   },
   themeConfig: {
     nav: [
-      { text: 'Guide', link: '/getting-started' },
+      { text: 'Guide', link: '/getting-started', activeMatch: '^/(?!packages/|api/|options|index|404|$)' },
       { text: 'Options', link: '/options' },
       { text: 'Packages', link: '/packages/axios', activeMatch: '^/packages/' },
       { text: 'Reference', link: '/api/', activeMatch: '^/api/' },
