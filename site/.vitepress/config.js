@@ -39,6 +39,12 @@ export default defineConfig({
         _render: (text, env, md) => withoutPictures(md.render(text, env)),
       },
     },
+    notFound: {
+      title: 'Page not found',
+      quote: 'It may have moved. The search and the first page lead to all others.',
+      linkText: 'To the first page',
+      linkLabel: 'To the first page',
+    },
     externalLinkIcon: true,
   },
 })
