@@ -77,6 +77,8 @@ describe('the search', () => {
   for (const [word, page, heading] of /** @type {const} */ ([
     ['401', /\/(behaviour|one-request)\.html$/, /401|rejected token/i],
     ['origins', /\/(options|one-request)\.html$/, /origins?/i],
+    ['DPoP', /\/(dpop|options)\.html$/, /bound|dpop/i],
+    ['invalid_client', /\/(behaviour|errors)\.html$/, /denied|refused/i],
     ['TOKEN_REQUEST_THROTTLED', /\/errors\.html$/, /TOKEN_REQUEST_THROTTLED/],
     ['redisTokenCache', /redis/, /redis/i],
   ])) {
@@ -85,11 +87,7 @@ describe('the search', () => {
         await window.keyboard.press('Control+k')
         await window.locator('.VPLocalSearchBox input').waitFor()
         await window.keyboard.type(word)
-        const result = window.locator('.VPLocalSearchBox .result.selected')
-        await result
-          .filter({ hasText: new RegExp(word, 'i') })
-          .first()
-          .waitFor()
+        await window.locator('.VPLocalSearchBox .result.selected').filter({ hasText: heading }).first().waitFor()
         const before = window.url()
         await window.keyboard.press('Enter')
         await window.waitForURL((url) => url.href !== before)
