@@ -3,6 +3,9 @@ import assert from 'node:assert/strict'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { entryPoints } from '../contents.js'
+import { sources } from '../pages.js'
+import { fileUrl, folderUrl } from '../repository.js'
 import { isReady, startSite, violationsOf } from './site.js'
 
 const dist = join(import.meta.dirname, '../dist')
@@ -18,6 +21,7 @@ const paths = readdirSync(dist, { recursive: true, encoding: 'utf8' })
  * @typedef {object} Content
  * @property {readonly string[]} links Absolute, with their anchors.
  * @property {readonly string[]} ids
+ * @property {string} title
  * @property {string} source Where the link at its end leads to.
  */
 
@@ -96,6 +100,7 @@ function readPage() {
   return {
     links: [...new Set(anchors.map(({ href }) => href))],
     ids: [...document.querySelectorAll('[id]')].map(({ id }) => id),
+    title: document.title,
     source: source?.href ?? '',
   }
 }
@@ -122,24 +127,6 @@ function scrollersWithoutKeyboard() {
 }
 
 describe('the pages', () => {
-  it('are all there: of docs/, of each package, and of the reference', () => {
-    assert.ok(paths.length > 45, `${paths.length} pages`)
-    assert.deepEqual(
-      sample.filter((path) => !paths.includes(path)),
-      [],
-    )
-    for (const path of [
-      'index.html',
-      'options.html',
-      'packages/redis.html',
-      'api/core.html',
-      'api/core/adapter.html',
-      'measurements.html',
-    ]) {
-      assert.ok(paths.includes(path), path)
-    }
-  })
-
   it('link to pages, files and headings that exist', async () => {
     const { origin } = new URL(site.address)
     const broken = /** @type {string[]} */ ([])
@@ -160,13 +147,29 @@ describe('the pages', () => {
     assert.ok(checked > 2_000, `${checked} links`)
   })
 
-  it('name their source in the repository', () => {
-    const wrong = [...contents].filter(
-      ([path, { source }]) =>
-        path !== 'index.html' && !/^https:\/\/github\.com\/[\w-]+\/[\w-]+\/(blob|tree)\/main\/\w/.test(source),
-    )
+  it('are all there, of docs/, each package and the reference, and name their source in the repository', () => {
+    const found = Object.fromEntries([...contents].map(([path, { source }]) => [path, source]))
+    const expected = Object.fromEntries([
+      ...[...sources].map(([page, file]) => [`${page}.html`, fileUrl(file)]),
+      ...entryPoints.map((name) => [
+        `api/${name}.html`,
+        fileUrl(name === 'core/adapter' ? 'packages/core/src/adapter.ts' : `packages/${name}/src/index.ts`),
+      ]),
+      ['api/index.html', folderUrl('packages')],
+      // The first page has buttons instead.
+      ['index.html', ''],
+    ])
+    assert.deepEqual(found, expected)
     assert.deepEqual(
-      wrong.map(([path]) => path),
+      sample.filter((path) => !paths.includes(path)),
+      [],
+    )
+  })
+
+  it('have different titles', () => {
+    const titles = [...contents.values()].map(({ title }) => title)
+    assert.deepEqual(
+      titles.filter((title, index) => titles.indexOf(title) !== index),
       [],
     )
   })
