@@ -182,6 +182,23 @@ it('the charts show the figures of the bench', () =>
     assert.equal(await page.locator('.chart .figures', { hasText: /\(.* to .*\)/ }).count(), ratios)
   }))
 
+it('a page is light on paper, without the navigation, and dark again on the screen', () =>
+  on('behaviour.html', { scheme: 'dark' }, async (page) => {
+    const isDark = () => page.evaluate(() => document.documentElement.classList.contains('dark'))
+    await page.evaluate(() => {
+      addEventListener('beforeprint', () => {
+        document.documentElement.dataset.printed = document.documentElement.className
+      })
+    })
+    await page.pdf()
+    assert.equal(await page.evaluate(() => document.documentElement.dataset.printed?.includes('dark')), false)
+    assert.equal(await isDark(), true)
+    await page.emulateMedia({ media: 'print' })
+    for (const part of ['.VPNav', '.VPSidebar', '.VPDocFooter'])
+      assert.equal(await page.locator(part).isVisible(), false)
+    assert.equal(await page.locator('.vp-doc h1').isVisible(), true)
+  }))
+
 describe('the keyboard', () => {
   it('skips the navigation', () =>
     on('options.html', {}, async (page) => {
