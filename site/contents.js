@@ -19,6 +19,23 @@ function groupsOfPages() {
   })
 }
 
+/** The description of a page: its row in docs/README.md, or that of its package. @param {string} page Its path in the site. */
+export function descriptionOf(page) {
+  const [, name] = /^packages\/(.*)/.exec(page) ?? []
+  if (name !== undefined) return packageDescription(name)
+  for (const [, text, link = '', about = ''] of read('docs/README.md').matchAll(
+    /^\| \[(.*?)\]\((.*?)\) *\| (.*?) *\|$/gm,
+  )) {
+    if (linkTarget('docs/README.md', link) === `/${page}.md`) return `${text}: ${about.replaceAll('`', '')}`
+  }
+  return undefined
+}
+
+/** @param {string} name @returns {string} */
+export function packageDescription(name) {
+  return JSON.parse(read(`packages/${name}/package.json`)).description
+}
+
 /** The packages in the order of the README: clients first. */
 const ordered = [...read('README.md').matchAll(/^\| \[`@mca-auth\/([\w-]+)`\]/gm)].map(([, name = '']) => name)
 const missing = packageNames.filter((name) => !ordered.includes(name))

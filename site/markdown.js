@@ -28,9 +28,9 @@ export function extend(md) {
     }
     for (const [index, { type }] of tokens.entries()) {
       if (type !== 'table_open') continue
-      const lengths = longestCells(tokens, index)
       const heads = tokens.slice(index).filter((token) => token.type === 'th_open')
-      for (const [column, length] of lengths.entries()) heads[column]?.attrJoin('class', length)
+      for (const [column, length] of longestCells(tokens, index).entries()) heads[column]?.attrJoin('class', length)
+      labelCells(tokens, index)
     }
   })
 
@@ -54,24 +54,51 @@ export function extend(md) {
 
   md.renderer.rules.table_open = (tokens, index) => {
     const label = escaped(`Table: ${headingBefore(tokens, index)}`)
-    const kind = longestCells(tokens, index)[0] === 'short' ? 'table named' : 'table'
+    const kind = isStacked(longestCells(tokens, index)) ? 'table stacked' : 'table'
     return `<div class="${kind} scrollable" tabindex="0" role="group" aria-label="${label}"><table>\n`
   }
   md.renderer.rules.table_close = () => '</table></div>\n'
 }
 
 /**
- * How long the longest cell of each column is: a column of sentences needs some width also on a phone.
+ * Whether the rows of a table become paragraphs on a phone, which has no room for sentences in three columns.
+ *
+ * @param {readonly ('short' | 'medium' | 'long')[]} columns
+ */
+function isStacked(columns) {
+  return columns.length > 2 && columns.slice(1).some((length) => length !== 'short')
+}
+
+/** Gives each cell the head of its column, which a stacked row shows. @param {readonly Token[]} tokens @param {number} index */
+function labelCells(tokens, index) {
+  const heads = /** @type {string[]} */ ([])
+  let column = 0
+  for (const [i, token] of tokens.slice(index, endOfTable(tokens, index)).entries()) {
+    if (token.type === 'tr_open') column = 0
+    if (token.type === 'th_open') heads.push(textOf(tokens[index + i + 1]?.children ?? []))
+    if (token.type === 'td_open') {
+      token.attrSet('data-head', heads[column] ?? '')
+      column += 1
+    }
+  }
+}
+
+/** @param {readonly Token[]} tokens @param {number} index Of its start. */
+function endOfTable(tokens, index) {
+  return tokens.findIndex(({ type }, i) => i > index && type === 'table_close')
+}
+
+/**
+ * How long the longest cell of each column is: a column of sentences needs some width.
  *
  * @param {readonly Token[]} tokens
  * @param {number} index Of the table.
  * @returns {('short' | 'medium' | 'long')[]}
  */
 function longestCells(tokens, index) {
-  const end = tokens.findIndex(({ type }, i) => i > index && type === 'table_close')
   const longest = /** @type {number[]} */ ([])
   let column = 0
-  for (const { type, children } of tokens.slice(index, end)) {
+  for (const { type, children } of tokens.slice(index, endOfTable(tokens, index))) {
     if (type === 'tr_open') column = 0
     if (type !== 'inline') continue
     const length = textOf(children ?? []).length

@@ -3,12 +3,10 @@ import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join, posix } from 'node:path'
 import { fileUrl, folderUrl, root } from './repository.js'
 
-const packages = readdirSync(join(root, 'packages')).filter((name) =>
+/** Names of the packages, without their scope. @type {readonly string[]} */
+export const packageNames = readdirSync(join(root, 'packages')).filter((name) =>
   existsSync(join(root, `packages/${name}/README.md`)),
 )
-
-/** Names of the packages, without their scope. @type {readonly string[]} */
-export const packageNames = packages
 
 /** The page that each Markdown file becomes: its path in the site, without an extension. @type {ReadonlyMap<string, string>} */
 export const pages = new Map([
@@ -16,7 +14,7 @@ export const pages = new Map([
   ...readdirSync(join(root, 'docs'))
     .filter((name) => name.endsWith('.md'))
     .map((name) => /** @type {const} */ ([`docs/${name}`, name === 'README.md' ? 'contents' : name.slice(0, -3)])),
-  ...packages.map((name) => /** @type {const} */ ([`packages/${name}/README.md`, `packages/${name}`])),
+  ...packageNames.map((name) => /** @type {const} */ ([`packages/${name}/README.md`, `packages/${name}`])),
   ['test/bench/README.md', 'measurements'],
   ['test/faults/README.md', 'faults'],
 ])

@@ -3,10 +3,10 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Application, ReflectionKind } from 'typedoc'
-import { entryPoints } from './contents.js'
+import { entryPoints, packageDescription } from './contents.js'
 import { frontMatter } from './front-matter.js'
 import { referencePage } from './reference-page.js'
-import { fileUrl, folderUrl, read, root } from './repository.js'
+import { fileUrl, folderUrl, root } from './repository.js'
 
 /** The source file of an entry point. @param {string} name */
 function sourceOf(name) {
@@ -62,7 +62,10 @@ export async function writeReference(folder) {
   }
   for (const name of entryPoints) {
     const file = join(folder, `${name}.md`)
-    writeFileSync(file, frontMatter(fileUrl(sourceOf(name))) + referencePage(readFileSync(file, 'utf8')))
+    writeFileSync(
+      file,
+      frontMatter(fileUrl(sourceOf(name)), `Reference: ${purposeOf(name)}`) + referencePage(readFileSync(file, 'utf8')),
+    )
   }
   writeFileSync(join(folder, 'index.md'), overview())
 }
@@ -89,12 +92,15 @@ function isInParameter(reflection) {
   return reflection.kindOf(ReflectionKind.Parameter) || isInParameter(reflection.parent)
 }
 
+/** The purpose of an entry point. @param {string} name */
+function purposeOf(name) {
+  return name === 'core/adapter' ? 'The protocol for adapters of HTTP clients' : packageDescription(name)
+}
+
 /** The first page: what each entry point is for. */
 function overview() {
   const rows = entryPoints.map((name) => {
-    const { description } = JSON.parse(read(`packages/${name.split('/')[0]}/package.json`))
-    const text = name === 'core/adapter' ? 'The protocol for adapters of HTTP clients' : description
-    return `| [\`@mca-auth/${name}\`](${name}.md) | ${text} |\n`
+    return `| [\`@mca-auth/${name}\`](${name}.md) | ${purposeOf(name)} |\n`
   })
   return `${frontMatter(folderUrl('packages'))}# Reference
 
@@ -117,5 +123,5 @@ const markdown = /** @type {Record<string, unknown>} */ ({
   useCodeBlocks: true,
   useCustomAnchors: true,
   expandParameters: true,
-  pageTitleTemplates: { index: 'Reference', module: '{name}' },
+  pageTitleTemplates: { index: 'Reference', module: 'Reference of {name}' },
 })

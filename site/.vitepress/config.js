@@ -2,8 +2,9 @@
 import { defineConfig } from 'vitepress'
 import { slug } from '../anchors.js'
 import { sidebar } from '../contents.js'
-import { extend, withoutPictures } from '../markdown.js'
+import { extend } from '../markdown.js'
 import { base, home } from '../repository.js'
+import { search } from '../search.js'
 import { accessibleSearchBox } from '../search-box.js'
 
 export default defineConfig({
@@ -24,7 +25,7 @@ export default defineConfig({
   },
   themeConfig: {
     nav: [
-      { text: 'Guide', link: '/getting-started' },
+      { text: 'Guide', link: '/getting-started', activeMatch: '^/(?!packages/|api/|options|index|404|$)' },
       { text: 'Options', link: '/options' },
       { text: 'Packages', link: '/packages/axios', activeMatch: '^/packages/' },
       { text: 'Reference', link: '/api/', activeMatch: '^/api/' },
@@ -33,11 +34,12 @@ export default defineConfig({
     sidebar: sidebar(),
     outline: { level: [2, 3], label: 'On this page' },
     editLink: { pattern: ({ frontmatter }) => frontmatter.sourceUrl, text: 'The source of this page' },
-    search: {
-      provider: 'local',
-      options: {
-        _render: (text, env, md) => withoutPictures(md.render(text, env)),
-      },
+    search,
+    notFound: {
+      title: 'Page not found',
+      quote: 'It may have moved. The search and the first page lead to all others.',
+      linkText: 'To the first page',
+      linkLabel: 'To the first page',
     },
     externalLinkIcon: true,
   },

@@ -2,13 +2,9 @@
 import { read } from '../repository.js'
 import { legendOf, rowChart } from './rows.js'
 
-/** @typedef {import('./rows.js').Row} Row */
-
 const results = () => JSON.parse(read('test/bench/results/results.json'))
 
-/** @typedef {import('./rows.js').Scale} Scale */
-
-/** @type {Readonly<Record<'ratio' | 'nanoseconds' | 'slowest' | 'importMs' | 'kilobytes', Scale>>} */
+/** @type {Readonly<Record<'ratio' | 'nanoseconds' | 'slowest' | 'importMs' | 'kilobytes', import('./rows.js').Scale>>} */
 const scales = {
   ratio: { domain: [0.65, 12], ticks: [1, 2, 5, 10].map((ratio) => [ratio, `${ratio}`]), isLogarithmic: true },
   nanoseconds: {

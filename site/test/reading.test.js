@@ -77,6 +77,8 @@ describe('the search', () => {
   for (const [word, page, heading] of /** @type {const} */ ([
     ['401', /\/(behaviour|one-request)\.html$/, /401|rejected token/i],
     ['origins', /\/(options|one-request)\.html$/, /origins?/i],
+    ['DPoP', /\/(dpop|options)\.html$/, /bound|dpop/i],
+    ['invalid_client', /\/(behaviour|errors)\.html$/, /denied|refused/i],
     ['TOKEN_REQUEST_THROTTLED', /\/errors\.html$/, /TOKEN_REQUEST_THROTTLED/],
     ['redisTokenCache', /redis/, /redis/i],
   ])) {
@@ -85,11 +87,7 @@ describe('the search', () => {
         await window.keyboard.press('Control+k')
         await window.locator('.VPLocalSearchBox input').waitFor()
         await window.keyboard.type(word)
-        const result = window.locator('.VPLocalSearchBox .result.selected')
-        await result
-          .filter({ hasText: new RegExp(word, 'i') })
-          .first()
-          .waitFor()
+        await window.locator('.VPLocalSearchBox .result.selected').filter({ hasText: heading }).first().waitFor()
         const before = window.url()
         await window.keyboard.press('Enter')
         await window.waitForURL((url) => url.href !== before)
@@ -184,6 +182,23 @@ it('the charts show the figures of the bench', () =>
     assert.equal(await page.locator('.chart .figures', { hasText: /\(.* to .*\)/ }).count(), ratios)
   }))
 
+it('a page is light on paper, without the navigation, and dark again on the screen', () =>
+  on('behaviour.html', { scheme: 'dark' }, async (page) => {
+    const isDark = () => page.evaluate(() => document.documentElement.classList.contains('dark'))
+    await page.evaluate(() => {
+      addEventListener('beforeprint', () => {
+        document.documentElement.dataset.printed = document.documentElement.className
+      })
+    })
+    await page.pdf()
+    assert.equal(await page.evaluate(() => document.documentElement.dataset.printed?.includes('dark')), false)
+    assert.equal(await isDark(), true)
+    await page.emulateMedia({ media: 'print' })
+    for (const part of ['.VPNav', '.VPSidebar', '.VPDocFooter'])
+      assert.equal(await page.locator(part).isVisible(), false)
+    assert.equal(await page.locator('.vp-doc h1').isVisible(), true)
+  }))
+
 describe('the keyboard', () => {
   it('skips the navigation', () =>
     on('options.html', {}, async (page) => {
@@ -218,12 +233,12 @@ describe('the keyboard', () => {
       }))
   }
 
-  it('scrolls a table that is wider than a phone', () =>
-    on('works-with.html', { width: 390 }, async (page) => {
-      const table = page.locator('.table.scrollable').first()
-      await table.focus()
+  it('scrolls a diagram that is wider than a phone', () =>
+    on('behaviour.html', { width: 390 }, async (page) => {
+      const diagram = page.locator('.diagram.scrollable').first()
+      await diagram.focus()
       await page.keyboard.press('ArrowRight')
-      await page.waitForFunction(() => (document.querySelector('.table.scrollable')?.scrollLeft ?? 0) > 0)
+      await page.waitForFunction(() => (document.querySelector('.diagram.scrollable')?.scrollLeft ?? 0) > 0)
     }))
 
   it('opens the menu on a phone, follows a link in it, and closes it', () =>

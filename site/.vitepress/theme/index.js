@@ -3,6 +3,7 @@ import DefaultTheme from 'vitepress/theme'
 import { nextTick, onMounted, watch } from 'vue'
 import { setStops } from './keyboard-stops.js'
 import { Landing } from './landing.js'
+import { printInLight } from './print.js'
 import './style.css'
 import './charts.css'
 
@@ -15,6 +16,7 @@ export default {
   setup() {
     const route = useRoute()
     onMounted(() => {
+      printInLight()
       setStops()
       watch(
         () => route.path,
