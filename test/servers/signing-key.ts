@@ -17,15 +17,16 @@ if (encoded !== undefined)
 function reuse(key: KeyObject): void {
   const { subtle } = crypto
   const generateKey = subtle.generateKey.bind(subtle)
-  const generateOrReuse = async (algorithm: webcrypto.RsaHashedKeyGenParams, ...rest: [boolean, never]) => {
-    if (algorithm.name !== 'RSASSA-PKCS1-v1_5') return generateKey(algorithm, ...rest)
+  const generateOrReuse = async (algorithm: webcrypto.RsaHashedKeyGenParams, extractable: boolean, usages: never) => {
+    if (algorithm.name !== 'RSASSA-PKCS1-v1_5' || algorithm.modulusLength !== 2048)
+      return generateKey(algorithm, extractable, usages)
     subtle.generateKey = generateKey
     const [pkcs8, spki] = [
       key.export({ format: 'der', type: 'pkcs8' }),
       createPublicKey(key).export({ format: 'der', type: 'spki' }),
     ]
     return {
-      privateKey: await subtle.importKey('pkcs8', pkcs8, algorithm, false, ['sign']),
+      privateKey: await subtle.importKey('pkcs8', pkcs8, algorithm, extractable, ['sign']),
       publicKey: await subtle.importKey('spki', spki, algorithm, true, ['verify']),
     }
   }
