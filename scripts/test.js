@@ -8,5 +8,11 @@ await run(
   { name: 'unused code', command: ['knip'] },
   { name: 'types', command: ['tsc', '-p', 'test/tsconfig.json'] },
 )
-await run({ name: 'tests', command: ['vitest', 'run', '--root', 'test', ...process.argv.slice(2)], live: true })
+// `npm run test:processes` runs these, in full size.
+const onManyProcesses = [
+  'file-cache/{contention,faulty-calls,file-systems,fleet,interrupted}.test.ts',
+  'redis/fleet.test.ts',
+]
+const tests = ['vitest', 'run', '--root', 'test', ...onManyProcesses.map((files) => `--exclude=${files}`)]
+await run({ name: 'tests', command: [...tests, ...process.argv.slice(2)], live: true })
 total('npm test passed')

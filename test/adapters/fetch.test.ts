@@ -73,8 +73,10 @@ const asRequest: Call = (fetch, url, options) => fetch(new Request(url, init(opt
 
 contract(client('over the global fetch', undefined, direct, { isTypical: true }))
 contract(client('over the global fetch, with a Request', undefined, asRequest))
-contract(client("over Node's, given", globalThis.fetch, direct))
-if (everyClient) contract(client("over Node's, given, with a Request", globalThis.fetch, asRequest))
+if (everyClient) {
+  contract(client("over Node's, given", globalThis.fetch, direct))
+  contract(client("over Node's, given, with a Request", globalThis.fetch, asRequest))
+}
 
 const agent = new Agent({ connect: { rejectUnauthorized: false } })
 const ofUndici = ((input: string, options: object) => undiciFetch(input, { dispatcher: agent, ...options })) as unknown
