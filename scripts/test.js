@@ -9,10 +9,7 @@ await run(
   { name: 'types', command: ['tsc', '-p', 'test/tsconfig.json'] },
 )
 // `npm run test:processes` runs these, in full size.
-const onManyProcesses = [
-  'file-cache/{contention,faulty-calls,file-systems,fleet,interrupted}.test.ts',
-  'redis/fleet.test.ts',
-]
+const onManyProcesses = ['file-cache/{contention,file-systems,fleet,interrupted}.test.ts', 'redis/fleet.test.ts']
 const tests = ['vitest', 'run', '--root', 'test', ...onManyProcesses.map((files) => `--exclude=${files}`)]
 await run({ name: 'tests', command: [...tests, ...process.argv.slice(2)], live: true })
 total('npm test passed')
