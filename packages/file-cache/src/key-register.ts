@@ -36,6 +36,9 @@ import {
 // - A is killed. Before the link, nothing has happened. After the link, the change has happened. A lease that A held lapses.
 //   Temporary files, and lower versions that A did not remove, are removed by the next change, or when the directory is swept.
 // - A reads m, and B removes it before A opens it: there is a higher version, so A lists the directory again.
+// - A reads that m is the highest, and is stopped. B writes up to m + 3 and removes m, and C, which was stopped earlier, links its
+//   state as m, as above. A reads that. So A lists the directory again after it has read, and starts again if m is no longer
+//   the highest.
 // - The directory is removed. A link to a file in it fails, and A starts again with an empty directory, from version 1.
 //   Fences do not start again (see `leased`). A holder from before may still store its token until a new lease is granted.
 //   If the directory is also created again by B while A is about to write, A's state may replace B's. Then both request a
@@ -88,6 +91,7 @@ export async function readState(directory: string, path: string): Promise<Found>
     if (version === undefined) break
     try {
       const text = await readPrivateFile(join(path, String(version)), maxBytes)
+      if ((await filesIn(path)).versions[0] !== version) continue
       return { directory: stats, version, state: (text === undefined ? undefined : parseState(text)) ?? emptyState }
     } catch (error) {
       if (codeOf(error) !== 'ENOENT') throw error
