@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process'
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
 import { isAbsolute, join } from 'node:path'
 import { promisify } from 'node:util'
 import { fileTokenCache } from '@mca-auth/file-cache'
@@ -98,8 +99,8 @@ describe('the page about the cache in files', () => {
       const [volume] = spec.volumes
       const { runAsUser, fsGroup } = spec.securityContext
       const isRoot = process.geteuid?.() === 0
-      // The volume, as the kubelet creates it. The directory for temporary files of the tests is closed to other users.
-      const node = mkdtempSync('/tmp/mca-auth-pod-')
+      // The volume, as the kubelet creates it.
+      const node = mkdtempSync(join(tmpdir(), 'mca-auth-pod-'))
       onTestFinished(() => rmSync(node, { recursive: true }))
       chmodSync(node, 0o755)
       const mount = join(node, 'volume')

@@ -1,6 +1,6 @@
 // Nothing outlives a run: it has one folder for temporary files, and its processes are found by their environment.
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readdirSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -11,6 +11,7 @@ const graceMs = 30_000
 
 export default function setup(): () => Promise<void> {
   const run = mkdtempSync(join(tmpdir(), 'mca-auth-test-'))
+  chmodSync(run, 0o711) // a process of another user may reach the files that a test has made for it
   clearAfter(run)
   process.env[runVariable] = run
   return async () => {
