@@ -58,7 +58,7 @@ it('reads one small file for a token that another process has stored', async () 
   expect(endpoint.issued.length).toBe(1)
   expect(calls.filter((name) => name === 'open').length).toBe(1)
   expect(calls.filter((name) => name === 'readdir').length).toBeLessThanOrEqual(2)
-  expect(calls.length).toBeLessThanOrEqual(9)
+  expect(calls.length).toBeLessThanOrEqual(8)
 })
 
 const foreign = fullSize ? 10_000 : 2_000
@@ -71,7 +71,7 @@ it(`does not make more calls with ${foreign} foreign files`, async () => {
   for (const folder of [directory, ...folders]) {
     for (let i = 0; i < foreign / 2; i++) writeFileSync(join(folder, i % 2 === 0 ? `foreign-${i}` : `${i}.tmp`), '')
   }
-  expect((await callsOfProcess(directory, endpoint)).length).toBeLessThanOrEqual(9)
+  expect((await callsOfProcess(directory, endpoint)).length).toBeLessThanOrEqual(8)
   // A sweep reads the names, many at once.
   const calls = (await callsOfProcess(directory, addEndpoint())).filter((name) => name !== 'nextName')
   expect(calls.length).toBeLessThan(before.length + 50)

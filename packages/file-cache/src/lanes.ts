@@ -26,8 +26,17 @@ const lanes: readonly Lane[] = Array.from({ length: laneCount }, () => ({
  * @throws Error at once, without running it, if the lane is stuck.
  */
 export async function inLane<T>(key: string, work: () => Promise<T>): Promise<T> {
-  const lane = lanes[numberOf(key) % laneCount] as Lane
+  const lane = laneOf(key)
   if ((lane.current?.ticks ?? 0) >= maxTicks) throw new Error('the file system of the token cache does not respond')
+  return enqueue(lane, work)
+}
+
+/** As {@link inLane}, but waits for a lane that is stuck: for work that must be done, and that no caller waits for. */
+export function inLaneAtLast<T>(key: string, work: () => Promise<T>): Promise<T> {
+  return enqueue(laneOf(key), work)
+}
+
+function enqueue<T>(lane: Lane, work: () => Promise<T>): Promise<T> {
   const result = lane.last.then(() => counting(lane, work))
   lane.last = result.catch(() => {})
   return result
@@ -43,6 +52,10 @@ async function counting<T>(lane: Lane, work: () => Promise<T>): Promise<T> {
     clearInterval(ticking)
     lane.current = undefined
   }
+}
+
+function laneOf(key: string): Lane {
+  return lanes[numberOf(key) % laneCount] as Lane
 }
 
 function numberOf(key: string): number {

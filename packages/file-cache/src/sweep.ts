@@ -2,7 +2,7 @@ import { type Dir, promises as fs } from 'node:fs'
 import { join } from 'node:path'
 import { filesIn, isKeyName, readState, removeFile } from './key-register.js'
 import { emptyState, isForgotten, isIdle } from './key-state.js'
-import { inLane } from './lanes.js'
+import { inLane, inLaneAtLast } from './lanes.js'
 import { ifExists } from './private-files.js'
 
 /** How many keys one sweep looks at. */
@@ -45,7 +45,7 @@ async function someKeys(directory: string): Promise<readonly string[]> {
       }
     }
   } finally {
-    await entries.close()
+    await inLaneAtLast(directory, () => entries.close())
   }
 }
 
