@@ -532,18 +532,14 @@ describe('the shared cache', () => {
     const broken = { ...memoryTokenCache(), get: () => Promise.reject(new Error('no cache')) }
     await using first = createTokenProvider({ ...options, sharedCache: broken })
     await first.getToken() // loads what a token request needs
-    const time = new VirtualTime(1)
-    try {
-      await using provider = createTokenProvider({ ...options, sharedCache })
-      const waiting = provider.getToken()
-      await time.pass(950)
-      expect(fetch).toHaveBeenCalledTimes(1)
-      await time.pass(150)
-      expect(fetch).toHaveBeenCalledTimes(2)
-      await waiting
-    } finally {
-      time.end()
-    }
+    using time = new VirtualTime(1)
+    await using provider = createTokenProvider({ ...options, sharedCache })
+    const waiting = provider.getToken()
+    await time.pass(950)
+    expect(fetch).toHaveBeenCalledTimes(1)
+    await time.pass(150)
+    expect(fetch).toHaveBeenCalledTimes(2)
+    await waiting
     expect(release).not.toHaveBeenCalled()
   })
 
@@ -556,18 +552,14 @@ describe('the shared cache', () => {
     }
     await using first = provideBy(() => Promise.reject(new Error('no cache')))
     await first.getToken() // loads what a token request needs
-    const time = new VirtualTime(1)
-    try {
-      await using provider = provideBy((key) => sleepFor(400).then(() => cache.get(key)))
-      const waiting = provider.getToken()
-      await time.pass(499)
-      expect(fetch).toHaveBeenCalledTimes(1)
-      await time.pass(2)
-      expect(fetch).toHaveBeenCalledTimes(2)
-      await waiting
-    } finally {
-      time.end()
-    }
+    using time = new VirtualTime(1)
+    await using provider = provideBy((key) => sleepFor(400).then(() => cache.get(key)))
+    const waiting = provider.getToken()
+    await time.pass(499)
+    expect(fetch).toHaveBeenCalledTimes(1)
+    await time.pass(2)
+    expect(fetch).toHaveBeenCalledTimes(2)
+    await waiting
   })
 
   it('is not given a token that has expired on arrival', async () => {

@@ -1,26 +1,23 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileTokenCache } from '@mca-auth/file-cache'
-import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { temporaryDirectory } from './temporary-directory.ts'
 
 const hourMs = 3_600_000
 const token = (name: string, expiresInMs = hourMs) => ({ value: name, digest: `digest-${name}`, expiresInMs })
 
 describe('the cache in files', () => {
-  const parent = mkdtempSync(join(tmpdir(), 'mca-auth-clock-'))
   let directory: string
-  let count = 0
   let cache: ReturnType<typeof fileTokenCache>
   beforeEach(() => {
     vi.useFakeTimers({ toFake: ['Date'] }) // the time at which files are written
-    directory = join(parent, String(count++))
+    directory = temporaryDirectory()
     cache = fileTokenCache({ directory })
   })
   afterEach(() => {
     vi.useRealTimers()
   })
-  afterAll(() => rmSync(parent, { recursive: true }))
 
   const pass = (ms: number) => vi.setSystemTime(Date.now() + ms)
   async function store(name: string, expiresInMs?: number, key = 'key'): Promise<number> {

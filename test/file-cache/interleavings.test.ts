@@ -1,9 +1,7 @@
 // Several processes on one key, in one process of the test: each call of the file system waits until the schedule lets it run.
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { promises as fs, mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
+import { promises as fs, readdirSync } from 'node:fs'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { changeState, keyDirectory, readState } from '../../packages/file-cache/src/key-register.ts'
 import {
   type Change,
@@ -15,6 +13,7 @@ import {
 } from '../../packages/file-cache/src/key-state.ts'
 import { sweep } from '../../packages/file-cache/src/sweep.ts'
 import { fullSize } from '../size.ts'
+import { temporaryDirectory } from './temporary-directory.ts'
 
 const gated = ['lstat', 'mkdir', 'readdir', 'open', 'link', 'unlink', 'rmdir'] as const
 type Call = (typeof gated)[number]
@@ -81,10 +80,6 @@ function randomFrom(seed: number): () => number {
 }
 
 describe('processes that use one key at once', () => {
-  const parent = mkdtempSync(join(tmpdir(), 'mca-auth-interleavings-'))
-  let count = 0
-  const fresh = () => join(parent, String(count++))
-  afterAll(() => rmSync(parent, { recursive: true }))
   afterEach(() => {
     vi.restoreAllMocks()
     vi.useRealTimers()
@@ -94,7 +89,7 @@ describe('processes that use one key at once', () => {
     vi.useFakeTimers({ toFake: ['Date'] })
     let takeovers = 0
     for (let seed = 0; seed < (fullSize ? 300 : 15); seed++) {
-      const directory = fresh()
+      const directory = temporaryDirectory()
       const path = keyDirectory(directory, 'key')
       const random = randomFrom(seed)
       let last = ''
@@ -161,7 +156,7 @@ describe('processes that use one key at once', () => {
   })
 
   it('do not both hold the lease if one was stopped while the other made several changes', async () => {
-    const directory = fresh()
+    const directory = temporaryDirectory()
     const path = keyDirectory(directory, 'key')
     await changeState(directory, path, leased('first', 60_000))
     await changeState(directory, path, released('first'))
@@ -189,7 +184,7 @@ describe('processes that use one key at once', () => {
   })
 
   it('do not repeat a change on which another one was already based: a deleted token would come back', async () => {
-    const directory = fresh()
+    const directory = temporaryDirectory()
     const path = keyDirectory(directory, 'key')
     const fence = (await changeState(directory, path, leased('slow', 60_000)))?.fence as number
     // `slow` is stopped right after its link, until `quick` has deleted the token that it stored.

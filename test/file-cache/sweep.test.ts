@@ -1,27 +1,24 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileTokenCache } from '@mca-auth/file-cache'
-import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { keyDirectory } from '../../packages/file-cache/src/key-register.ts'
 import { sweep } from '../../packages/file-cache/src/sweep.ts'
+import { temporaryDirectory } from './temporary-directory.ts'
 
 const hourMs = 3_600_000
 
 describe('what no process needs any more', () => {
-  const parent = mkdtempSync(join(tmpdir(), 'mca-auth-sweep-'))
   let directory: string
-  let count = 0
   let cache: ReturnType<typeof fileTokenCache>
   beforeEach(() => {
     vi.useFakeTimers({ toFake: ['Date'] })
-    directory = join(parent, String(count++))
+    directory = temporaryDirectory()
     cache = fileTokenCache({ directory })
   })
   afterEach(() => {
     vi.useRealTimers()
   })
-  afterAll(() => rmSync(parent, { recursive: true }))
 
   const pass = (ms: number) => vi.setSystemTime(Date.now() + ms)
   async function store(key: string, expiresInMs: number): Promise<void> {

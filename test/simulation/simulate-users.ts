@@ -14,12 +14,8 @@ const rejection = { 'www-authenticate': 'Bearer error="invalid_token"' }
 /** Runs one schedule of users who sign in and out against a real provider that exchanges. Throws {@link BrokenInvariant}. */
 export async function simulateUsers(schedule: UserSchedule): Promise<void> {
   await warmUp()
-  const time = new VirtualTime(schedule.seed)
-  try {
-    await new UserWorld(schedule, time).run()
-  } finally {
-    time.end()
-  }
+  using time = new VirtualTime(schedule.seed)
+  await new UserWorld(schedule, time).run()
 }
 
 class UserWorld {

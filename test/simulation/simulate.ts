@@ -55,12 +55,8 @@ async function warm(): Promise<void> {
 /** Runs one schedule against a real provider. Throws {@link BrokenInvariant}. */
 export async function simulate(schedule: Schedule): Promise<void> {
   await warmUp()
-  const time = new VirtualTime(schedule.seed)
-  try {
-    await new World(schedule, time).run()
-  } finally {
-    time.end()
-  }
+  using time = new VirtualTime(schedule.seed)
+  await new World(schedule, time).run()
 }
 
 interface CoolDown {

@@ -34,7 +34,7 @@ export class VirtualTime {
     return this.#clock.countTimers()
   }
 
-  end(): void {
+  [Symbol.dispose](): void {
     Math.random = realRandom
     this.#clock.uninstall()
   }
