@@ -1,4 +1,4 @@
-// npm test: everything that a change must pass, the quickest checks first.
+// npm test: what a change must pass first, the quickest checks first. CI runs more: see .ci/run.
 import { setup } from './setup.js'
 import { run, total } from './steps.js'
 

@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
-import { extname, join, normalize, sep } from 'node:path'
+import { extname, join, sep } from 'node:path'
 import { base } from './repository.js'
 
 const dist = join(import.meta.dirname, 'dist')
@@ -21,7 +21,7 @@ const mediaTypes = {
 function fileFor(path) {
   if (!path.startsWith(base)) return undefined
   const name = path.slice(base.length)
-  const file = normalize(join(dist, name === '' || name.endsWith('/') ? `${name}index.html` : name))
+  const file = join(dist, name === '' || name.endsWith('/') ? `${name}index.html` : name)
   return file.startsWith(dist + sep) ? file : undefined
 }
 

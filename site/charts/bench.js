@@ -78,7 +78,9 @@ export function headerChart() {
   /** @type {{ name: string, ns: number }[]} */
   const header = results().header
   const rows = header.map(({ name, ns }) => ({
-    ...{ name, role: roleOf(name), text: `${short(ns)} ns` },
+    name,
+    role: roleOf(name),
+    text: `${short(ns)} ns`,
     marks: [{ kind: 'point', value: ns }],
   }))
   return rowChart('A header from the cache', 'In nanoseconds, on a logarithmic scale.', scales.nanoseconds, [{ rows }])
@@ -118,7 +120,9 @@ export function weightChart() {
     /** @type {string} */ unit,
   ) => {
     const rows = measured.map((row) => ({
-      ...{ name: row.name, role: roleOf(row.name), text: `${short(row[field])}${unit}` },
+      name: row.name,
+      role: roleOf(row.name),
+      text: `${short(row[field])}${unit}`,
       marks: [{ kind: 'bar', value: row[field] }],
     }))
     return rowChart(title, 'Over the bare client.', scales[field], [{ rows }])

@@ -72,6 +72,7 @@ async function visit(scheme) {
     if (scheme === 'light') contents.set(path, await page.evaluate(readPage))
     await check(page, `${path}, ${scheme}, 1280`)
     await page.setViewportSize({ width: 390, height: 844 })
+    await isReady(page)
     if (scheme === 'light') await measure(page, path)
     if (sample.includes(path)) await check(page, `${path}, ${scheme}, 390`)
   }
@@ -80,7 +81,6 @@ async function visit(scheme) {
 
 /** Notes the parts of a page that are wider than a phone. @param {import('playwright-core').Page} page @param {string} path */
 async function measure(page, path) {
-  await isReady(page)
   const width = await page.evaluate(() => document.documentElement.scrollWidth)
   if (width > 390) wide.push(`${path}: ${width}`)
   unreadable.push(...(await page.evaluate(unreadableTables)).map((table) => `${path}: ${table}`))

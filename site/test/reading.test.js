@@ -124,7 +124,7 @@ describe('code', () => {
           await page.evaluate(() => navigator.clipboard.writeText('nothing yet'))
           await block.hover()
           await block.locator('button.copy').click()
-          await block.locator('button.copied').waitFor()
+          await page.waitForFunction(async () => (await navigator.clipboard.readText()) !== 'nothing yet')
           assert.equal((await page.evaluate(() => navigator.clipboard.readText())).trim(), code?.trim())
         }
       }))

@@ -44,6 +44,7 @@ export async function startSite() {
         reducedMotion: 'reduce',
         permissions: ['clipboard-read', 'clipboard-write'],
       })
+      context.setDefaultTimeout(120_000) // for a slow machine
       const page = await context.newPage()
       page.on('console', (message) => {
         if (/error|warning/.test(message.type())) faults.push(`${page.url()}: ${message.type()}: ${message.text()}`)

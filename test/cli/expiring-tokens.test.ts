@@ -30,7 +30,12 @@ afterEach(() => {
 /** The output of `mca-auth token` this long after the start. */
 async function tokenAfter(ms: number): Promise<string | undefined> {
   vi.setSystemTime(start + ms)
-  const options = { tokenEndpoint: fixture.tokenEndpoint, clientId: fixture.server.clientId, secret }
+  const options = {
+    tokenEndpoint: fixture.tokenEndpoint,
+    clientId: fixture.server.clientId,
+    secret,
+    timeoutMs: 300_000,
+  }
   await printToken({ options, key: undefined, json: false, useStored: true })
   return out.at(-1)
 }

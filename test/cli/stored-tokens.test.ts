@@ -1,13 +1,12 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
-import { once } from 'node:events'
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { privateKeyJwt } from '@mca-auth/core'
 import { startIam } from '@mca-auth/testing'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { tokenStore } from '../../packages/cli/src/token-store.ts'
+import { unsignedJwt } from '../servers/sent-token-requests.ts'
+import { startTokenEndpoints } from '../servers/token-endpoints.ts'
 import { fullSize } from '../size.ts'
 import { doctor, Fixture, type Result, rowsOf, run, secret } from './fixture.ts'
 
@@ -108,7 +107,8 @@ describe('a token is stored for', () => {
   })
 
   it('a private key, whatever its format, and not for another key', async () => {
-    const { issued, url } = await trustingServer()
+    const endpoint = (await startTokenEndpoints())()
+    const url = String(endpoint.options.tokenEndpoint)
     const [own, other] = [1, 2].map(() => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey) as [
       KeyObject,
       KeyObject,
@@ -129,24 +129,22 @@ describe('a token is stored for', () => {
     expect(printed(await withKey(pem(own)))).toBe(first)
     expect(printed(await withKey(own.export({ format: 'jwk' })))).toBe(first)
     expect(printed(await withKey(pem(other)))).not.toBe(first)
-    expect(issued()).toBe(2)
+    expect(endpoint.issued.length).toBe(2)
   })
 })
 
 describe('a token is not stored, and is printed, for', () => {
-  const assertion = () => {
-    const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
-    return `${part({ alg: 'RS256' })}.${part({ iss: 'https://cluster.example.com', sub: 'orders', exp: 4e9 })}.ZmFrZQ`
-  }
+  const assertion = () => unsignedJwt({ iss: 'https://cluster.example.com', sub: 'orders', exp: 4e9 })
 
   it.each<[string, () => string[]]>([
     ['a mounted assertion', () => ['--assertion-file', fixture.file('idp', assertion())]],
     ['a client without authentication', () => ['--client-auth', 'none']],
   ])('%s', async (_what, args) => {
-    const { issued, url } = await trustingServer()
+    const endpoint = (await startTokenEndpoints())()
+    const url = String(endpoint.options.tokenEndpoint)
     const command = ['--token-endpoint', url, '--client-id', 'orders', ...args()]
     for (let i = 0; i < 2; i++) printed(await run(['token', ...patience, ...command]))
-    expect(issued()).toBe(2)
+    expect(endpoint.issued.length).toBe(2)
     expect(existsSync(fixture.store)).toBe(false)
     expect((await doctor(command)).rows).toContainEqual(expect.stringMatching(/^· this one is not stored: /))
   })
@@ -168,7 +166,7 @@ describe('if the files cannot be used, there is one warning, and the token is pr
     ['a file system without files', /proc/, () => ({ XDG_CACHE_HOME: '/proc' })],
   ])('%s', async (_what, reason, given) => {
     const env = given()
-    const { code, out, err } = await run(['token', ...fixture.explicit()], env)
+    const { code, out, err } = await run(['token', ...fixture.explicit(...patience)], env)
     expect([code, out]).toEqual([0, expect.stringMatching(/^Bearer \S+\n$/)])
     expect(err).toMatch(/^mca-auth: the token is not stored: [^\n]+\n$/)
     expect(err).not.toMatch(/token cache/) // once is enough
@@ -242,23 +240,6 @@ describe('the doctor', () => {
     expect(rowsOf(out)).toContainEqual(expect.stringMatching(/^· not used there is no home directory/))
   })
 })
-
-/** A server that issues a token to every client. */
-async function trustingServer() {
-  let count = 0
-  const server = createServer((request, response) => {
-    request.resume().on('end', () => {
-      const body = { access_token: `fake-token-${++count}`, token_type: 'Bearer', expires_in: 3600 }
-      response.setHeader('content-type', 'application/json').end(JSON.stringify(body))
-    })
-  }).listen(0, '127.0.0.1')
-  onTestFinished(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  await once(server, 'listening')
-  return { issued: () => count, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/token` }
-}
 
 it('the key that encrypts tokens is derived from the private key, whatever its format', () => {
   const [own, other] = [1, 2].map(() => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey) as [

@@ -5,17 +5,25 @@ import { mcaAuth } from '@mca-auth/undici'
 import { Agent, request } from 'undici'
 import { expect, it, onTestFinished, vi } from 'vitest'
 import { patient, startServers } from '../fleet/load.ts'
+import { startTokenEndpoints, type TokenEndpoint } from '../servers/token-endpoints.ts'
 import { fullSize } from '../size.ts'
 import { startHolder } from './holder.ts'
 import { temporaryDirectory } from './temporary-directory.ts'
-import { startTokenEndpoints, type TokenEndpoint } from './token-endpoint.ts'
 import { user } from './users.ts'
 import { type FileCall, watchFiles } from './watched-files.js'
 
 it('makes no file-system call for 1,000 requests with a fresh token', async () => {
   const directory = temporaryDirectory()
   const calls: FileCall[] = []
-  onTestFinished(watchFiles(directory, { before: (call) => calls.push(call) }))
+  let pending = 0
+  const before = (call: FileCall) => {
+    calls.push(call)
+    pending++
+  }
+  const after = () => {
+    pending--
+  }
+  onTestFinished(watchFiles(directory, { before, after }))
   const { server, resource } = await startServers()
   const { provider, settled } = user(directory, { options: patient(server) })
   const agent = new Agent()
@@ -33,7 +41,7 @@ it('makes no file-system call for 1,000 requests with a fresh token', async () =
   const isQuiet = async () => {
     const before = calls.length
     await send()
-    return calls.length === before
+    return calls.length === before && pending === 0
   }
   await expect.poll(isQuiet).toBe(true)
   calls.length = 0

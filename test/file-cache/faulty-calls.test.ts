@@ -1,9 +1,9 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { startTokenEndpoints, type TokenEndpoint } from '../servers/token-endpoints.ts'
 import { fullSize } from '../size.ts'
 import { temporaryDirectory } from './temporary-directory.ts'
-import { startTokenEndpoints, type TokenEndpoint } from './token-endpoint.ts'
 import { isShared, tokenOf, user } from './users.ts'
 import { type FileCall, watchFiles } from './watched-files.js'
 

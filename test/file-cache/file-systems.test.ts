@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { RemoteProcess } from '../fleet/remote-process.ts'
 import { startProcess } from '../fleet/remote-process.ts'
+import { startTokenEndpoints, type TokenEndpoint } from '../servers/token-endpoints.ts'
 import { among, canMount, canMountImage, ext4, overlay, startMounted, tmpfs } from './mounts.ts'
 import { temporaryDirectory } from './temporary-directory.ts'
-import { startTokenEndpoints, type TokenEndpoint } from './token-endpoint.ts'
 
 const file = join(import.meta.dirname, 'others.js')
 
@@ -95,7 +95,7 @@ describe.runIf(process.platform === 'linux')('a process', () => {
       : []),
   ] as [string, string[]][])('%s fails no caller', async (_name, prefix) => {
     const directory = mountPoint()
-    const others = await startProcess(file, {}, prefix)
+    const others = await startProcess(file, prefix)
     const endpoint = (await startTokenEndpoints())()
     await ask(others, join(directory, 'cache'), endpoint)
     expect(endpoint.issued.length).toBe(2)

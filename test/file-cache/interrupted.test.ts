@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { CacheCall } from '../fleet/observed-cache.js'
 import { startProcess } from '../fleet/remote-process.ts'
+import { startTokenEndpoints, type TokenEndpoint } from '../servers/token-endpoints.ts'
 import { fullSize } from '../size.ts'
 import { type Holder, type HolderArgument, simulateHolder, startHolder } from './holder.ts'
 import { temporaryDirectory } from './temporary-directory.ts'
-import { startTokenEndpoints, type TokenEndpoint } from './token-endpoint.ts'
 
 /** The results of other processes. */
 interface Asked {

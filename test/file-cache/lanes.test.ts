@@ -1,14 +1,14 @@
-import { promises as fs, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { promises as fs } from 'node:fs'
 import { join } from 'node:path'
 import { createTokenProvider } from '@mca-auth/core'
 import { fileTokenCache } from '@mca-auth/file-cache'
 import { startAuthorizationServer } from '@mca-auth/testing'
-import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { afterAllTests } from '../fleet/cleanup.ts'
+import { temporaryDirectory } from './temporary-directory.ts'
 
 describe('what a process does with one key', () => {
-  const directory = mkdtempSync(join(tmpdir(), 'mca-auth-lanes-'))
-  afterAll(() => rmSync(directory, { recursive: true }))
+  const directory = temporaryDirectory(afterAllTests())
   afterEach(() => {
     vi.restoreAllMocks()
     vi.useRealTimers()
@@ -86,9 +86,11 @@ describe('what a process does with one key', () => {
     await using server = await startAuthorizationServer()
     // The files of the package are loaded, and the cache is in use.
     const cache = fileTokenCache({ directory: join(directory, 'hangs') })
-    await using provider = createTokenProvider({ ...server.appId, sharedCache: cache, sharedCacheTimeoutMs: 50 })
-    await provider.getToken()
+    const options = { ...server.appId, sharedCache: cache }
+    await using patient = createTokenProvider({ ...options, sharedCacheTimeoutMs: 60_000 })
+    await patient.getToken()
     await expect.poll(async () => (await cache.list()).map((entry) => entry.leased)).toEqual([false])
+    await using provider = createTokenProvider({ ...options, sharedCacheTimeoutMs: 50 })
 
     const resume: (() => void)[] = []
     const lstat = fs.lstat

@@ -39,7 +39,7 @@ function mount(script: string): boolean {
 /** A process that sees the mounts of a script. */
 export async function startMounted(file: string, directory: string, script: string): Promise<RemoteProcess> {
   const prefix = [...privately, 'sh', '-ec', `${script}\nshift\nexec "$@"`, 'sh', directory]
-  return startProcess(file, {}, prefix)
+  return startProcess(file, prefix)
 }
 
 /** Runs a script that sees the mounts of this process, and returns its output. */

@@ -139,7 +139,7 @@ describe('fileTokenCache()', () => {
     expect(await cache.get('one')).toBe(undefined)
     expect(await other.list()).toEqual([])
     expect(readdirSync(directory)).toEqual(['foreign'])
-    // The holder from before can still store its token, and the next lease has a greater fence.
+    // It can be used again.
     expect(await cache.lease('one', 'you', 1_000)).toBeTypeOf('number')
   })
   // Those that it could not remove were counted as removed.

@@ -15,8 +15,8 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { startTokenEndpoints } from '../servers/token-endpoints.ts'
 import { temporaryDirectory } from './temporary-directory.ts'
-import { startTokenEndpoints } from './token-endpoint.ts'
 import { isShared, tokenOf } from './users.ts'
 
 /** The files that the cache has written. */

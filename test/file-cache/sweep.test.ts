@@ -28,7 +28,7 @@ describe('what no process needs any more', () => {
   }
   const stored = () => new Set(readdirSync(directory))
 
-  it('is removed a day after its last use, but never a valid token or a lease', async () => {
+  it('is removed a day after its last change, but never a valid token or a lease', async () => {
     const names = ['short', 'week', 'leased', 'young'].map((key) => keyDirectory('', key))
     const [short = '', week = '', leased = '', young = ''] = names
     await store('short', hourMs)

@@ -1,6 +1,6 @@
 import { onTestFinished } from 'vitest'
+import type { TokenEndpoint } from '../servers/token-endpoints.ts'
 import { cacheUser } from './cache-user.js'
-import type { TokenEndpoint } from './token-endpoint.ts'
 
 /** Another process, as far as the cache can tell: it shares only files. */
 export function user(directory: string, { options }: Pick<TokenEndpoint, 'options'>, changed: object = {}) {

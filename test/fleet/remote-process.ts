@@ -54,15 +54,10 @@ export class RemoteProcess {
 }
 
 /** Starts a process, which ends at the latest when the test ends. It runs another command if `prefix` is one. */
-export function startProcess(
-  file: string,
-  argument: object = {},
-  prefix: readonly string[] = [],
-  cleanup = afterTest,
-): Promise<RemoteProcess> {
-  const [command, ...args] = [...prefix, process.execPath, file, JSON.stringify(argument)]
+export function startProcess(file: string, prefix: readonly string[] = []): Promise<RemoteProcess> {
+  const [command, ...args] = [...prefix, process.execPath, file]
   const child = spawn(command as string, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
-  return started(new RemoteProcess(child), cleanup)
+  return started(new RemoteProcess(child), afterTest)
 }
 
 export async function started<P extends RemoteProcess>(process: P, cleanup: Cleanup): Promise<P> {

@@ -10,8 +10,6 @@ export interface TokenEndpoint {
   readonly issued: readonly string[]
   /** The next responses wait for this. */
   held: Promise<unknown>
-  /** Lifetime of the next tokens, in seconds. */
-  lifetimeSeconds: number
 }
 
 /** Any number of token endpoints in one server, which ends with the test. */
@@ -22,7 +20,7 @@ export async function startTokenEndpoints(): Promise<() => TokenEndpoint> {
     const endpoint = endpoints[index] as (typeof endpoints)[number]
     const token = `token-${index}-${endpoint.issued.length}`
     endpoint.issued.push(token)
-    const body = JSON.stringify({ access_token: token, token_type: 'Bearer', expires_in: endpoint.lifetimeSeconds })
+    const body = JSON.stringify({ access_token: token, token_type: 'Bearer', expires_in: 3600 })
     await endpoint.held
     response.writeHead(200, { 'content-type': 'application/json' }).end(body)
   })
@@ -41,7 +39,7 @@ export async function startTokenEndpoints(): Promise<() => TokenEndpoint> {
       timeoutMs: 100_000,
       sharedCacheTimeoutMs: 60_000,
     }
-    const endpoint = { options, issued: [], held: Promise.resolve(), lifetimeSeconds: 3600 }
+    const endpoint = { options, issued: [], held: Promise.resolve() }
     endpoints.push(endpoint)
     return endpoint
   }
