@@ -127,3 +127,18 @@ describe('text that is not a secret', () => {
     }
   }, 30_000)
 })
+
+// As `htmlentities()` of PHP writes them. Some were unknown, among them the full stop that every JWT contains.
+it('finds a secret with any ASCII punctuation as a named entity', () => {
+  const names = Object.entries({
+    ...{ '!': 'excl', '"': 'quot', '#': 'num', $: 'dollar', '%': 'percnt', '&': 'amp', "'": 'apos', '(': 'lpar' },
+    ...{ ')': 'rpar', '*': 'ast', '+': 'plus', ',': 'comma', '.': 'period', '/': 'sol', ':': 'colon', ';': 'semi' },
+    ...{ '<': 'lt', '=': 'equals', '>': 'gt', '?': 'quest', '@': 'commat', '[': 'lbrack', '\\': 'bsol', ']': 'rsqb' },
+    ...{ '^': 'Hat', _: 'lowbar', '`': 'grave', '{': 'lcub', '|': 'vert', '}': 'rbrace' },
+  })
+  for (const [character, name] of names) {
+    const mask = new SecretMask(id)
+    mask.add(`fake${character}secret`)
+    expect(mask.mask(`a fake&${name};secret!`), name).toBe('a [redacted]!')
+  }
+})

@@ -180,6 +180,15 @@ it('says why a shared cache is not used, whatever it throws, and neither delays 
   }
 })
 
+it('does not repeat a password in the URL of a shared cache', async () => {
+  const get = () => fetch('https://user:fake-password@cache.example.com/') as Promise<never>
+  await using provider = createTokenProvider({ ...server.appId, sharedCache: { ...memoryTokenCache(), get } })
+  await provider.getToken()
+  const [, message] = heard.find(([name]) => name === 'shared-cache:failed') ?? []
+  expect(message?.reason).toContain('https://cache.example.com/')
+  expect(message?.reason).not.toMatch(/user|fake-password/)
+})
+
 it('says that a shared cache did not respond in time', async () => {
   const sharedCache = { ...memoryTokenCache(), get: () => new Promise<never>(() => {}) }
   await using provider = createTokenProvider({ ...server.appId, sharedCache, sharedCacheTimeoutMs: 1 })

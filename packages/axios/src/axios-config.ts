@@ -13,15 +13,15 @@ export interface AxiosConfig {
   allowAbsoluteUrls?: boolean | undefined
   /** A Unix socket, which has no origin. */
   socketPath?: string | null | undefined
-  /** In any case. @default 'get' */
+  /** Upper or lower case. @default 'get' */
   method?: string | undefined
-  /** The body: whether it can be sent again is decided by it. */
+  /** The body. It decides whether the request can be sent again. */
   data?: unknown
   /** The query, which `tokenRequest` sees in the URL. */
   params?: unknown
   /** The adapter that sends the request; mcaAuth puts its own around it. */
   adapter?: unknown
-  /** Has the `fetch` of the fetch adapter. */
+  /** Contains the `fetch` of the fetch adapter. */
   env?: unknown
   /** A proxy, which would see a token sent over plain HTTP. */
   proxy?: unknown

@@ -88,7 +88,7 @@ export interface McaAuthChannels {
   'mca-auth:dpop:nonce': NonceChallenge
   /** The files of a client certificate have changed, and cannot be used. The previous certificate is used until it expires. */
   'mca-auth:certificate:ignored': IgnoredCertificate
-  /** The shared cache failed, and why. This process requests its own token. Also logged with `NODE_DEBUG=mca-auth`. */
+  /** The shared cache failed, and why. Each process then uses its own cache. Also logged with `NODE_DEBUG=mca-auth`. */
   'mca-auth:shared-cache:failed': SharedCacheFailure
   /** A request went without a token of ours, and why. Also logged with `NODE_DEBUG=mca-auth`. */
   'mca-auth:request:skipped': SkippedRequest

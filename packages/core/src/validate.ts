@@ -123,5 +123,5 @@ function at(numbers: readonly number[], index: number): number {
 
 function expected(name: string, what: string, value: unknown): TypeError {
   const got = value === null ? 'null' : typeof value
-  return new TypeError(`\`${name}\` must be ${what}${got === what.split(' ').at(-1) ? '' : `, got ${got}`}`)
+  return new TypeError(`\`${name}\` must be ${what}${what.split(/\W/).includes(got) ? '' : `, got ${got}`}`)
 }

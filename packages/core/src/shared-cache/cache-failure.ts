@@ -12,16 +12,15 @@ export function reportCacheFailure(error: unknown): void {
   if (!failed.hasSubscribers && !debug.enabled) return
   const reason = reasonOf(error)
   if (failed.hasSubscribers) failed.publish({ reason } satisfies SharedCacheFailure)
-  if (debug.enabled) debug('the shared cache failed, and is not used for this token: %s', reason)
+  if (debug.enabled) debug('the shared cache failed: %s', reason)
 }
 
-/** Errors of several connection attempts have no message. */
+/** Errors of several connection attempts have no message. Others quote a URL, which may have a user and a password. */
 function reasonOf(error: unknown): string {
   try {
     const { message, code, name } = error as NodeJS.ErrnoException
-    return printable(
-      [message, code, name].find((text) => typeof text === 'string' && text !== '') ?? 'unknown error',
-    ).slice(0, maxLength)
+    const text = [message, code, name].find((each) => typeof each === 'string' && each !== '') ?? 'unknown error'
+    return printable(text.replaceAll(/\/\/[^\s/?#]*@/g, '//')).slice(0, maxLength)
   } catch {
     return 'unknown error'
   }

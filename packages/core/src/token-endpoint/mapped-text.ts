@@ -13,7 +13,10 @@ const encodedParts =
 const controls: Readonly<Record<string, string>> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' }
 const entities: Readonly<Record<string, string>> = {
   ...{ amp: '&', lt: '<', gt: '>', quot: '"', apos: "'", nbsp: ' ', plus: '+', sol: '/', equals: '=' },
-  ...{ colon: ':', percnt: '%', lowbar: '_', hyphen: '-' },
+  ...{ colon: ':', percnt: '%', lowbar: '_', hyphen: '-', period: '.', comma: ',', semi: ';', commat: '@', bsol: '\\' },
+  ...{ excl: '!', num: '#', dollar: '$', ast: '*', quest: '?', hat: '^', grave: '`', lpar: '(', rpar: ')' },
+  ...{ lsqb: '[', lbrack: '[', rsqb: ']', rbrack: ']', lcub: '{', lbrace: '{', rcub: '}', rbrace: '}' },
+  ...{ vert: '|', verbar: '|', tab: '\t', newline: '\n' },
 }
 /** White space, invisible characters, and characters by which encodings differ: form and base64 (+ - _), hex (: -). */
 const separators = /[\s+\-:\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Zs}]/u
