@@ -96,7 +96,7 @@ describe('fileTokenCache()', () => {
     } finally {
       unsubscribe('mca-auth:shared-cache:failed', listen)
     }
-    const reason = `the token cache is not used, because ${directory} is open to other users (mode 0777): if it is for tokens only, run \`chmod go= '${directory}'\`; otherwise give a directory in it`
+    const reason = `the token cache is not used, because ${directory} is open to other users (mode 0777): if it is for tokens only, run \`chmod go= '${directory}'\`; otherwise use a directory in it`
     expect(reasons).toEqual([{ reason }, { reason }])
     expect(server.tokenRequests).toBe(2)
   })

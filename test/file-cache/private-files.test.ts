@@ -91,7 +91,7 @@ describe.skipIf(process.platform === 'win32')('the files of the cache', () => {
     for (const mode of [0o750, 0o705, 0o711, 0o777]) {
       mkdirSync(directory, { recursive: true })
       chmodSync(directory, mode)
-      const expected = `the token cache is not used, because ${directory} is open to other users (mode 0${mode.toString(8)}): if it is for tokens only, run \`chmod go= '${directory}'\`; otherwise give a directory in it`
+      const expected = `the token cache is not used, because ${directory} is open to other users (mode 0${mode.toString(8)}): if it is for tokens only, run \`chmod go= '${directory}'\`; otherwise use a directory in it`
       expect(await messages()).toEqual(Array(7).fill(expected))
       expect(modeOf(directory)).toBe(mode.toString(8))
       expect(readdirSync(directory)).toEqual([])
@@ -123,7 +123,7 @@ describe.skipIf(process.platform === 'win32')('the files of the cache', () => {
   it.runIf(process.geteuid?.() === 0)('are refused if they belong to another user', async () => {
     mkdirSync(directory, { recursive: true, mode: 0o700 })
     chownSync(directory, 12_345, 0)
-    const reason = `${directory} belongs to user 12345, and this process runs as 0: give a directory that does not exist yet`
+    const reason = `${directory} belongs to user 12345, and this process runs as 0: use a directory that does not exist yet`
     expect(await messages()).toEqual(Array(7).fill(`the token cache is not used, because ${reason}`))
     chownSync(directory, 0, 12_345) // a group without access does not matter
     await store()
@@ -151,9 +151,7 @@ describe.skipIf(process.platform === 'win32')('the files of the cache', () => {
   it.each(['EPERM', 'ENOTSUP', 'ENOSYS'])('need hard links: a file system that says %s is not used', async (code) => {
     vi.spyOn(fs, 'link').mockRejectedValue(Object.assign(new Error(`${code}: link`), { code }))
     onTestFinished(() => void vi.restoreAllMocks())
-    await expect(store()).rejects.toThrow(
-      `is on a file system without hard links (${code}): give another \`directory\``,
-    )
+    await expect(store()).rejects.toThrow(`is on a file system without hard links (${code}): use another directory`)
     // The attempt leaves no file behind.
     expect(readdirSync(join(directory, readdirSync(directory)[0] as string))).toEqual([])
   })
@@ -165,7 +163,7 @@ describe.skipIf(process.platform === 'win32')('the files of the cache', () => {
     symlinkSync(elsewhere, directory)
     expect(new Set(await messages())).toEqual(
       new Set([
-        `the token cache is not used, because ${directory} is a symbolic link: give the directory that it points to`,
+        `the token cache is not used, because ${directory} is a symbolic link: use the directory that it points to`,
       ]),
     )
     unlinkSync(directory)
@@ -215,7 +213,7 @@ describe.skipIf(process.platform === 'win32')('the files of the cache', () => {
     writeFileSync(directory, 'a file')
     expect(await messages()).toEqual(
       Array(7).fill(
-        `the token cache is not used, because ${directory} is not a directory: remove it, or give another \`directory\``,
+        `the token cache is not used, because ${directory} is not a directory: remove it, or use another directory`,
       ),
     )
     directory = join(directory, 'below', 'a file')
@@ -234,7 +232,7 @@ describe.skipIf(process.platform === 'win32')('the files of the cache', () => {
     for (const [i, key] of keys.entries()) expect((await cache.get(key))?.value).toBe(`v${i}`)
     const names = readdirSync(directory)
     expect(names).toHaveLength(keys.length)
-    for (const name of names) expect(name).toMatch(/^[\da-f]{64}$/)
+    for (const name of names) expect(name).toMatch(/^1-[\da-f]{64}$/)
     expect(readdirSync(join(directory, '..'))).toEqual(['tokens'])
   })
 })

@@ -68,8 +68,8 @@ export class FileStore implements SharedTokenCache {
   }
 
   /**
-   * A process that waits for another one calls `get()` and at once `lease()`, and does so again and again. For the second
-   * call it need not read the same file again: nothing can have been read in between that says otherwise.
+   * A process that waits for another one calls `get()` and then `lease()`, again and again. If both are in the same turn of the
+   * event loop, the second call uses what the first has read.
    */
   #remember(key: string, state: KeyState): void {
     this.#leasedNow.delete(key)

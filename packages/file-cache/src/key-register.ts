@@ -37,7 +37,7 @@ import {
 //   Temporary files, and lower versions that A did not remove, are removed by the next change, or when the directory is swept.
 // - A reads m, and B removes it before A opens it: there is a higher version, so A lists the directory again.
 // - A reads that m is the highest, and is stopped. B writes up to m + 3 and removes m, and C, which was stopped earlier, links its
-//   state as m, as above. A reads that. So A lists the directory again after it has read, and starts again if m is no longer
+//   state as m, as above. A then reads the file of C, which is not the state. So A lists the directory again after it has read, and starts again if m is no longer
 //   the highest.
 // - The directory is removed. A link to a file in it fails, and A starts again with an empty directory, from version 1.
 //   Fences do not start again (see `leased`). A holder from before may still store its token until a new lease is granted.
@@ -53,10 +53,10 @@ const versionName = /^[1-9]\d{0,7}$/
 /** No key is changed so often. */
 const lastVersion = 99_999_999
 const temporaryName = /^new-[\da-f-]{36}$/
-const keyName = /^[\da-f]{64}$/
+const keyName = /^1-[\da-f]{64}$/
 
 /** A new format has other names, so that two versions of this package never read each other's files. */
-const format = '1:'
+const format = '1-'
 
 export interface Found {
   /** The directory of the key, as it was before its files were read, if it exists. */
@@ -73,7 +73,7 @@ export function isKeyName(name: string): boolean {
 }
 
 export function keyDirectory(directory: string, key: string): string {
-  return join(directory, createHash('sha256').update(format).update(key).digest('hex'))
+  return join(directory, format + createHash('sha256').update(key).digest('hex'))
 }
 
 /** The names of our files in the directory of a key, the highest version first. */
@@ -139,10 +139,12 @@ async function putVersion(path: string, version: number, state: KeyState): Promi
     await removeFile(temporary)
   }
   const { versions } = await filesIn(path)
-  for (const lower of versions.filter((other) => other < version)) await removeFile(join(path, String(lower)))
-  if (versions[0] === version) return true
-  await removeFile(file)
-  return false
+  if (versions[0] !== version) {
+    await removeFile(file)
+    return false
+  }
+  for (const lower of versions.slice(1)) await removeFile(join(path, String(lower)))
+  return true
 }
 
 async function link(from: string, to: string): Promise<void> {
@@ -151,7 +153,7 @@ async function link(from: string, to: string): Promise<void> {
   } catch (error) {
     const code = codeOf(error) ?? ''
     if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(code)) throw error
-    throw refusal(dirname(to), `is on a file system without hard links (${code})`, 'give another `directory`')
+    throw refusal(dirname(to), `is on a file system without hard links (${code})`, 'use another directory')
   }
 }
 

@@ -4,7 +4,7 @@
  */
 const laneCount = 2
 const tickMs = 500
-/** Work that takes longer is stuck. Ticks, not time: an event loop that was blocked for long gives a single one. */
+/** Slower work counts as stuck. In ticks of a timer, not in time, because an event loop that was blocked has a single tick. */
 const maxTicks = 4
 
 interface Lane {

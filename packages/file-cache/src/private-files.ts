@@ -38,9 +38,9 @@ export async function isPrivateDirectory(path: string): Promise<boolean> {
 export async function statsOfPrivateDirectory(path: string): Promise<Stats | undefined> {
   const stats = await ifExists(fs.lstat(path))
   if (stats === undefined) return undefined
-  if (stats.isSymbolicLink()) throw refusal(path, 'is a symbolic link', 'give the directory that it points to')
-  if (!stats.isDirectory()) throw refusal(path, 'is not a directory', 'remove it, or give another `directory`')
-  checkAccess(path, stats, 'give a directory that does not exist yet')
+  if (stats.isSymbolicLink()) throw refusal(path, 'is a symbolic link', 'use the directory that it points to')
+  if (!stats.isDirectory()) throw refusal(path, 'is not a directory', 'remove it, or use another directory')
+  checkAccess(path, stats, 'use a directory that does not exist yet')
   return stats
 }
 
@@ -79,7 +79,7 @@ async function restoreMode(path: string, { mode }: Stats): Promise<void> {
   if (hasModes && (mode & 0o700) !== 0o700) await fs.chmod(path, 0o700)
 }
 
-/** Root would take the directory from the user who has called sudo, whose home directory it may still have. */
+/** Under `sudo`, HOME may still be the caller's. Root would create the directory there, and the caller could not use it. */
 async function refuseForSudo(path: string): Promise<void> {
   const caller = Number(process.env.SUDO_UID ?? 0)
   if (!hasModes || caller === 0 || process.geteuid?.() !== 0) return
@@ -145,7 +145,7 @@ function checkAccess(path: string, stats: Stats, advice: string): void {
   const shown = (mode & 0o777).toString(8).padStart(4, '0')
   const close = `run \`chmod go= '${path.replaceAll("'", String.raw`'\''`)}'\``
   // The directory may be one such as `/tmp`, which others need.
-  const safe = stats.isDirectory() ? `if it is for tokens only, ${close}; otherwise give a directory in it` : close
+  const safe = stats.isDirectory() ? `if it is for tokens only, ${close}; otherwise use a directory in it` : close
   throw refusal(path, `is open to other users (mode ${shown})`, safe)
 }
 

@@ -16,7 +16,8 @@ const temporaryMs = 60_000
  * files that killed processes left behind. Returns whether there may be more.
  *
  * A process may begin to use a key while it is swept. It writes a higher version then, which is not removed here, and the
- * directory of the key cannot be removed because it is not empty.
+ * directory of the key cannot be removed because it is not empty. If the key was removed in between, numbers start again, and a
+ * new state may be removed. That costs a token request.
  *
  * Each step is separate work of a lane, so that token requests do not wait for the whole sweep.
  */
@@ -63,6 +64,7 @@ async function sweepKey(directory: string, path: string): Promise<boolean> {
   const { version, state } = await readState(directory, path)
   const now = Date.now()
   const { versions, temporary } = await filesIn(path)
+  if ((versions[0] ?? 0) !== version) return false
   for (const name of temporary) {
     const file = join(path, name)
     if (Math.abs(now - (await modifiedAt(file))) > temporaryMs) await removeFile(file)

@@ -9,13 +9,11 @@ interface Observation {
   readonly changedAt: number
 }
 
-/** Longer than the clock of any file system stands still. */
-const granularityMs = 50
 const maxKeys = 100
 
 /**
- * The memory of a process that waits for another one, which has the lease. It reads the key again and again, and each call of
- * the file system waits for a thread, on a busy machine for long. One call is enough to see that nothing has changed:
+ * The memory of a process that waits for another one, which has the lease. It reads the key again and again. Each call of
+ * the file system waits for a thread, which takes long on a busy machine. A single call shows that nothing has changed:
  * each change of a key adds a file to its directory, which changes the time of the directory.
  *
  * Two changes may have the same time if they are close together. So a directory that had just been changed when it was read is
@@ -29,6 +27,9 @@ export class Waiting {
     this.#observations.delete(key)
     if (!hasModes || directory === undefined || !isLeased(state, readAt)) return
     const { ino: inode, ctimeMs: changedAt } = directory
+    // Times of whole seconds come from a file system without fractions, such as ext3 or HFS+. Others are exact to a tick of the
+    // kernel, at most 10 ms.
+    const granularityMs = changedAt % 1_000 === 0 ? 2_000 : 50
     if (Math.abs(readAt - changedAt) < granularityMs) return
     const [oldest] = this.#observations.size < maxKeys ? [] : this.#observations.keys()
     if (oldest !== undefined) this.#observations.delete(oldest)
