@@ -59,6 +59,12 @@ it('the doctor says that a server requires a certificate, if none was given', as
 
 it.each<[string, () => string[], RegExp]>([
   ['no key', () => ['--cert-file', fixture.file('tls.crt', client.cert)], /--cert-file goes with --key-file/],
+  // It was ignored, and the token was requested without mutual TLS.
+  [
+    'an assertion in place of a key',
+    () => ['--cert-file', fixture.file('tls.crt', client.cert), '--assertion-file', fixture.file('assertion', 'a.b.c')],
+    /--cert-file goes with --key-file/,
+  ],
   ['no certificate', () => ['--ca-file', fixture.file('ca.crt', issuer.cert)], /--ca-file goes with --cert-file/],
   [
     'the id of a key that signs nothing',

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -184,6 +185,19 @@ it('a file system that does not respond delays the token, and prevents neither i
   const examined = await run(['doctor', ...fixture.explicit()], env)
   expect([examined.code, examined.err]).toEqual([0, ''])
   expect(rowsOf(examined.out)).toContain('! not used the file system does not respond')
+})
+
+// Node.js waits for a blocked thread, even in `process.exit()`: the command printed the token, and hung.
+it('a file system that blocks a thread does not keep the command from ending', async () => {
+  const fifo = join(fixture.directory, 'fifo')
+  execFileSync('mkfifo', [fifo])
+  const blocks = `import { promises } from 'node:fs'
+const { open } = promises
+promises.lstat = () => open(${JSON.stringify(fifo)}, 'r')`
+  const env = { NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(blocks)}` }
+  const { out, err } = await run(['token', ...fixture.explicit()], env)
+  expect(out).toMatch(/^Bearer \S+\n$/)
+  expect(err).toBe('mca-auth: the token is not stored: the file system does not respond\n')
 })
 
 describe('mca-auth clear', () => {

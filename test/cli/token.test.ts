@@ -100,6 +100,9 @@ describe('mca-auth token', () => {
     for (const [message, ...args] of [
       [seen, '--secret', secret],
       [seen, `--secret=${secret}`],
+      [seen, '--client-secret', secret],
+      [seen, `--apikey=${secret}`],
+      [seen, '--password', secret],
       [/options only/, secret],
     ]) {
       const { code, out, err } = await run(['token', ...(args as string[])], fixture.vcap())

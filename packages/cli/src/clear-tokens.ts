@@ -10,7 +10,7 @@ import { inTime, reasonOf } from './token-store.js'
  */
 export async function clearTokens(): Promise<void> {
   const cache = fileTokenCache()
-  const count = await inTime(cache.clear()).catch((error: Error) => {
+  const count = await inTime(cache.clear(), 60_000).catch((error: Error) => {
     throw new Error(reasonOf(error.message))
   })
   const tokens = count === 0 ? 'no tokens' : count === 1 ? '1 token' : `${count} tokens`

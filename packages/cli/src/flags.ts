@@ -95,8 +95,8 @@ const renamed: Readonly<Record<string, string>> = {
 
 /** A message of the library with its options as flags: `` `timeoutMs` `` becomes `--timeout-ms`. */
 export function withCliOptionNames(message: string): string {
-  // The doctor is at hand already.
-  const own = message.replace(/\. `npx @mca-auth\/cli doctor` [^`]*$/, '')
+  // The doctor is at hand already, and --dpop takes no key.
+  const own = message.replace(/\. `npx @mca-auth\/cli doctor` [^`]*$/, '').replace(/: give one as `dpop`$/, '')
   return own.replaceAll(/`(\w+)(?:: (?:true|'(\w+)'))?`/g, (quoted, option: string, value: string | undefined) => {
     const name = renamed[option] ?? option.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
     return flags.has(name) ? `--${name}${value === undefined ? '' : ` ${value}`}` : quoted

@@ -34,6 +34,7 @@ export async function libraryOptions(
     tokenEndpoint: texts['token-endpoint'],
     issuer: texts.issuer,
     service: texts.service,
+    origins: lists.origin,
     clientAuth,
     dpop: values.dpop === true || undefined,
     scope: lists.scope,
@@ -53,8 +54,8 @@ async function clientAuthOf(texts: Texts): Promise<ClientAuth> {
   if (ways.length > 1) throw new UsageError(`only one of --${ways.join(', --')} may be given`)
   const { 'key-file': keyFile, 'key-id': kid, 'assertion-file': file } = texts
   if (kid !== undefined && keyFile === undefined) throw new UsageError('--key-id goes with --key-file, or with `jwk`')
-  if (file !== undefined) return { clientAuth: clientAssertion({ file }) }
   if (texts['cert-file'] !== undefined || texts['ca-file'] !== undefined) return certificateOf(texts)
+  if (file !== undefined) return { clientAuth: clientAssertion({ file }) }
   if (keyFile === undefined) return { clientAuth: texts['client-auth'] as McaAuthOptions['clientAuth'] }
   const key = await readKey('--key-file', keyFile)
   try {

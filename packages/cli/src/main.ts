@@ -8,6 +8,7 @@ import { help } from './help.js'
 import { endByInterrupt } from './interrupt.js'
 import { complain, OutputError, print } from './output.js'
 import { printToken } from './print-token.js'
+import { stuckCall } from './stuck-call.js'
 import { Progress } from './terminal.js'
 
 const progress = new Progress()
@@ -22,6 +23,8 @@ process.once('SIGINT', () => {
 
 const args = process.argv.slice(2)
 process.exitCode = await run(args).catch(explain)
+// A call of the file system that never responds blocks a thread, and Node.js waits for that, even in `process.exit()`.
+if (stuckCall.isKnown) setTimeout(() => process.kill(process.pid, 'SIGKILL'), 1_000).unref()
 
 // Only the code of the command is loaded: `mca-auth token` may run in a loop.
 async function run(given: readonly string[]): Promise<number> {

@@ -26,7 +26,7 @@ const options = Object.fromEntries(
  * @throws UsageError
  */
 export function parseArguments(args: readonly string[]): Arguments {
-  if (args.some((arg) => /^--secret(=|$)/.test(arg))) {
+  if (args.some((arg) => /^--?(?:client-?)?(?:secret|password|api-?key)(?:=|$)/i.test(arg))) {
     throw new UsageError('a secret on the command line shows in `ps` and in the history: use --secret-file FILE, or -')
   }
   const { tokens, positionals } = parseArgs({

@@ -10,7 +10,7 @@ export async function showStore(report: Report, options: McaAuthOptions, key: Pr
   const cache = fileTokenCache()
   if (cache.directory !== undefined) report.line('plain', 'directory', cache.directory)
   try {
-    const tokens = (await inTime(cache.list())).flatMap(({ expiresInMs }) =>
+    const tokens = (await inTime(cache.list(), 10_000)).flatMap(({ expiresInMs }) =>
       expiresInMs === undefined ? [] : [expiresInMs],
     )
     const first = tokens.length === 0 ? '' : `; the first expires in ${durationOf(Math.min(...tokens))}`

@@ -2,6 +2,7 @@ import { createPrivateKey } from 'node:crypto'
 import type { McaAuthOptions, SharedToken, SharedTokenCache } from '@mca-auth/core'
 import { hasStaticSecret } from '@mca-auth/core/adapter'
 import { type FileTokenCache, fileTokenCache } from '@mca-auth/file-cache'
+import { stuckCall } from './stuck-call.js'
 
 /** Longer than in a service, where requests wait: a disk may be slow after it slept. */
 const defaultTimeoutMs = 2_000
@@ -107,7 +108,10 @@ export function tokenStore(
 export async function inTime<T>(work: Promise<T>, timeoutMs: number = defaultTimeoutMs): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(silence)), timeoutMs)
+    timer = setTimeout(() => {
+      stuckCall.isKnown = true
+      reject(new Error(silence))
+    }, timeoutMs)
   })
   return Promise.race([work, timeout]).finally(() => clearTimeout(timer))
 }
@@ -116,7 +120,8 @@ export async function inTime<T>(work: Promise<T>, timeoutMs: number = defaultTim
 export function reasonOf(failure: string): string {
   if (fileTokenCache().directory === undefined) return 'there is no home directory: set HOME'
   if (failure.includes('`sharedCacheTimeoutMs`')) return silence
-  return failure.replace(/^the token cache is not used, because /, '')
+  const reason = failure.replace(/^the token cache is not used, because /, '')
+  return /use (?:a|the|another) directory/.test(reason) ? `${reason} (see \`mca-auth help environment\`)` : reason
 }
 
 /** The same for each format of the key. */

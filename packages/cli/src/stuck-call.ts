@@ -1,0 +1,2 @@
+/** Whether a call of the file system has not responded in time. */
+export const stuckCall = { isKnown: false }
