@@ -9,6 +9,7 @@ const secrets = [
   'fakeFAKE0123456789-_~.',
   'p%41ss word+ok',
   'user@example.com:fake',
+  'not a real \ufffd\u{10000} secret',
 ]
 const masks = new Map(
   secrets.map((secret) => {

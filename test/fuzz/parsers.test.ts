@@ -182,6 +182,9 @@ describe('a secret that was sent', () => {
     (text, id) => Buffer.from(`${id}:${text}`).toString('base64url'),
   ]
 
+  /** The beginning of an escape, which the text behind it may complete: `%` and `00` are another character. */
+  const begun = /(?:%[\da-f]?|\\(?:x[\da-f]?|u[\da-f]{0,3})?|&#?\w*)$/i
+
   it('is masked in every encoding, anywhere in a text', () => {
     const encoding = fc.constantFrom(...encodings)
     fc.assert(
@@ -192,6 +195,7 @@ describe('a secret that was sent', () => {
         const authorization = `Basic ${Buffer.from(`client:${text}`).toString('base64')}`
         mask.addRequest(new URLSearchParams(), { authorization })
         const shown = encode(text, 'client')
+        fc.pre(!begun.test(before) && (after === '' || !begun.test(shown)))
         expect(mask.mask(`${before}${shown}${after}`)).not.toContain(shown)
       }),
       { numRuns: 300 },

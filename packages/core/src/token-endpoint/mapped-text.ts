@@ -111,7 +111,7 @@ class MappedTextBuilder {
     for (let i = 0; i < bytes.length; ) {
       const length = sequenceLength(bytes[i] as number)
       const text = bytes.toString('utf8', i, i + length)
-      const isValid = length > 1 && [...text].length === 1 && text !== '\ufffd'
+      const isValid = length > 1 && bytes.subarray(i, i + length).equals(Buffer.from(text))
       const used = isValid ? length : 1
       this.add(isValid ? text : String.fromCharCode(bytes[i] as number), index + i * width, index + (i + used) * width)
       i += used
