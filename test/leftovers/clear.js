@@ -1,8 +1,8 @@
-// Kills the processes that a run has left and removes its folder, however the run ended: `run.ts` starts it.
+// Kills the processes that a run has left and removes its folders, however the run ended: `run.ts` starts it.
 import { rmSync } from 'node:fs'
 import { processesOf } from './processes.js'
 
-const run = process.argv[2] ?? ''
+const [run = '', ofVitest = ''] = process.argv.slice(2)
 for (const { pid } of processesOf(run)) {
   try {
     process.kill(pid, 'SIGKILL')
@@ -10,4 +10,4 @@ for (const { pid } of processesOf(run)) {
     // The process has already ended.
   }
 }
-rmSync(run, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
+for (const folder of [run, ofVitest]) rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })

@@ -4,15 +4,16 @@ import { chmodSync, mkdtempSync, readdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { TestProject } from 'vitest/node'
 import { processesOf, runVariable } from './processes.js'
 
 /** How long a process may take to end on a busy machine. */
 const graceMs = 30_000
 
-export default function setup(): () => Promise<void> {
+export default function setup({ tmpDir }: TestProject): () => Promise<void> {
   const run = mkdtempSync(join(tmpdir(), 'mca-auth-test-'))
   chmodSync(run, 0o711) // a process of another user may reach the files that a test has made for it
-  clearAfter(run)
+  clearAfter(run, tmpDir)
   process.env[runVariable] = run
   return async () => {
     const deadline = Date.now() + graceMs
@@ -31,10 +32,13 @@ function startedBy(run: string): { readonly pid: number; readonly command: strin
   return processesOf(run).filter(({ file }) => file !== '')
 }
 
-/** The standard input of a shell ends with this process, even if it is killed; the shell also survives a Ctrl-C. */
-function clearAfter(run: string): void {
+/**
+ * Also removes vitest's own temporary folder, which stays if vitest is killed. The standard input of a shell ends with this
+ * process, even if it is killed; the shell also survives a Ctrl-C.
+ */
+function clearAfter(run: string, ofVitest: string): void {
   const script = `trap '' HUP INT TERM; while read -r _; do :; done; exec "$@"`
-  const clear = [process.execPath, join(import.meta.dirname, 'clear.js'), run]
+  const clear = [process.execPath, join(import.meta.dirname, 'clear.js'), run, ofVitest]
   const shell = spawn('sh', ['-c', script, 'sh', ...clear], { stdio: ['pipe', 'ignore', 'ignore'] })
   shell.unref()
   ;(shell.stdin as unknown as { unref(): void }).unref()
