@@ -1,15 +1,17 @@
-import { execFileSync } from 'node:child_process'
+import { execFile, execFileSync } from 'node:child_process'
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { privateKeyJwt } from '@mca-auth/core'
 import { startIam } from '@mca-auth/testing'
 import { describe, expect, it } from 'vitest'
 import { tokenStore } from '../../packages/cli/src/token-store.ts'
+import { canMount, mounting } from '../file-cache/mounts.ts'
 import { unsignedJwt } from '../servers/sent-token-requests.ts'
 import { startTokenEndpoints } from '../servers/token-endpoints.ts'
 import { fullSize } from '../size.ts'
-import { doctor, Fixture, type Result, rowsOf, run, secret } from './fixture.ts'
+import { doctor, environment, Fixture, main, type Result, rowsOf, run, secret } from './fixture.ts'
 
 const fixture = new Fixture()
 /** Files get a fifth of this time. */
@@ -246,6 +248,31 @@ describe('the doctor', () => {
     const { code, rows } = await doctor(fixture.explicit())
     expect(code).toBe(0)
     expect(rows).toContainEqual(expect.stringMatching(/^! not used .*run `chmod go= /))
+  })
+
+  it('warns that one entry is not used, and counts the others', async () => {
+    printed(await token())
+    printed(await token('--scope', 'read'))
+    const [file] = files()
+    chmodSync(String(file?.path), 0o644)
+    const { rows } = await doctor(fixture.explicit())
+    expect(rows).toContainEqual(expect.stringMatching(/^· tokens 1;/))
+    expect(rows).toContainEqual(
+      expect.stringMatching(/^! not used .* is open to other users \(mode 0644\): run `chmod go= /),
+    )
+  })
+
+  it.runIf(canMount)('warns if nothing can be stored', async () => {
+    const home = join(fixture.directory, 'home')
+    mkdirSync(home)
+    const readOnly = mounting(home, 'mount -t tmpfs -o ro tmpfs "$1"')
+    for (const command of ['token', 'doctor']) {
+      const [file, ...args] = [...readOnly, process.execPath, main, command, ...fixture.explicit()] as const
+      const env = environment({ PATH: String(process.env.PATH), COLUMNS: '1000', XDG_CACHE_HOME: home })
+      const { stdout, stderr } = await promisify(execFile)(file, args, { env })
+      if (command === 'token') expect(stderr).toMatch(/the token is not stored: EROFS: read-only file system/)
+      else expect(rowsOf(stdout)).toContainEqual(expect.stringMatching(/^! not used EROFS: read-only file system/))
+    }
   })
 
   it('does not warn if there is no home directory, as in many containers', async () => {

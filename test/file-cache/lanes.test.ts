@@ -108,6 +108,8 @@ describe('what a process does with one key', () => {
     vi.advanceTimersByTime(1_500)
     for (const key of ['a', 'b']) {
       await expect(cache.get(key)).rejects.toThrow('the file system of the token cache does not respond')
+      await expect(cache.list()).rejects.toThrow('does not respond')
+      await expect(cache.clear()).rejects.toThrow('does not respond')
     }
     expect(hang).toHaveBeenCalledTimes(2)
     vi.restoreAllMocks()

@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { type RemoteProcess, startProcess } from '../fleet/remote-process.ts'
 
 /** Runs a command with mounts that no other process sees, and that end with it. Without root, as root of its own namespace. */
-const privately = process.getuid?.() === 0 ? ['unshare', '--mount'] : ['unshare', '--map-root-user', '--mount']
+const privately: readonly [string, ...string[]] =
+  process.getuid?.() === 0 ? ['unshare', '--mount'] : ['unshare', '--map-root-user', '--mount']
 
 export const tmpfs = 'mount -t tmpfs tmpfs "$1"'
 
@@ -36,10 +37,14 @@ function mount(script: string): boolean {
   return status === 0
 }
 
+/** What to put before a command so that it sees the mounts of a script. */
+export function mounting(directory: string, script: string): [string, ...string[]] {
+  return [...privately, 'sh', '-ec', `${script}\nshift\nexec "$@"`, 'sh', directory]
+}
+
 /** A process that sees the mounts of a script. */
 export async function startMounted(file: string, directory: string, script: string): Promise<RemoteProcess> {
-  const prefix = [...privately, 'sh', '-ec', `${script}\nshift\nexec "$@"`, 'sh', directory]
-  return startProcess(file, prefix)
+  return startProcess(file, mounting(directory, script))
 }
 
 /** Runs a script that sees the mounts of this process, and returns its output. */

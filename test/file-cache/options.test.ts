@@ -130,8 +130,8 @@ describe('fileTokenCache()', () => {
     expect(entries).toHaveLength(2)
     expect(entries).toEqual(
       expect.arrayContaining([
-        { path: expect.stringContaining(directory), expiresInMs: left, leased: false },
-        { path: expect.stringContaining(directory), expiresInMs: undefined, leased: true },
+        { path: expect.stringContaining(directory), expiresInMs: left, leased: false, problem: undefined },
+        { path: expect.stringContaining(directory), expiresInMs: undefined, leased: true, problem: undefined },
       ]),
     )
     mkdirSync(join(directory, 'foreign'))
@@ -142,6 +142,22 @@ describe('fileTokenCache()', () => {
     // It can be used again.
     expect(await cache.lease('one', 'you', 1_000)).toBeTypeOf('number')
   })
+  it('lists an entry that is not used, with the reason', async () => {
+    const directory = join(parent, 'spoiled')
+    const cache = fileTokenCache({ directory })
+    for (const key of ['one', 'other']) await cache.lease(key, 'me', 60_000)
+    const [spoiled] = await cache.list()
+    const path = String(spoiled?.path)
+    chmodSync(path, 0o755)
+    const problem = expect.stringMatching(/is open to other users \(mode 0755\): .*chmod/)
+    const entry = { path, expiresInMs: undefined, leased: false, problem }
+    const entries = await cache.list()
+    expect(entries).toContainEqual(entry)
+    expect(entries.map(({ leased }) => leased).toSorted()).toEqual([false, true])
+    await expect(cache.clear()).rejects.toThrow('is open to other users')
+    expect(await cache.list()).toEqual([entry])
+  })
+
   // Those that it could not remove were counted as removed.
   it.each(['EROFS', 'EACCES', 'EBUSY'])('removes what it can, and rejects if a file stays (%s)', async (code) => {
     const directory = join(parent, code)

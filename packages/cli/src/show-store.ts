@@ -1,3 +1,5 @@
+import { constants, promises as fs } from 'node:fs'
+import { dirname } from 'node:path'
 import type { McaAuthOptions } from '@mca-auth/core'
 import { fileTokenCache } from '@mca-auth/file-cache'
 import { resultOrProblem } from './problem.js'
@@ -10,11 +12,13 @@ export async function showStore(report: Report, options: McaAuthOptions, key: Pr
   const cache = fileTokenCache()
   if (cache.directory !== undefined) report.line('plain', 'directory', cache.directory)
   try {
-    const tokens = (await inTime(cache.list(), 10_000)).flatMap(({ expiresInMs }) =>
-      expiresInMs === undefined ? [] : [expiresInMs],
-    )
+    const entries = await inTime(cache.list(), 10_000)
+    const tokens = entries.flatMap(({ expiresInMs }) => (expiresInMs === undefined ? [] : [expiresInMs]))
     const first = tokens.length === 0 ? '' : `; the first expires in ${durationOf(Math.min(...tokens))}`
     report.line('plain', 'tokens', `${tokens.length}${first}`)
+    const [problem, ...more] = entries.flatMap((entry) => (entry.problem === undefined ? [] : [entry.problem]))
+    if (problem !== undefined) throw new Error(more.length === 0 ? problem : `${problem} (and ${more.length} more)`)
+    if (cache.directory !== undefined) await inTime(checkWritable(cache.directory))
   } catch (error) {
     // Without a home directory, as in many containers, nothing is wrong: tokens are just not stored.
     report.line(cache.directory === undefined ? 'plain' : 'warning', 'not used', reasonOf((error as Error).message))
@@ -22,6 +26,17 @@ export async function showStore(report: Report, options: McaAuthOptions, key: Pr
   const store = resultOrProblem(() => tokenStore(options, key, false))
   if (store === undefined) {
     report.line('plain', 'this one', 'is not stored: there is no static secret or key to encrypt it with')
+  }
+}
+
+/** @throws Error if the directory cannot be written, or created if it does not exist. */
+async function checkWritable(directory: string): Promise<void> {
+  try {
+    await fs.access(directory, constants.W_OK | constants.X_OK)
+  } catch (error) {
+    const parent = dirname(directory)
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || parent === directory) throw error
+    await checkWritable(parent)
   }
 }
 

@@ -2,6 +2,7 @@ import { promises as fs } from 'node:fs'
 import { join } from 'node:path'
 import { filesIn, isKeyName, readState } from './key-register.js'
 import { isLeased, tokenIn } from './key-state.js'
+import { inLane } from './lanes.js'
 import { ifExists, isPrivateDirectory } from './private-files.js'
 
 /** Describes the state of one key. Contains nothing of the token. */
@@ -12,6 +13,8 @@ export interface StoredEntry {
   readonly expiresInMs: number | undefined
   /** Whether a process is requesting a token now. */
   readonly leased: boolean
+  /** Why no process uses this entry, e.g. because other users can read it, and what to do; else `undefined`. */
+  readonly problem: string | undefined
 }
 
 /** The directories of all keys. */
@@ -23,12 +26,20 @@ async function keyDirectories(directory: string): Promise<string[]> {
 
 export async function listEntries(directory: string): Promise<StoredEntry[]> {
   const entries: StoredEntry[] = []
-  for (const path of await keyDirectories(directory)) {
-    const { state } = await readState(directory, path)
-    const now = Date.now()
-    entries.push({ path, expiresInMs: tokenIn(state, now)?.expiresInMs, leased: isLeased(state, now) })
+  for (const path of await inLane(directory, () => keyDirectories(directory))) {
+    entries.push(await inLane(path, () => entryOf(directory, path)))
   }
   return entries
+}
+
+async function entryOf(directory: string, path: string): Promise<StoredEntry> {
+  try {
+    const { state } = await readState(directory, path)
+    const now = Date.now()
+    return { path, expiresInMs: tokenIn(state, now)?.expiresInMs, leased: isLeased(state, now), problem: undefined }
+  } catch (error) {
+    return { path, expiresInMs: undefined, leased: false, problem: (error as Error).message }
+  }
 }
 
 /**
@@ -39,17 +50,22 @@ export async function listEntries(directory: string): Promise<StoredEntry[]> {
 export async function clearEntries(directory: string): Promise<number> {
   let removed = 0
   const failures: unknown[] = []
-  for (const path of await keyDirectories(directory)) {
+  for (const path of await inLane(directory, () => keyDirectories(directory))) {
     try {
-      const { state } = await readState(directory, path)
-      await removeKey(path)
-      if (tokenIn(state, Date.now()) !== undefined) removed++
+      if (await inLane(path, () => clearKey(directory, path))) removed++
     } catch (error) {
       failures.push(error)
     }
   }
   if (failures.length > 0) throw failures[0]
   return removed
+}
+
+/** Whether there was a token. */
+async function clearKey(directory: string, path: string): Promise<boolean> {
+  const { state } = await readState(directory, path)
+  await removeKey(path)
+  return tokenIn(state, Date.now()) !== undefined
 }
 
 /**
