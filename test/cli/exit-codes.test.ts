@@ -11,6 +11,12 @@ describe('an exit code and one message on standard error', () => {
     ['options without a command', 2, /a command is missing/, () => ['--json']],
     ['an unknown command', 2, /unknown command; known are: `token`/, () => ['login']],
     ['an unknown option', 2, /unknown option --colour\n\(see mca-auth token --help/, () => ['token', '--colour']],
+    [
+      'a value after other options',
+      2,
+      /--timeout-ms must be .*\n\(see mca-auth token --help/,
+      () => ['--timeout-ms', 'soon', 'token'],
+    ],
     ['a missing value', 2, /--scope needs a value, SCOPE\n/, () => ['token', '--scope']],
     ['a value for a switch', 2, /--json takes no value\n/, () => ['token', '--json=yes']],
     [

@@ -99,12 +99,7 @@ describe('a mistyped name is answered with the one that was probably meant', () 
     [['token', '--timeout', '5'], 'unknown option --timeout: did you mean --timeout-ms?'],
     [['token', '-client-id', 'x'], 'unknown option -client-id: did you mean --client-id?'],
   ])('%j: %s', async (args, message) => {
-    await expect(readCommandLine(args)).rejects.toThrow(
-      new UsageError(
-        message,
-        names.find((name) => args.includes(name)),
-      ),
-    )
+    await expect(readCommandLine(args)).rejects.toThrow(new UsageError(message))
   })
 
   it('without repeating a command, which may be a secret in the wrong place', async () => {

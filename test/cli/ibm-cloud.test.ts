@@ -63,6 +63,23 @@ describe('mca-auth token --service', () => {
 })
 
 describe('mca-auth doctor --service', () => {
+  it('says what is wrong with the configuration once, and suggests no other credentials, which do not go with it', async () => {
+    const { code, rows } = await doctor(['--service', 'cloudant'], cloudant({ CLOUDANT_AUTH_TYPE: 'basic' }))
+    expect(code).toBe(3)
+    expect(rows).toContain('✗ service cloudant')
+    expect(rows.filter((row) => row.includes('CLOUDANT_*: AUTH_TYPE must be'))).toHaveLength(1)
+    expect(rows.filter((row) => row.startsWith('→'))).toEqual(['→ fix the variable or file named in the message'])
+  })
+
+  it('names an option of the library as a flag only if the command takes it', async () => {
+    const plain = cloudant({ CLOUDANT_URL: 'http://orders.example.com' })
+    const problem = "the service's URL in CLOUDANT_* is plain http: use https, or list http://orders.example.com in "
+    const { rows } = await doctor(['--service', 'cloudant'], plain)
+    expect(rows).toContain(`✗ INSECURE_TRANSPORT ${problem}--origin`)
+    const { err } = await run(['token', '--service', 'cloudant'], plain)
+    expect(err).toBe(`mca-auth: ${problem}\`origins\`\n(mca-auth doctor says more)\n`)
+  })
+
   it('shows where the configuration was found, the origins, and the presented tokens', async () => {
     const { code, rows, out } = await doctor(['--service', 'cloudant'], cloudant())
     expect(code).toBe(0)

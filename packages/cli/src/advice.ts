@@ -16,10 +16,10 @@ const byAuthentication: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** What to do about an error, most likely reason first. */
-export function adviceFor(error: McaAuthError, { clientAuth }: Pick<McaAuthOptions, 'clientAuth'>): readonly string[] {
+export function adviceFor(error: McaAuthError, options: McaAuthOptions): readonly string[] {
   switch (error.code) {
     case 'TOKEN_REQUEST_REFUSED':
-      return deniedAdvice(error, typeof clientAuth === 'function' ? partOf(clientAuth)?.name : undefined)
+      return deniedAdvice(error, partOf(options.clientAuth)?.name)
     case 'TOKEN_REQUEST_FAILED':
       return failureAdvice(error)
     case 'TOKEN_REQUEST_THROTTLED':
@@ -36,7 +36,10 @@ export function adviceFor(error: McaAuthError, { clientAuth }: Pick<McaAuthOptio
     case 'INSECURE_TRANSPORT':
       return ['use https: over plain HTTP, anyone on the network can read secrets and tokens']
     case 'INVALID_CREDENTIALS_SOURCE':
-      return ['fix the variable or file named in the message, or use --binding FILE or --instance-name NAME']
+      // With --service, its configuration says it all: no other credential may be named.
+      return options.service === undefined
+        ? ['fix the variable or file named in the message, or use --binding FILE or --instance-name NAME']
+        : ['fix the variable or file named in the message']
     case 'MISSING_SECRET_ERROR':
       return [
         'bind a credential that has a secret, such as one of a regular web application in App ID',

@@ -1,6 +1,6 @@
 import { parseUrl } from '@mca-auth/core/adapter'
 import type { RequestToCheck } from './check-request.js'
-import { type CommandName, commands, isCommand } from './commands.js'
+import { type CommandName, commands, isCommand, takesFlag } from './commands.js'
 import type { DoctorCommand } from './doctor.js'
 import { UsageError } from './exit-codes.js'
 import { generalFlags } from './flags.js'
@@ -20,30 +20,15 @@ export type CommandLine =
 
 /** @throws UsageError */
 export async function readCommandLine(args: readonly string[]): Promise<CommandLine> {
-  const { values, positionals } = about(args.find(isCommand), () => parseArguments(args))
+  const { values, positionals } = parseArguments(args)
   const [name, ...rest] = positionals
   if (name === 'help') return { command: 'help', about: helpName(rest) }
   if (values.help === true) return { command: 'help', about: name === undefined ? undefined : commandNamed(name) }
   if (values.version === true) return { command: 'version' }
   if (name === undefined) throw new UsageError('a command is missing')
   const command = commandNamed(name)
-  about(command, () => checkFlags(command, values))
-  return commandLine(command, rest, values).catch((error: unknown) => {
-    throw aboutCommand(command, error)
-  })
-}
-
-/** Runs a function, whose UsageErrors then name the command. */
-function about<T>(command: string | undefined, run: () => T): T {
-  try {
-    return run()
-  } catch (error) {
-    throw aboutCommand(command, error)
-  }
-}
-
-function aboutCommand(command: string | undefined, error: unknown): unknown {
-  return error instanceof UsageError ? new UsageError(error.message, command) : error
+  checkFlags(command, values)
+  return commandLine(command, rest, values)
 }
 
 async function commandLine(command: CommandName, rest: readonly string[], values: Values): Promise<CommandLine> {
@@ -78,13 +63,13 @@ function guess(name: string, known: readonly string[]): string {
 
 function checkFlags(command: CommandName, values: Values): void {
   for (const name of Object.keys(values)) {
-    const takes = (each: CommandName) =>
-      commands[each].flagGroups.some(({ flags }) => flags.some((flag) => flag.name === name))
-    if (takes(command) || generalFlags.some((flag) => flag.name === name)) continue
+    if (takesFlag(command, name) || generalFlags.some((flag) => flag.name === name)) continue
     if (name === 'dpop' && command === 'token') {
       throw new UsageError('--dpop goes with `doctor`: the header of a token that is bound to a key is useless alone')
     }
-    const others = (Object.keys(commands) as CommandName[]).filter(takes).map((each) => `\`${each}\``)
+    const others = (Object.keys(commands) as CommandName[])
+      .filter((each) => takesFlag(each, name))
+      .map((each) => `\`${each}\``)
     throw new UsageError(`--${name} does not go with \`${command}\`, but with ${others.join(' and ')}`)
   }
 }

@@ -189,6 +189,11 @@ const clear: Command = {
 
 export const commands: Readonly<Record<CommandName, Command>> = { token, doctor, jwk, clear }
 
+/** Whether the command takes the flag. Every command also takes the general ones. */
+export function takesFlag(command: CommandName, flag: string): boolean {
+  return commands[command].flagGroups.some(({ flags }) => flags.some(({ name }) => name === flag))
+}
+
 export function isCommand(name: string): name is CommandName {
   return Object.hasOwn(commands, name)
 }

@@ -3,7 +3,7 @@ import { adviceFor } from './advice.js'
 import type { RequestToCheck } from './check-request.js'
 import { type Examination, examine } from './examine.js'
 import type { ExitCode } from './exit-codes.js'
-import { withCliOptionNames } from './flags.js'
+import { withFlagNames } from './flag-names.js'
 import { print } from './output.js'
 import { printable } from './printable.js'
 import { type Findings, Report } from './report.js'
@@ -40,7 +40,7 @@ export async function doctor({ options, key, request, json }: DoctorCommand, pro
 
 /** At the end of the last section, which is the one that failed. */
 function showProblem(report: Report, problem: McaAuthError, options: McaAuthOptions): void {
-  report.line('bad', problem.code, withCliOptionNames(problem.message))
+  report.line('bad', problem.code, withFlagNames(problem.message, 'doctor'))
   showNetworkError(report, problem.cause)
   for (const advice of adviceFor(problem, options)) report.advice(advice)
 }

@@ -1,15 +1,7 @@
 import { McaAuthError } from '@mca-auth/core'
 
 /** An invalid command line. The message does not repeat values: one may be a secret in the wrong place. */
-export class UsageError extends Error {
-  /** The command, if it is known. Its help is the one to read. */
-  readonly command: string | undefined
-
-  constructor(message: string, command?: string) {
-    super(message)
-    this.command = command
-  }
-}
+export class UsageError extends Error {}
 
 /** In the order of `--help`. */
 export const exitCodes = [

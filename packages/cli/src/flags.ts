@@ -84,21 +84,3 @@ export const flags: ReadonlyMap<string, Flag & { readonly short?: string }> = ne
     .flatMap((group) => group.flags)
     .map((each) => [each.name, each]),
 )
-
-/** Options of the library whose flags have other names. */
-const renamed: Readonly<Record<string, string>> = {
-  bindingFile: 'binding',
-  secret: 'secret-file',
-  parameters: 'parameter',
-  origins: 'origin',
-}
-
-/** A message of the library with its options as flags: `` `timeoutMs` `` becomes `--timeout-ms`. */
-export function withCliOptionNames(message: string): string {
-  // The doctor is at hand already, and --dpop takes no key.
-  const own = message.replace(/\. `npx @mca-auth\/cli doctor` [^`]*$/, '').replace(/: give one as `dpop`$/, '')
-  return own.replaceAll(/`(\w+)(?:: (?:true|'(\w+)'))?`/g, (quoted, option: string, value: string | undefined) => {
-    const name = renamed[option] ?? option.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
-    return flags.has(name) ? `--${name}${value === undefined ? '' : ` ${value}`}` : quoted
-  })
-}

@@ -2,8 +2,9 @@
 import { readFileSync } from 'node:fs'
 import { clearTokens } from './clear-tokens.js'
 import { readCommandLine } from './command-line.js'
-import { exitCodeOf, UsageError } from './exit-codes.js'
-import { withCliOptionNames } from './flags.js'
+import { isCommand } from './commands.js'
+import { exitCodeOf } from './exit-codes.js'
+import { withFlagNames } from './flag-names.js'
 import { help } from './help.js'
 import { endByInterrupt } from './interrupt.js'
 import { complain, OutputError, print } from './output.js'
@@ -22,6 +23,8 @@ process.once('SIGINT', () => {
 })
 
 const args = process.argv.slice(2)
+/** Also if the arguments are invalid. */
+const command = args.find(isCommand)
 process.exitCode = await run(args).catch(explain)
 // A call of the file system that never responds blocks a thread, and Node.js waits for that, even in `process.exit()`.
 if (stuckCall.isKnown) setTimeout(() => process.kill(process.pid, 'SIGKILL'), 1_000).unref()
@@ -61,16 +64,15 @@ async function run(given: readonly string[]): Promise<number> {
 /** Prints the error, and what to read next. Gives the exit code. */
 function explain(error: unknown): number {
   progress.clear()
-  const message = error instanceof Error ? withCliOptionNames(error.message) : String(error)
+  const text = error instanceof Error ? error.message : String(error)
+  const message = command === undefined ? text : withFlagNames(text, command)
   const code = exitCodeOf(error)
   complain(message, next(error, code))
   return code
 }
 
 function next(error: unknown, code: number): string {
-  if (error instanceof OutputError || args[0] === 'doctor') return code === 2 ? '(see mca-auth doctor --help)' : ''
-  if (code !== 2) return '(mca-auth doctor says more)'
-  const command = error instanceof UsageError ? error.command : undefined
+  if (code !== 2) return error instanceof OutputError || command === 'doctor' ? '' : '(mca-auth doctor says more)'
   return `(see mca-auth ${command === undefined ? '' : `${command} `}--help)`
 }
 

@@ -6,7 +6,7 @@ import {
   type McaAuthOptions,
   type SharedCacheFailure,
 } from '@mca-auth/core'
-import { withCliOptionNames } from './flags.js'
+import { withFlagNames } from './flag-names.js'
 import { complain, print } from './output.js'
 import { printable } from './printable.js'
 import { type PrivateKey, reasonOf, type TokenStore, tokenStore } from './token-store.js'
@@ -58,7 +58,7 @@ async function lastingToken(provider: CachingTokenProvider, store: TokenStore | 
   try {
     return await provider.getToken()
   } catch (error) {
-    const reason = withCliOptionNames((error as Error).message)
+    const reason = withFlagNames((error as Error).message, 'token')
     complain(`no new token (${reason}); the stored one expires in ${Math.round(leftMs / 1000)} s`)
     return token
   }

@@ -27,7 +27,7 @@ export function showService(
   found: McaAuthError | { readonly options: McaAuthOptions; readonly from?: string },
 ): void {
   if (found instanceof McaAuthError) {
-    report.line('bad', 'service', name, found.message)
+    report.line('bad', 'service', name)
     return
   }
   const { origins } = found.options
