@@ -87,7 +87,12 @@ export function startHolder(argument: HolderArgument): Holder {
     history.until(() => history.isInterrupted).then(() => true),
     ended.then(() => history.isInterrupted),
   ])
-  return { history, interrupted, ended, continue: () => child.kill('SIGCONT'), forget() {} }
+  // It reports that it is about to stop, and on a busy machine it may do so much later.
+  const resume = () => {
+    const again = setInterval(() => child.kill('SIGCONT'), 100)
+    void ended.finally(() => clearInterval(again))
+  }
+  return { history, interrupted, ended, continue: resume, forget() {} }
 }
 
 /**
