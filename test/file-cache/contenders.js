@@ -21,7 +21,7 @@ const padding = 'x'.repeat(20_000)
 
 execute({
   /** @returns {Promise<Recorded[]>} */
-  async contend({ directory, key, rounds, leaseMs, name }) {
+  async contend({ directory, key, leases, leaseMs, name }) {
     const cache = fileTokenCache({ directory })
     /** @type {Recorded[]} */
     const records = []
@@ -32,10 +32,11 @@ execute({
       records.push({ method, holder, began, ended: clock(), ...found })
       return found
     }
-    for (let round = 0; round < rounds; round++) {
+    let granted = 0
+    for (let round = 0; granted < leases; round++) {
       const holder = `${name}-${round}`
       const { fence } = await record('lease', holder, async () => ({ fence: await cache.lease(key, holder, leaseMs) }))
-      if (fence !== undefined && round % 7 !== 0) {
+      if (fence !== undefined && ++granted % 7 !== 0) {
         // Extends it, too.
         await record('lease', holder, async () => ({ fence: await cache.lease(key, holder, leaseMs) }))
         const token = { value: `${fence} ${padding} ${fence}`, digest: `digest-${fence}`, expiresInMs: 3_600_000 }
@@ -52,7 +53,7 @@ execute({
         return { fence: Number(first), torn }
       })
       // Some do not release their lease, as if they had been killed.
-      if (fence !== undefined && round % 5 !== 0) {
+      if (fence !== undefined && granted % 5 !== 0) {
         await record('release', holder, async () => {
           await cache.release(key, holder)
           return {}
