@@ -33,7 +33,7 @@ it(`keeps its order among ${processes} processes that contend for one key`, { ti
     expect(holders.get(fence) ?? holder, `fence ${fence}`).toBe(holder)
     holders.set(fence, holder)
   }
-  expect(holders.size).toBeGreaterThanOrEqual(processes * leases) // a lease that has lapsed is granted anew
+  expect(holders.size).toBeGreaterThanOrEqual(processes * leases) // a lease that has lapsed is granted again
   expect(backwards(grants)).toEqual([])
 
   // No lease is granted while another holder has it. Which of two is later shows in the fences: a call may end after its lease.
