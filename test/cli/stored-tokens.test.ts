@@ -34,27 +34,30 @@ function files(): { path: string; content: string; mode: number }[] {
     .map((path) => ({ path, content: readFileSync(path, 'utf8'), mode: statSync(path).mode & 0o777 }))
 }
 
-/** Code that logs when the process has changed a stored file, which includes its leases. */
-const logsChanges = (file: string) => `
+/** Code that logs when a process uses the files, from its first lease on. */
+const logsUse = (file: string) => `
   import { appendFileSync, promises } from 'node:fs'
-  const { link } = promises
-  const log = () => appendFileSync(${JSON.stringify(file)}, process.pid + ' ' + performance.now() + '\\n')
-  promises.link = async (...paths) => {
-    log()
-    await link(...paths)
-    log()
+  let hasLease = false
+  const log = () => hasLease && appendFileSync(${JSON.stringify(file)}, process.pid + ' ' + performance.now() + '\\n')
+  for (const name of ['link', 'readdir']) {
+    const call = promises[name]
+    promises[name] = async (...args) => {
+      hasLease ||= name === 'link'
+      log()
+      return call(...args).finally(log)
+    }
   }`
 
-/** Between two lines of the same process. */
-function longestPauseMs(log: string): number {
+/** How many processes were too slow to extend a lease in time. */
+function lapsesIn(log: string): number {
   const times = new Map<string, number>()
-  let longest = 0
+  const slow = new Set<string>()
   for (const line of readFileSync(log, 'utf8').trim().split('\n')) {
     const [pid = '', time] = line.split(' ')
-    longest = Math.max(longest, Number(time) - (times.get(pid) ?? Number(time)))
+    if (Number(time) - (times.get(pid) ?? Number(time)) > 1_500) slow.add(pid)
     times.set(pid, Number(time))
   }
-  return longest
+  return slow.size
 }
 
 // Each run used to request a token, so that a loop hammered the authorization server.
@@ -67,14 +70,15 @@ describe('mca-auth token', () => {
 
   it('requests one token for several shells that start at once', async () => {
     const log = fixture.file('log', '')
-    const env = { NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(logsChanges(log))}` }
+    const env = { NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(logsUse(log))}` }
     const command = ['token', ...fixture.explicit(...patience)]
     const outputs = await Promise.all([1, 2, 3].map(() => run(command, env)))
     const tokens = new Set(outputs.map(printed))
-    // On a busy machine, a process may not be able to extend its lease in time. Then another one takes it.
-    if (longestPauseMs(log) > 1_500) return
-    expect(tokens.size).toBe(1)
-    expect(requests()).toBe(1)
+    expect(readFileSync(log, 'utf8')).not.toBe('')
+    // A process that is too slow to extend its lease loses it to another one.
+    const most = 1 + lapsesIn(log)
+    expect(tokens.size).toBeLessThanOrEqual(most)
+    expect(requests()).toBeLessThanOrEqual(most)
   })
 
   it('stores nothing readable, for this user only', async () => {

@@ -36,7 +36,8 @@ it(`keeps its order among ${processes} processes that contend for one key`, { ti
   expect(holders.size).toBeGreaterThanOrEqual(processes * leases) // a lease that has lapsed is granted again
   expect(backwards(grants)).toEqual([])
 
-  // No lease is granted while another holder has it. Which of two is later shows in the fences: a call may end after its lease.
+  // No lease is granted while another holder has it. The fences say which of two is later, and the times do not: a call may
+  // end after its lease has lapsed.
   const releases = new Map(records.filter(({ method }) => method === 'release').map((one) => [one.holder, one.began]))
   const overlapping = grants.filter(({ fence, ended }) =>
     grants.some(

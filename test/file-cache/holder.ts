@@ -87,7 +87,7 @@ export function startHolder(argument: HolderArgument): Holder {
     history.until(() => history.isInterrupted).then(() => true),
     ended.then(() => history.isInterrupted),
   ])
-  // It reports that it is about to stop, and on a busy machine it may do so much later.
+  // It reports this before it stops, which may be much later on a busy machine.
   const resume = () => {
     const again = setInterval(() => child.kill('SIGCONT'), 100)
     void ended.finally(() => clearInterval(again))

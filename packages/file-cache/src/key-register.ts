@@ -37,8 +37,8 @@ import {
 //   Temporary files, and lower versions that A did not remove, are removed by the next change, or when the directory is swept.
 // - A reads m, and B removes it before A opens it: there is a higher version, so A lists the directory again.
 // - A reads that m is the highest, and is stopped. B writes up to m + 3 and removes m, and C, which was stopped earlier, links its
-//   state as m, as above. A then reads the file of C, which is not the state. So A lists the directory again after it has read, and starts again if m is no longer
-//   the highest.
+//   state as m, as above. A then reads the file of C, which is not the state. So A lists the directory again after it has
+//   read, and starts again if m is no longer the highest.
 // - The directory is removed. A link to a file in it fails, and A starts again with an empty directory, from version 1.
 //   Fences do not start again (see `leased`). A holder from before may still store its token until a new lease is granted.
 //   If the directory is also created again by B while A is about to write, A's state may replace B's. Then both request a
